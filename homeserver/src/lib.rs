@@ -1,1 +1,4 @@
-//! lib
+//! The Fialka homeserver.
+
+pub mod ids;
+pub mod storage;
