@@ -1,0 +1,52 @@
+//! What can go wrong, in the terms of the person in front of the screen.
+
+use std::time::Duration;
+
+/// Why a command failed. [`crate::render::words::trouble`] says it in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// No server answers: no network, server down, wrong port.
+    NoConnection,
+    /// The address cannot be understood or resolved.
+    ServerNotFound,
+    /// Something answers, but it is not a Matrix homeserver or it is too old.
+    NotAMatrixServer,
+    /// The server's certificate is not trusted on this computer.
+    CertificateNotTrusted,
+    /// Name or password is wrong.
+    WrongPassword,
+    /// The wanted name belongs to somebody already.
+    NameTaken,
+    /// The wanted name has characters the server does not accept.
+    NameInvalid,
+    /// The server wants a better password.
+    PasswordWeak,
+    /// The server registers only with a code, and none was typed.
+    TokenNeeded,
+    /// The registration code is unknown or used up.
+    TokenWrong,
+    /// The server does not register new people.
+    RegistrationClosed,
+    /// The account was locked, suspended or deactivated by an administrator.
+    AccountLocked,
+    /// The server ended this session: sign in again.
+    SessionEnded,
+    /// Too many attempts: wait this long when the server says so.
+    SlowDown(Option<Duration>),
+    /// The server refuses the action, e.g. no right to invite in this room.
+    NotAllowed,
+    /// The room, person or message does not exist (any more).
+    NotFound,
+    /// The file is larger than the server takes; the limit in bytes when it is known.
+    TooLarge(Option<u64>),
+    /// The file cannot be read, or the download cannot be written.
+    FileUnreadable,
+    /// The file is not a picture this program can show.
+    NotAPicture,
+    /// The password or key given does not open the key storage.
+    WrongRecoveryKey,
+    /// The local data cannot be opened: damaged, or its key is gone.
+    LocalData,
+    /// Anything else, with what a log would say (never secrets).
+    Other(String),
+}

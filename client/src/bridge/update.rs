@@ -1,0 +1,124 @@
+//! What the session tells the views.
+
+use std::sync::Arc;
+
+use eyeball_im::VectorDiff;
+use matrix_sdk::ruma::OwnedRoomId;
+
+use super::{command::RequestId, pixels::Pixels, trouble::Trouble};
+use crate::rows::{
+    AccountRow, MediaKey, MemberRow, PersonRow, RoomHeader, RoomRow, ServerRow, TimelineRow,
+};
+
+/// Everything that travels from the session to the UI thread.
+#[derive(Debug, Clone)]
+pub enum Update {
+    /// The answer to one command.
+    Answered {
+        request: RequestId,
+        result: Result<Answer, Trouble>,
+    },
+    /// Somebody is signed in, or nobody is.
+    Session(SessionState),
+    /// Whether the server can be reached.
+    Connection(Connection),
+    /// Whether old encrypted messages can be read here.
+    KeyStorage(KeyStorage),
+    /// The room list changed. Rows come in the order of their latest activity;
+    /// [`RoomSections`](crate::model::sections::RoomSections) makes sections of them.
+    Rooms(Vec<VectorDiff<Arc<RoomRow>>>),
+    /// The whole room list has arrived from the server (before that it is what was known last time).
+    RoomsComplete,
+    /// An open room changed.
+    Timeline(OwnedRoomId, TimelineUpdate),
+    /// A picture asked for is there. `pixels` fits the size asked for.
+    Picture {
+        media: MediaKey,
+        size: PictureSize,
+        pixels: Pixels,
+    },
+}
+
+/// What a command brought back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// It is done; there is nothing to tell.
+    Done,
+    /// A homeserver was found.
+    Server(ServerRow),
+    /// A room was created, joined or found.
+    Room(OwnedRoomId),
+    /// People found.
+    People(Vec<PersonRow>),
+}
+
+/// Which size of a picture was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PictureSize {
+    Thumbnail { max_width: u32, max_height: u32 },
+    Full,
+}
+
+/// Who is signed in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SessionState {
+    /// Nobody: show the sign-in screen, filled in with what was used last.
+    SignedOut {
+        server: Option<String>,
+        user: Option<String>,
+        reason: Option<Trouble>,
+    },
+    /// This account. Sent again when its profile changes.
+    SignedIn(AccountRow),
+}
+
+/// Whether the server can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// First contact after start.
+    Connecting,
+    /// Up to date.
+    Online,
+    /// Out of reach; messages wait in the queue and the session keeps trying.
+    Offline,
+}
+
+/// Whether old encrypted messages can be read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStorage {
+    /// Not known yet, or being set up or opened.
+    Working,
+    /// Everything is in order: nothing to show.
+    Ready,
+    /// The keys on the server wait for the password or recovery key:
+    /// [`AccountCommand::UnlockKeys`](super::command::AccountCommand::UnlockKeys).
+    Locked,
+}
+
+/// A change in an open room.
+#[derive(Debug, Clone)]
+pub enum TimelineUpdate {
+    /// Name, rights and counts for the room's header and composer.
+    Header(RoomHeader),
+    /// Rows changed; apply all of them before the next frame.
+    Rows(Vec<VectorDiff<Arc<TimelineRow>>>),
+    /// Where loading older messages stands.
+    Pagination(Pagination),
+    /// Who is typing (display names), without oneself.
+    Typing(Vec<String>),
+    /// The members, after [`TimelineCommand::LoadMembers`](super::command::TimelineCommand::LoadMembers).
+    Members(Vec<MemberRow>),
+    /// The text kept for the composer; once per opening, before the rows.
+    Draft(String),
+}
+
+/// Where loading older messages stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pagination {
+    /// There may be more.
+    Idle,
+    /// A page is on its way.
+    Loading,
+    /// The beginning of the room is shown.
+    AtStart,
+}

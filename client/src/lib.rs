@@ -1,0 +1,10 @@
+//! The Fialka desktop client.
+//!
+//! Two threads of work meet at one place. The tokio side ([`session`]) talks to the homeserver through the Matrix
+//! SDK and turns what it learns into plain rows ([`rows`], [`render`]). The UI thread holds models ([`model`]) and
+//! windows. Between them there is only [`bridge`]: commands go down, updates come up.
+
+pub mod bridge;
+pub mod model;
+pub mod render;
+pub mod rows;

@@ -1,0 +1,188 @@
+//! The room list in sections, filtered and searched.
+
+use std::{collections::HashSet, rc::Rc, sync::Arc};
+
+use eyeball_im::VectorDiff;
+use imbl::Vector;
+
+use super::{diff_model::DiffModel, patch::patch};
+use crate::rows::{RoomRow, Section};
+
+/// A line of the room list.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ListEntry {
+    /// Where a section begins.
+    Header {
+        section: Section,
+        rooms: usize,
+        collapsed: bool,
+    },
+    Room(Arc<RoomRow>),
+}
+
+/// The chips above the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RoomFilter {
+    #[default]
+    All,
+    /// Rooms with something new.
+    Unread,
+    /// Rooms where somebody names the reader.
+    Mentions,
+}
+
+/// How many rooms have something new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RoomCounts {
+    pub unread: usize,
+    pub mentions: usize,
+    pub invitations: usize,
+}
+
+/// Makes a sectioned list of the rooms, which come ordered by latest activity.
+#[derive(Default)]
+pub struct RoomSections {
+    rooms: Vector<Arc<RoomRow>>,
+    filter: RoomFilter,
+    search: String,
+    collapsed: HashSet<Section>,
+    model: Rc<DiffModel<ListEntry>>,
+}
+
+impl RoomSections {
+    /// An empty list.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The lines for the view.
+    #[must_use]
+    pub fn model(&self) -> Rc<DiffModel<ListEntry>> {
+        self.model.clone()
+    }
+
+    /// Applies what [`Update::Rooms`](crate::bridge::update::Update::Rooms) brought.
+    pub fn apply_all(&mut self, diffs: impl IntoIterator<Item = VectorDiff<Arc<RoomRow>>>) {
+        for diff in diffs {
+            diff.apply(&mut self.rooms);
+        }
+        self.rebuild();
+    }
+
+    /// Chooses a chip.
+    pub fn set_filter(&mut self, filter: RoomFilter) {
+        self.filter = filter;
+        self.rebuild();
+    }
+
+    /// Shows only rooms with this in their name; empty for all.
+    pub fn set_search(&mut self, search: &str) {
+        self.search = search.trim().to_lowercase();
+        self.rebuild();
+    }
+
+    /// Opens or closes a section.
+    pub fn toggle(&mut self, section: Section) {
+        if !self.collapsed.remove(&section) {
+            self.collapsed.insert(section);
+        }
+        self.rebuild();
+    }
+
+    /// The numbers for the chips.
+    #[must_use]
+    pub fn counts(&self) -> RoomCounts {
+        let mut counts = RoomCounts::default();
+        for room in &self.rooms {
+            counts.unread += usize::from(has_news(room));
+            counts.mentions += usize::from(room.mentions > 0);
+            counts.invitations += usize::from(room.invitation.is_some());
+        }
+        counts
+    }
+
+    /// The room that is `step` lines below (or above) the given one, for the keyboard; with `unread_only`, the next
+    /// with something new.
+    #[must_use]
+    pub fn neighbour(
+        &self,
+        from: Option<&str>,
+        step: i32,
+        unread_only: bool,
+    ) -> Option<Arc<RoomRow>> {
+        let rooms: Vec<_> = self
+            .model
+            .to_vec()
+            .into_iter()
+            .filter_map(ListEntry::into_room)
+            .collect();
+        let here = from.and_then(|id| rooms.iter().position(|room| room.id.as_str() == id));
+        let mut at = match here {
+            Some(index) => i64::try_from(index).ok()? + i64::from(step),
+            None if step >= 0 => 0,
+            None => i64::try_from(rooms.len()).ok()? - 1,
+        };
+        while let Some(room) = usize::try_from(at).ok().and_then(|index| rooms.get(index)) {
+            if !unread_only || has_news(room) {
+                return Some(room.clone());
+            }
+            at += if step >= 0 { 1 } else { -1 };
+        }
+        None
+    }
+
+    fn rebuild(&self) {
+        let mut shown: Vec<&Arc<RoomRow>> = self
+            .rooms
+            .iter()
+            .filter(|room| self.is_shown(room))
+            .collect();
+        shown.sort_by_key(|room| room.section);
+        let searching = !self.search.is_empty();
+        let mut entries = Vec::with_capacity(shown.len() + 6);
+        for rooms in shown.chunk_by(|a, b| a.section == b.section) {
+            let section = rooms[0].section;
+            let collapsed = !searching && self.collapsed.contains(&section);
+            entries.push(ListEntry::Header {
+                section,
+                rooms: rooms.len(),
+                collapsed,
+            });
+            if !collapsed {
+                entries.extend(rooms.iter().map(|room| ListEntry::Room(Arc::clone(room))));
+            }
+        }
+        patch(&self.model, entries, ListEntry::is_same_line);
+    }
+
+    fn is_shown(&self, room: &RoomRow) -> bool {
+        let chip = match self.filter {
+            RoomFilter::All => true,
+            RoomFilter::Unread => has_news(room),
+            RoomFilter::Mentions => room.mentions > 0,
+        };
+        chip && (self.search.is_empty() || room.name.to_lowercase().contains(&self.search))
+    }
+}
+
+impl ListEntry {
+    fn is_same_line(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Header { section: a, .. }, Self::Header { section: b, .. }) => a == b,
+            (Self::Room(a), Self::Room(b)) => a.id == b.id,
+            _ => false,
+        }
+    }
+
+    fn into_room(self) -> Option<Arc<RoomRow>> {
+        match self {
+            Self::Room(room) => Some(room),
+            Self::Header { .. } => None,
+        }
+    }
+}
+
+fn has_news(room: &RoomRow) -> bool {
+    room.invitation.is_some() || room.mentions > 0 || (room.unread > 0 && !room.muted)
+}

@@ -1,0 +1,281 @@
+//! The part of a long list that is on the screen, and some rows around it.
+//!
+//! Slint's `ListView` guesses heights, so a timeline in it jumps. A `ScrollView` over at most about 150 rows has exact
+//! heights instead. This type holds all rows that are known and lets the view walk over them.
+//!
+//! One step changes one end only, so that the view can keep the text where it is: [`show_older`](Window::show_older)
+//! adds rows at the front, [`show_newer`](Window::show_newer) at the back, and what has become too much at the other
+//! end is taken away by [`settle`](Window::settle), which the view calls after the next layout. Each change at the
+//! front counts up [`front_epoch`](Window::front_epoch); the view then shifts its scroll position by the difference of
+//! the content's height.
+
+use std::rc::Rc;
+
+use eyeball_im::VectorDiff;
+use imbl::Vector;
+
+use super::diff_model::DiffModel;
+
+/// Rows in the window after [`Window::settle`].
+pub const LIMIT: usize = 150;
+/// Rows by which the window grows, and its smallest size when there are enough rows.
+pub const PAGE: usize = 50;
+
+/// A bounded window over a list of rows, moved by the view and kept true by diffs.
+pub struct Window<T: Clone + 'static> {
+    all: Vector<T>,
+    start: usize,
+    end: usize,
+    following: bool,
+    front_epoch: u64,
+    model: Rc<DiffModel<T>>,
+}
+
+impl<T: Clone + 'static> Default for Window<T> {
+    fn default() -> Self {
+        Self {
+            all: Vector::new(),
+            start: 0,
+            end: 0,
+            following: true,
+            front_epoch: 0,
+            model: Rc::default(),
+        }
+    }
+}
+
+impl<T: Clone + 'static> Window<T> {
+    /// An empty window that follows the end of the list.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The rows in the window, for the view.
+    #[must_use]
+    pub fn model(&self) -> Rc<DiffModel<T>> {
+        self.model.clone()
+    }
+
+    /// Counts the changes at the front of the window.
+    #[must_use]
+    pub fn front_epoch(&self) -> u64 {
+        self.front_epoch
+    }
+
+    /// Tells whether the view stands at the very bottom: then new rows push old ones out, otherwise the rows being
+    /// read stay.
+    pub fn set_following(&mut self, following: bool) {
+        self.following = following && self.at_end();
+    }
+
+    /// Whether the window begins at the first known row: time to ask the server for more.
+    #[must_use]
+    pub fn at_start(&self) -> bool {
+        self.start == 0
+    }
+
+    /// Whether the window ends at the newest row.
+    #[must_use]
+    pub fn at_end(&self) -> bool {
+        self.end == self.all.len()
+    }
+
+    /// The known rows below the window.
+    #[must_use]
+    pub fn newer_rows(&self) -> usize {
+        self.all.len() - self.end
+    }
+
+    /// All known rows.
+    #[must_use]
+    pub fn all(&self) -> &Vector<T> {
+        &self.all
+    }
+
+    /// Applies changes of the list, all of them before the next frame.
+    pub fn apply_all(&mut self, diffs: impl IntoIterator<Item = VectorDiff<T>>) {
+        for diff in diffs {
+            self.apply(diff);
+        }
+        if self.following {
+            self.extend_to_end();
+            self.trim_front();
+        }
+        self.fill();
+    }
+
+    /// Adds a page at the front. Returns whether there was anything to add.
+    pub fn show_older(&mut self) -> bool {
+        self.extend_front(PAGE)
+    }
+
+    /// Adds a page at the back. Returns whether there was anything to add.
+    pub fn show_newer(&mut self) -> bool {
+        let old_end = self.end;
+        self.end = (self.end + PAGE).min(self.all.len());
+        let values = self.slice(old_end, self.end);
+        self.model.insert_all(old_end - self.start, values);
+        self.end > old_end
+    }
+
+    /// Takes away what is too much, at the end the view is not near. Call it after the layout that followed
+    /// `show_older` (`near_end = false`) or `show_newer` (`near_end = true`).
+    pub fn settle(&mut self, near_end: bool) {
+        if near_end {
+            self.trim_front();
+        } else if self.end - self.start > LIMIT {
+            let new_end = self.start + LIMIT;
+            self.model.remove_range(LIMIT, self.end - new_end);
+            self.end = new_end;
+            self.following = false;
+        }
+    }
+
+    /// Jumps to the newest rows and follows them.
+    pub fn show_end(&mut self) {
+        self.following = true;
+        if !self.at_end() {
+            self.place(self.all.len().saturating_sub(PAGE), self.all.len());
+        }
+    }
+
+    /// Moves the window so that the row is inside. Returns its position in the window, `None` when it is not known.
+    pub fn reveal(&mut self, wanted: impl Fn(&T) -> bool) -> Option<usize> {
+        let index = self.all.iter().position(wanted)?;
+        if index < self.start || index >= self.end {
+            let start = index.saturating_sub(PAGE / 2);
+            self.place(start, (start + PAGE).min(self.all.len()));
+            self.following = false;
+        }
+        Some(index - self.start)
+    }
+
+    fn apply(&mut self, diff: VectorDiff<T>) {
+        match diff {
+            VectorDiff::Append { values } => self.all.append(values),
+            VectorDiff::PushBack { value } => self.all.push_back(value),
+            VectorDiff::PushFront { value } => self.insert(0, value),
+            VectorDiff::Insert { index, value } => self.insert(index, value),
+            VectorDiff::Set { index, value } => self.set(index, value),
+            VectorDiff::Remove { index } => self.remove(index),
+            VectorDiff::PopFront => self.remove(0),
+            VectorDiff::PopBack => self.remove(self.all.len().saturating_sub(1)),
+            VectorDiff::Truncate { length } => {
+                while self.all.len() > length {
+                    self.remove(self.all.len() - 1);
+                }
+            }
+            VectorDiff::Clear => self.reset(Vector::new()),
+            VectorDiff::Reset { values } => self.reset(values),
+        }
+    }
+
+    /// A row at the front edge goes above the window: rows in view must not move by themselves. A row at the back
+    /// edge waits for `extend_to_end` or `fill`.
+    fn insert(&mut self, index: usize, value: T) {
+        if index > self.all.len() {
+            return;
+        }
+        if index <= self.start && self.end > self.start {
+            self.start += 1;
+            self.end += 1;
+        } else if index < self.end {
+            self.model
+                .insert_all(index - self.start, vec![value.clone()]);
+            self.end += 1;
+        }
+        self.all.insert(index, value);
+    }
+
+    fn set(&mut self, index: usize, value: T) {
+        if index >= self.all.len() {
+            return;
+        }
+        if (self.start..self.end).contains(&index) {
+            self.model.apply(VectorDiff::Set {
+                index: index - self.start,
+                value: value.clone(),
+            });
+        }
+        self.all.set(index, value);
+    }
+
+    fn remove(&mut self, index: usize) {
+        if index >= self.all.len() {
+            return;
+        }
+        self.all.remove(index);
+        if index < self.start {
+            self.start -= 1;
+            self.end -= 1;
+        } else if index < self.end {
+            self.model.remove_range(index - self.start, 1);
+            self.end -= 1;
+        }
+    }
+
+    fn reset(&mut self, values: Vector<T>) {
+        self.all = values;
+        self.following = true;
+        self.place(self.all.len().saturating_sub(PAGE), self.all.len());
+    }
+
+    fn place(&mut self, start: usize, end: usize) {
+        self.start = start;
+        self.end = end;
+        let values = self.slice(start, end).into_iter().collect();
+        self.model.apply(VectorDiff::Reset { values });
+    }
+
+    fn extend_to_end(&mut self) {
+        let len = self.all.len();
+        // A batch larger than the window would be shown only to be taken away again.
+        if len - self.end > LIMIT {
+            self.place(len - LIMIT, len);
+            return;
+        }
+        let values = self.slice(self.end, len);
+        self.model.insert_all(self.end - self.start, values);
+        self.end = len;
+    }
+
+    fn extend_front(&mut self, count: usize) -> bool {
+        let old_start = self.start;
+        self.start = old_start.saturating_sub(count);
+        if self.start == old_start {
+            return false;
+        }
+        let values = self.slice(self.start, old_start);
+        self.model.insert_all(0, values);
+        self.front_epoch += 1;
+        true
+    }
+
+    /// A window smaller than a page takes what there is, below first.
+    fn fill(&mut self) {
+        if self.end - self.start < PAGE && !self.at_end() {
+            self.show_newer();
+        }
+        let missing = PAGE.saturating_sub(self.end - self.start);
+        self.extend_front(missing);
+    }
+
+    fn trim_front(&mut self) {
+        let surplus = (self.end - self.start).saturating_sub(LIMIT);
+        if surplus > 0 {
+            self.start += surplus;
+            self.model.remove_range(0, surplus);
+            self.front_epoch += 1;
+        }
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Vec<T> {
+        self.all
+            .focus()
+            .narrow(start..end)
+            .iter()
+            .cloned()
+            .collect()
+    }
+}

@@ -1,0 +1,48 @@
+//! Servers and people.
+
+use matrix_sdk::ruma::{OwnedServerName, OwnedUserId};
+
+use super::MediaKey;
+
+/// A homeserver that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerRow {
+    /// The name to show: what comes after the colon in user ids, or the host.
+    pub name: String,
+    /// Where its API answers; goes back in `SignIn` and `Register`.
+    pub base_url: String,
+    pub registrations: Registrations,
+    /// Whether signing in with a password is offered.
+    pub password_sign_in: bool,
+}
+
+/// Who may create an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registrations {
+    /// Everybody.
+    Open,
+    /// Whoever has a code.
+    WithToken,
+    /// Nobody.
+    Closed,
+}
+
+/// The account signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRow {
+    pub user_id: OwnedUserId,
+    pub server_name: OwnedServerName,
+    /// The display name, or the first part of the user id.
+    pub name: String,
+    pub avatar: Option<MediaKey>,
+    /// Everything local is wiped when the program ends.
+    pub shared_computer: bool,
+}
+
+/// Somebody found in the user directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonRow {
+    pub user_id: OwnedUserId,
+    pub name: String,
+    pub avatar: Option<MediaKey>,
+}

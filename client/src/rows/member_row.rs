@@ -1,0 +1,29 @@
+//! The people of a room.
+
+use matrix_sdk::ruma::OwnedUserId;
+
+use super::MediaKey;
+
+/// Somebody in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRow {
+    pub user_id: OwnedUserId,
+    /// Unambiguous in this room.
+    pub name: String,
+    pub avatar: Option<MediaKey>,
+    pub role: Role,
+    /// Invited, but not here yet.
+    pub invited: bool,
+    /// The account signed in.
+    pub own: bool,
+}
+
+/// What somebody may do in a room, most powerful first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Made the room; cannot be overruled (room version 12).
+    Creator,
+    Administrator,
+    Moderator,
+    Member,
+}

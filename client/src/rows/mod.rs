@@ -1,0 +1,19 @@
+//! What the screen shows, as plain data: no SDK objects, no threads, no Slint types.
+//!
+//! Rows hold facts (a time, a kind of event, a name), not sentences: the views say them in the chosen language with
+//! [`crate::render`], so that switching the language needs no new rows.
+
+mod account_row;
+mod media_key;
+mod member_row;
+mod room_row;
+mod timeline_row;
+
+pub use account_row::{AccountRow, PersonRow, Registrations, ServerRow};
+pub use media_key::MediaKey;
+pub use member_row::{MemberRow, Role};
+pub use room_row::{Invitation, Preview, PreviewKind, RoomHeader, RoomRow, Section};
+pub use timeline_row::{
+    Body, Delivery, FileBody, MediaBody, MessageRow, Notice, NoticeRow, Progress, ReactionRow,
+    ReplyRow, RowId, RowKind, TextBody, TimelineRow,
+};
