@@ -1,0 +1,69 @@
+//! Installs the Debian packages that building, running and testing need.
+
+use std::io::{IsTerminal as _, stdin};
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::Workspace;
+
+/// Installs what `deploy/packages.debian` lists and the system lacks, as root or through `sudo`.
+/// On other systems than Debian's family nothing is done.
+pub(crate) fn install_missing(workspace: &Workspace) -> Result<()> {
+    if !workspace
+        .program("dpkg-query")
+        .args(["--version"])
+        .succeeds()
+    {
+        println!(
+            "Not a Debian system: deploy/packages.debian names the system packages to install by hand."
+        );
+        return Ok(());
+    }
+    let missing = missing_packages(workspace)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("Installing system packages: {}", missing.join(" "));
+    let install = format!(
+        "export DEBIAN_FRONTEND=noninteractive; \
+         apt-get install -y --no-install-recommends {packages} || \
+         {{ apt-get update && apt-get install -y --no-install-recommends {packages}; }}",
+        packages = missing.join(" ")
+    );
+    let is_root = workspace.program("id").args(["-u"]).capture()?.trim() == "0";
+    let installer = if is_root {
+        workspace.program("sh").args(["-c", &install])
+    } else if stdin().is_terminal() || workspace.program("sudo").args(["-n", "true"]).succeeds() {
+        workspace.program("sudo").args(["sh", "-c", &install])
+    } else {
+        bail!(
+            "Install these first:\n  sudo apt-get install -y --no-install-recommends {}",
+            missing.join(" ")
+        );
+    };
+    installer
+        .run()
+        .context("the system packages could not be installed")
+}
+
+fn missing_packages(workspace: &Workspace) -> Result<Vec<String>> {
+    let list = workspace.root.join("deploy/packages.debian");
+    let list = std::fs::read_to_string(&list)
+        .with_context(|| format!("cannot read {}", list.display()))?;
+    let installed = workspace
+        .program("dpkg-query")
+        .args(["--show", "--showformat", "${db:Status-Status} ${Package}\n"])
+        .capture()?;
+    let installed: Vec<&str> = installed
+        .lines()
+        .filter_map(|line| line.strip_prefix("installed "))
+        .collect();
+    let wanted = list
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(wanted
+        .filter(|package| !installed.contains(package))
+        .map(str::to_owned)
+        .collect())
+}
