@@ -1,4 +1,5 @@
 //! The Fialka homeserver.
 
 pub mod ids;
+pub mod rooms;
 pub mod storage;

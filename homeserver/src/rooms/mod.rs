@@ -1,0 +1,3 @@
+//! Rooms: their events, their state and who is in them.
+
+pub mod state;
