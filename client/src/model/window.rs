@@ -272,9 +272,9 @@ impl<T: Clone + 'static> Window<T> {
 
     fn slice(&self, start: usize, end: usize) -> Vec<T> {
         self.all
-            .focus()
-            .narrow(start..end)
             .iter()
+            .skip(start)
+            .take(end - start)
             .cloned()
             .collect()
     }

@@ -1,4 +1,19 @@
 //! Turning facts into what is read: text, times, sizes, rich text. Pure functions; the language is an argument.
 
 pub mod blocks;
+pub mod html;
+pub mod plain;
+pub mod size;
+pub mod styled;
+pub mod text;
 pub mod time;
+pub mod words;
+
+/// The languages of the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    #[default]
+    Russian,
+    English,
+}

@@ -1,0 +1,296 @@
+//! Sentences about events and troubles, in both languages.
+
+use std::time::Duration;
+
+use super::{Language, size, text::plural};
+use crate::{
+    bridge::trouble::Trouble,
+    rows::{Notice, NoticeRow, Preview, PreviewKind, Section},
+};
+
+use Language::{English, Russian};
+
+/// What went wrong, and what to do about it.
+#[must_use]
+pub fn trouble(language: Language, trouble: &Trouble) -> String {
+    let [russian, english] = match trouble {
+        Trouble::NoConnection => [
+            "Сервер не отвечает. Проверьте адрес и подключение к сети.",
+            "The server does not answer. Check the address and the network.",
+        ],
+        Trouble::ServerNotFound => ["Такого сервера не нашлось.", "There is no such server."],
+        Trouble::NotAMatrixServer => [
+            "По этому адресу отвечает не сервер сообщений.",
+            "What answers there is not a message server.",
+        ],
+        Trouble::CertificateNotTrusted => [
+            "Этот компьютер не доверяет сертификату сервера. Обратитесь к администратору.",
+            "This computer does not trust the server's certificate. Ask the administrator.",
+        ],
+        Trouble::WrongPassword => ["Неверное имя или пароль.", "Wrong name or password."],
+        Trouble::NameTaken => ["Это имя уже занято.", "This name is taken."],
+        Trouble::NameInvalid => [
+            "В имени можно использовать строчные латинские буквы, цифры и знаки . _ - /",
+            "Use lower-case Latin letters, digits and . _ - / in the name.",
+        ],
+        Trouble::PasswordWeak => ["Слишком простой пароль.", "This password is too simple."],
+        Trouble::TokenNeeded => [
+            "Введите код от преподавателя.",
+            "Type the code your teacher gave you.",
+        ],
+        Trouble::TokenWrong => ["Этот код не подходит.", "This code is not valid."],
+        Trouble::RegistrationClosed => [
+            "На этом сервере нельзя зарегистрироваться самому.",
+            "This server does not let you register yourself.",
+        ],
+        Trouble::AccountLocked => [
+            "Учётная запись заблокирована. Обратитесь к администратору.",
+            "This account is locked. Ask the administrator.",
+        ],
+        Trouble::SessionEnded => [
+            "Сеанс завершён. Войдите снова.",
+            "The session has ended. Sign in again.",
+        ],
+        Trouble::SlowDown(wait) => return slow_down(language, *wait),
+        Trouble::NotAllowed => ["На это нет прав.", "You are not allowed to do this."],
+        Trouble::NotFound => ["Этого больше нет.", "This no longer exists."],
+        Trouble::TooLarge(limit) => return too_large(language, *limit),
+        Trouble::FileUnreadable => [
+            "Не удалось прочитать или записать файл.",
+            "The file cannot be read or written.",
+        ],
+        Trouble::NotAPicture => [
+            "Эту картинку не удалось показать.",
+            "This picture cannot be shown.",
+        ],
+        Trouble::WrongRecoveryKey => [
+            "Этот пароль не подходит к ключам.",
+            "This password does not open the keys.",
+        ],
+        Trouble::LocalData => [
+            "Данные на этом компьютере повреждены. Войдите снова.",
+            "The data on this computer is damaged. Sign in again.",
+        ],
+        Trouble::Other(_) => [
+            "Что-то пошло не так. Попробуйте ещё раз.",
+            "Something went wrong. Please try again.",
+        ],
+    };
+    choose(language, russian, english).to_owned()
+}
+
+fn slow_down(language: Language, wait: Option<Duration>) -> String {
+    let seconds = wait.map_or(0, |wait| wait.as_secs().max(1));
+    match (language, seconds) {
+        (Russian, 0) => "Слишком много попыток. Подождите немного.".to_owned(),
+        (English, 0) => "Too many attempts. Wait a little.".to_owned(),
+        (Russian, n) => {
+            let word = plural(Russian, n, ["секунду", "секунды", "секунд"]);
+            format!("Слишком много попыток. Подождите {n} {word}.")
+        }
+        (English, n) => {
+            format!(
+                "Too many attempts. Wait {n} {}.",
+                plural(English, n, ["second", "seconds", ""])
+            )
+        }
+    }
+}
+
+fn too_large(language: Language, limit: Option<u64>) -> String {
+    match (language, limit.map(|limit| size::bytes(language, limit))) {
+        (Russian, Some(limit)) => format!("Файл слишком большой: сервер принимает до {limit}."),
+        (Russian, None) => "Файл слишком большой для этого сервера.".to_owned(),
+        (English, Some(limit)) => format!("The file is too large: the server takes up to {limit}."),
+        (English, None) => "The file is too large for this server.".to_owned(),
+    }
+}
+
+/// A line about something that happened to the room, with how many others did the same.
+#[must_use]
+pub fn notice(language: Language, row: &NoticeRow) -> String {
+    let actor = match (row.more, language) {
+        (0, _) => row.actor.clone(),
+        (more, Russian) => format!("{} и ещё {more}", row.actor),
+        (more, English) => format!("{} and {more} more", row.actor),
+    };
+    notice_of(language, &actor, row.target.as_deref(), &row.notice)
+}
+
+/// Present tense in Russian: the past would need the person's gender.
+fn notice_of(language: Language, actor: &str, target: Option<&str>, notice: &Notice) -> String {
+    let target = target.unwrap_or("…");
+    match (language, notice) {
+        (Russian, Notice::Joined) => format!("{actor} теперь в чате"),
+        (English, Notice::Joined) => format!("{actor} joined"),
+        (Russian, Notice::Left) => format!("{actor} больше не в чате"),
+        (English, Notice::Left) => format!("{actor} left"),
+        (Russian, Notice::Invited) => format!("{actor} приглашает: {target}"),
+        (English, Notice::Invited) => format!("{actor} invited {target}"),
+        (Russian, Notice::InvitationEnded) => format!("Приглашение отменено: {target}"),
+        (English, Notice::InvitationEnded) => format!("The invitation of {target} has ended"),
+        (Russian, Notice::Removed) => format!("{actor} удаляет из чата: {target}"),
+        (English, Notice::Removed) => format!("{actor} removed {target}"),
+        (Russian, Notice::Banned) => format!("{actor} блокирует: {target}"),
+        (English, Notice::Banned) => format!("{actor} banned {target}"),
+        (Russian, Notice::Unbanned) => format!("{actor} снимает блокировку: {target}"),
+        (English, Notice::Unbanned) => format!("{actor} unbanned {target}"),
+        (Russian, Notice::Knocked) => format!("{actor} просит впустить в чат"),
+        (English, Notice::Knocked) => format!("{actor} asks to join"),
+        (Russian, Notice::NameChanged(Some(name))) => format!("{actor} теперь пишет как {name}"),
+        (English, Notice::NameChanged(Some(name))) => format!("{actor} is now called {name}"),
+        (Russian, Notice::NameChanged(None)) => format!("{actor} убирает своё имя"),
+        (English, Notice::NameChanged(None)) => format!("{actor} removed their name"),
+        (Russian, Notice::AvatarChanged) => format!("{actor} меняет своё фото"),
+        (English, Notice::AvatarChanged) => format!("{actor} changed their picture"),
+        (_, room) => room_notice(language, actor, room),
+    }
+}
+
+fn room_notice(language: Language, actor: &str, notice: &Notice) -> String {
+    match (language, notice) {
+        (Russian, Notice::RoomCreated) => format!("{actor} создаёт чат"),
+        (English, Notice::RoomCreated) => format!("{actor} created the room"),
+        (Russian, Notice::RoomNamed(name)) => format!("{actor} называет чат «{name}»"),
+        (English, Notice::RoomNamed(name)) => format!("{actor} named the room “{name}”"),
+        (Russian, Notice::TopicChanged(topic)) => format!("{actor} меняет тему: {topic}"),
+        (English, Notice::TopicChanged(topic)) => format!("{actor} changed the topic: {topic}"),
+        (Russian, Notice::RoomAvatarChanged) => format!("{actor} меняет картинку чата"),
+        (English, Notice::RoomAvatarChanged) => format!("{actor} changed the room's picture"),
+        (Russian, Notice::EncryptionEnabled) => "Сообщения здесь зашифрованы".to_owned(),
+        (English, Notice::EncryptionEnabled) => "Messages here are encrypted".to_owned(),
+        (Russian, Notice::RightsChanged) => format!("{actor} меняет права"),
+        (English, Notice::RightsChanged) => format!("{actor} changed the rights"),
+        (Russian, Notice::PinsChanged) => format!("{actor} меняет закреплённые сообщения"),
+        (English, Notice::PinsChanged) => format!("{actor} changed the pinned messages"),
+        (Russian, _) => format!("{actor} меняет настройки чата"),
+        (English, _) => format!("{actor} changed the room's settings"),
+    }
+}
+
+/// The second line of a room in the list, without the sender.
+#[must_use]
+pub fn preview(language: Language, preview: &Preview) -> String {
+    let [russian, english] = match &preview.kind {
+        PreviewKind::Text(text) => return text.clone(),
+        PreviewKind::File(name) => return name.clone(),
+        PreviewKind::Notice {
+            actor,
+            target,
+            notice,
+        } => {
+            return notice_of(language, actor, target.as_deref(), notice);
+        }
+        PreviewKind::Audio(Some(seconds)) => {
+            let length = size::duration(*seconds);
+            return choose(language, "Голосовое, ", "Voice message, ").to_owned() + length.as_str();
+        }
+        PreviewKind::Audio(None) => ["Голосовое", "Voice message"],
+        PreviewKind::Picture => ["Картинка", "Picture"],
+        PreviewKind::Video => ["Видео", "Video"],
+        PreviewKind::Deleted => ["Сообщение удалено", "Message deleted"],
+        PreviewKind::Encrypted => ["Зашифрованное сообщение", "Encrypted message"],
+        PreviewKind::Unknown => ["Сообщение нового вида", "A newer kind of message"],
+    };
+    choose(language, russian, english).to_owned()
+}
+
+/// Who stands before a preview: `Вы: `, `София: ` or nothing.
+#[must_use]
+pub fn preview_sender(language: Language, preview: &Preview) -> String {
+    if preview.own {
+        return choose(language, "Вы: ", "You: ").to_owned();
+    }
+    preview
+        .sender
+        .as_ref()
+        .map(|sender| format!("{sender}: "))
+        .unwrap_or_default()
+}
+
+/// Who is typing: `София печатает…`.
+#[must_use]
+pub fn typing(language: Language, names: &[String]) -> String {
+    match (language, names) {
+        (_, []) => String::new(),
+        (Russian, [one]) => format!("{one} печатает…"),
+        (English, [one]) => format!("{one} is typing…"),
+        (Russian, [one, two]) => format!("{one} и {two} печатают…"),
+        (English, [one, two]) => format!("{one} and {two} are typing…"),
+        (Russian, [one, rest @ ..]) => format!("{one} и ещё {} печатают…", rest.len()),
+        (English, [one, rest @ ..]) => format!("{one} and {} more are typing…", rest.len()),
+    }
+}
+
+/// The number of people in a room: `4 участника`.
+#[must_use]
+pub fn members(language: Language, count: u64) -> String {
+    let forms = match language {
+        Russian => ["участник", "участника", "участников"],
+        English => ["member", "members", ""],
+    };
+    format!("{count} {}", plural(language, count, forms))
+}
+
+/// The title of a section of the room list.
+#[must_use]
+pub fn section(language: Language, section: Section) -> &'static str {
+    match section {
+        Section::Invitations => choose(language, "Приглашения", "Invitations"),
+        Section::Favourites => choose(language, "Закреплённые", "Pinned"),
+        Section::Direct => choose(language, "Личные", "Direct"),
+        Section::Groups => choose(language, "Группы", "Groups"),
+        Section::LowPriority => choose(language, "Не важные", "Low priority"),
+    }
+}
+
+fn choose<'a>(language: Language, russian: &'a str, english: &'a str) -> &'a str {
+    match language {
+        Russian => russian,
+        English => english,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::time::Timestamp;
+
+    fn joined(more: usize) -> NoticeRow {
+        let (target, sent_at) = (None, Timestamp(0));
+        NoticeRow {
+            actor: "Иван".to_owned(),
+            target,
+            notice: Notice::Joined,
+            sent_at,
+            more,
+            collapsed: false,
+        }
+    }
+
+    #[test]
+    fn notices_count_the_others() {
+        assert_eq!(notice(Russian, &joined(0)), "Иван теперь в чате");
+        assert_eq!(notice(Russian, &joined(4)), "Иван и ещё 4 теперь в чате");
+        assert_eq!(notice(English, &joined(4)), "Иван and 4 more joined");
+    }
+
+    #[test]
+    fn waiting_times_are_spelled_with_the_right_form() {
+        let say = |seconds| {
+            trouble(
+                Russian,
+                &Trouble::SlowDown(Some(Duration::from_secs(seconds))),
+            )
+        };
+        assert_eq!(say(1), "Слишком много попыток. Подождите 1 секунду.");
+        assert_eq!(say(5), "Слишком много попыток. Подождите 5 секунд.");
+    }
+
+    #[test]
+    fn typing_names_at_most_two() {
+        let names = ["София".to_owned(), "Тимур".to_owned(), "Мирон".to_owned()];
+        assert_eq!(typing(Russian, &names[..2]), "София и Тимур печатают…");
+        assert_eq!(typing(Russian, &names), "София и ещё 2 печатают…");
+    }
+}
