@@ -34,7 +34,7 @@ impl<T: Clone + 'static> DiffModel<T> {
     pub fn apply(&self, diff: VectorDiff<T>) {
         match diff {
             VectorDiff::Append { values } => {
-                self.insert_all(self.len(), values.into_iter().collect())
+                self.insert_all(self.len(), values.into_iter().collect());
             }
             VectorDiff::PushFront { value } => self.insert_all(0, vec![value]),
             VectorDiff::PushBack { value } => self.insert_all(self.len(), vec![value]),
@@ -44,7 +44,7 @@ impl<T: Clone + 'static> DiffModel<T> {
             VectorDiff::PopFront => self.remove_range(0, 1),
             VectorDiff::PopBack => self.remove_range(self.len().saturating_sub(1), 1),
             VectorDiff::Truncate { length } => {
-                self.remove_range(length, self.len().saturating_sub(length))
+                self.remove_range(length, self.len().saturating_sub(length));
             }
             VectorDiff::Clear => self.reset(VecDeque::new()),
             VectorDiff::Reset { values } => self.reset(values.into_iter().collect()),

@@ -66,7 +66,7 @@ impl Page {
                 self.push_block(Block::Heading(heading.level.value(), spans));
             }
             MatrixElement::Blockquote => {
-                self.push_block(Block::Quote(blocks_of(node.children(), context)))
+                self.push_block(Block::Quote(blocks_of(node.children(), context)));
             }
             MatrixElement::Pre => self.push_block(code_block(node)),
             MatrixElement::Ul => self.push_block(list(node, false, 1, context)),
@@ -279,7 +279,7 @@ fn table_rows(node: &NodeRef, context: &Context) -> Vec<Vec<Vec<Span>>> {
         {
             Some(MatrixElement::Tr) => rows.push(table_cells(&child, context)),
             Some(MatrixElement::Thead | MatrixElement::Tbody) => {
-                rows.extend(table_rows(&child, context))
+                rows.extend(table_rows(&child, context));
             }
             _ => {}
         }

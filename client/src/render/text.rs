@@ -5,7 +5,7 @@ use super::Language;
 /// Sender names come in this many colours.
 pub const COLOURS: u64 = 8;
 
-/// One or two letters for a round without a picture: `Игорь Лысенко` gives `ИЛ`, `@ivan` gives `И`-like `I`.
+/// One or two letters for a round without a picture: `Игорь Лысенко` gives `ИЛ`, `@ivan` gives `I`.
 #[must_use]
 pub fn initials(name: &str) -> String {
     let mut words = name
@@ -32,7 +32,7 @@ pub fn colour(id: &str) -> usize {
 /// Chooses the word for a number: Russian has three forms (`сообщение`, `сообщения`, `сообщений`), English two (the
 /// last form is unused).
 #[must_use]
-pub fn plural<'a>(language: Language, count: u64, forms: [&'a str; 3]) -> &'a str {
+pub fn plural(language: Language, count: u64, forms: [&str; 3]) -> &str {
     match language {
         Language::English => forms[usize::from(count != 1)],
         Language::Russian => match (count % 10, count % 100) {

@@ -168,10 +168,10 @@ fn room_notice(language: Language, actor: &str, notice: &Notice) -> String {
     }
 }
 
-/// The second line of a room in the list, without the sender.
+/// The second line of a room in the list, without the sender; also what a reply answers.
 #[must_use]
-pub fn preview(language: Language, preview: &Preview) -> String {
-    let [russian, english] = match &preview.kind {
+pub fn preview(language: Language, kind: &PreviewKind) -> String {
+    let [russian, english] = match kind {
         PreviewKind::Text(text) => return text.clone(),
         PreviewKind::File(name) => return name.clone(),
         PreviewKind::Notice {

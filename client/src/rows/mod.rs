@@ -4,9 +4,15 @@
 //! [`crate::render`], so that switching the language needs no new rows.
 
 mod account_row;
+mod arrange;
+mod body;
 mod media_key;
 mod member_row;
+pub(crate) mod message;
+mod notice;
+pub(crate) mod preview;
 mod room_row;
+pub mod timeline;
 mod timeline_row;
 
 pub use account_row::{AccountRow, PersonRow, Registrations, ServerRow};

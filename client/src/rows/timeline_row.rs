@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use matrix_sdk::ruma::{OwnedEventId, OwnedUserId};
 
-use super::MediaKey;
+use super::{MediaKey, PreviewKind};
 use crate::render::{blocks::Block, time::Timestamp};
 
 /// Names a row for as long as the room is open, also while its message changes from "being sent" to "sent".
@@ -142,8 +142,8 @@ pub struct ReplyRow {
     /// `None` while it is being loaded.
     pub sender: Option<OwnedUserId>,
     pub sender_name: String,
-    /// One line.
-    pub text: String,
+    /// What it said; `None` while it is being loaded, or when it is gone.
+    pub kind: Option<PreviewKind>,
 }
 
 /// One kind of reaction under a message.

@@ -1,0 +1,152 @@
+//! What rows say about their neighbours: runs of one sender, collapsed notices, ticks.
+
+use matrix_sdk::ruma::OwnedUserId;
+
+use super::Notice;
+use crate::render::time::Timestamp;
+
+/// Messages further apart start a new run.
+const RUN_GAP_MILLISECONDS: u64 = 5 * 60 * 1000;
+
+/// What matters of a row to its neighbours.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Facts {
+    Message {
+        sender: OwnedUserId,
+        sent_at: Timestamp,
+    },
+    Notice(Notice),
+    /// Has nothing to say to people.
+    Silent,
+    Divider,
+}
+
+/// What the neighbours say about a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Flags {
+    pub(super) starts_group: bool,
+    pub(super) ends_group: bool,
+    /// Somebody else has read this row or a later one.
+    pub(super) read: bool,
+    /// Further people in the same notice.
+    pub(super) more: usize,
+    /// Shown in an earlier notice.
+    pub(super) collapsed: bool,
+}
+
+/// Computes the flags of all rows. Each row comes with whether somebody else's receipt stands at it.
+pub(super) fn arrange<'a>(rows: impl DoubleEndedIterator<Item = (&'a Facts, bool)>) -> Vec<Flags> {
+    let rows: Vec<_> = rows.collect();
+    let mut flags = vec![Flags::default(); rows.len()];
+    let mut read = false;
+    for index in (0..rows.len()).rev() {
+        let (facts, read_here) = &rows[index];
+        read |= read_here;
+        flags[index].read = read;
+        let before = index.checked_sub(1).map(|before| rows[before].0);
+        let after = rows.get(index + 1).map(|(after, _)| *after);
+        flags[index].starts_group = !before.is_some_and(|before| is_one_run(before, facts));
+        flags[index].ends_group = !after.is_some_and(|after| is_one_run(facts, after));
+        if after.is_some_and(|after| is_same_notice(facts, after)) {
+            flags[index].more = flags[index + 1].more + 1;
+        }
+        flags[index].collapsed =
+            **facts == Facts::Silent || before.is_some_and(|before| is_same_notice(before, facts));
+    }
+    flags
+}
+
+fn is_one_run(first: &Facts, second: &Facts) -> bool {
+    match (first, second) {
+        (
+            Facts::Message {
+                sender: a,
+                sent_at: first,
+            },
+            Facts::Message {
+                sender: b,
+                sent_at: second,
+            },
+        ) => a == b && second.0.saturating_sub(first.0) <= RUN_GAP_MILLISECONDS,
+        _ => false,
+    }
+}
+
+fn is_same_notice(first: &Facts, second: &Facts) -> bool {
+    match (first, second) {
+        (Facts::Notice(a), Facts::Notice(b)) => {
+            a == b && matches!(a, Notice::Joined | Notice::Left)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use matrix_sdk::ruma::user_id;
+
+    use super::*;
+
+    fn message(name: &str, minutes: u64) -> Facts {
+        let sender = if name == "a" {
+            user_id!("@a:x")
+        } else {
+            user_id!("@b:x")
+        };
+        Facts::Message {
+            sender: sender.to_owned(),
+            sent_at: Timestamp(minutes * 60_000),
+        }
+    }
+
+    fn flags(rows: &[Facts]) -> Vec<Flags> {
+        arrange(rows.iter().map(|facts| (facts, false)))
+    }
+
+    #[test]
+    fn a_run_is_one_sender_within_five_minutes() {
+        let rows = [
+            message("a", 0),
+            message("a", 5),
+            message("a", 11),
+            message("b", 11),
+        ];
+        let starts: Vec<_> = flags(&rows)
+            .iter()
+            .map(|flags| flags.starts_group)
+            .collect();
+        assert_eq!(starts, [true, false, true, true]);
+        let ends: Vec<_> = flags(&rows).iter().map(|flags| flags.ends_group).collect();
+        assert_eq!(ends, [false, true, true, true]);
+    }
+
+    #[test]
+    fn a_divider_ends_a_run() {
+        let rows = [message("a", 0), Facts::Divider, message("a", 1)];
+        assert!(flags(&rows)[0].ends_group && flags(&rows)[2].starts_group);
+    }
+
+    #[test]
+    fn people_who_join_one_after_another_are_counted_in_the_first_row() {
+        let rows = [
+            Facts::Notice(Notice::Joined),
+            Facts::Notice(Notice::Joined),
+            Facts::Notice(Notice::Left),
+        ];
+        let counts: Vec<_> = flags(&rows)
+            .iter()
+            .map(|flags| (flags.more, flags.collapsed))
+            .collect();
+        assert_eq!(counts, [(1, false), (0, true), (0, false)]);
+    }
+
+    #[test]
+    fn a_receipt_marks_everything_before_it_as_read() {
+        let rows = [message("a", 0), message("a", 1), message("a", 2)];
+        let read: Vec<_> = arrange(rows.iter().zip([false, true, false]))
+            .iter()
+            .map(|flags| flags.read)
+            .collect();
+        assert_eq!(read, [true, true, false]);
+    }
+}

@@ -1,0 +1,132 @@
+//! From the SDK's timeline events to message rows.
+
+use matrix_sdk::ruma::{OwnedMxcUri, UserId, events::room::MediaSource};
+use matrix_sdk_ui::timeline::{
+    EventSendState, EventTimelineItem, InReplyToDetails, MsgLikeContent, Profile,
+    ReactionsByKeyBySender, TimelineDetails,
+};
+
+use super::{
+    Delivery, MediaKey, MessageRow, Progress, ReactionRow, ReplyRow, body, preview,
+    timeline::RowContext,
+};
+use crate::render::time::Timestamp;
+
+/// Senders listed for a reaction's tooltip.
+const REACTION_SENDERS: usize = 20;
+
+/// A message row before it is known what stands next to it.
+pub(super) fn message_row(
+    event: &EventTimelineItem,
+    content: &MsgLikeContent,
+    context: &RowContext,
+) -> MessageRow {
+    let own = event.is_own();
+    let is_on_server = event.event_id().is_some();
+    let is_redacted = event.content().is_redacted();
+    MessageRow {
+        event_id: event.event_id().map(ToOwned::to_owned),
+        sender: event.sender().to_owned(),
+        sender_name: name_of(event.sender(), event.sender_profile()),
+        sender_avatar: avatar_of(event.sender_profile()),
+        own,
+        sent_at: Timestamp(event.timestamp().get().into()),
+        starts_group: true,
+        ends_group: true,
+        body: body::body_of(event, content),
+        reply: content.in_reply_to.as_ref().map(reply_row),
+        reactions: reaction_rows(&content.reactions, &context.own_user),
+        edited: event
+            .content()
+            .as_message()
+            .is_some_and(|message| message.is_edited()),
+        mentions_me: event.is_highlighted(),
+        delivery: delivery_of(event, own),
+        can_edit: context.may_send && event.is_editable(),
+        can_redact: !is_redacted && (own || (context.may_redact_others && is_on_server)),
+        can_reply: context.may_send && event.can_be_replied_to(),
+    }
+}
+
+/// The name to show for a sender: the display name, with the user id where two people share it.
+pub(super) fn name_of(user: &UserId, profile: &TimelineDetails<Profile>) -> String {
+    match profile {
+        TimelineDetails::Ready(Profile {
+            display_name: Some(name),
+            display_name_ambiguous: true,
+            ..
+        }) => {
+            format!("{name} ({user})")
+        }
+        TimelineDetails::Ready(Profile {
+            display_name: Some(name),
+            ..
+        }) => name.clone(),
+        _ => user.localpart().to_owned(),
+    }
+}
+
+fn avatar_of(profile: &TimelineDetails<Profile>) -> Option<MediaKey> {
+    match profile {
+        TimelineDetails::Ready(profile) => profile.avatar_url.clone().map(avatar_key),
+        _ => None,
+    }
+}
+
+/// The key of a picture that is never encrypted: avatars.
+pub(crate) fn avatar_key(uri: OwnedMxcUri) -> MediaKey {
+    media_key(&MediaSource::Plain(uri))
+}
+
+/// The key of any media. The session reads it back with the same format.
+pub(crate) fn media_key(source: &MediaSource) -> MediaKey {
+    // A source is two or three strings; writing them as JSON cannot fail. An empty key finds nothing.
+    MediaKey::new(&serde_json::to_string(source).unwrap_or_default())
+}
+
+fn delivery_of(event: &EventTimelineItem, own: bool) -> Delivery {
+    match event.send_state() {
+        Some(EventSendState::NotSentYet { progress }) => {
+            Delivery::Queued(progress.as_ref().map(|upload| Progress {
+                done: upload.progress.current as u64,
+                total: upload.progress.total as u64,
+            }))
+        }
+        // Out of reach is not a failure: the queue tries again by itself.
+        Some(EventSendState::SendingFailed {
+            is_recoverable: true,
+            ..
+        }) => Delivery::Queued(None),
+        Some(EventSendState::SendingFailed { .. }) => Delivery::Failed { can_retry: true },
+        Some(EventSendState::Sent { .. }) => Delivery::Sent,
+        None if own => Delivery::Sent,
+        None => Delivery::Received,
+    }
+}
+
+fn reply_row(reply: &InReplyToDetails) -> ReplyRow {
+    let (sender, sender_name, kind) = match &reply.event {
+        TimelineDetails::Ready(event) => {
+            let name = name_of(&event.sender, &event.sender_profile);
+            let kind = preview::kind_of(&event.content, &name);
+            (Some(event.sender.clone()), name, Some(kind))
+        }
+        _ => (None, String::new(), None),
+    };
+    ReplyRow {
+        event_id: reply.event_id.clone(),
+        sender,
+        sender_name,
+        kind,
+    }
+}
+
+fn reaction_rows(reactions: &ReactionsByKeyBySender, own_user: &UserId) -> Vec<ReactionRow> {
+    let rows = reactions.iter().map(|(key, senders)| ReactionRow {
+        key: key.clone(),
+        count: senders.len(),
+        own: senders.contains_key(own_user),
+        senders: senders.keys().take(REACTION_SENDERS).cloned().collect(),
+    });
+    rows.filter(|row| row.count > 0).collect()
+}

@@ -1,0 +1,91 @@
+//! From state events to notices.
+
+use matrix_sdk::ruma::events::StateEventContentChange;
+use matrix_sdk_ui::timeline::{
+    AnyOtherStateEventContentChange as State, MemberProfileChange, MembershipChange, OtherState,
+    RoomMembershipChange, TimelineItemContent,
+};
+
+use super::Notice;
+
+/// What happened, and to whom if not to the one who did it.
+pub(super) struct Happening {
+    pub(super) notice: Notice,
+    pub(super) target: Option<String>,
+}
+
+/// What a state event tells, `None` for messages and for events that tell nothing.
+pub(super) fn happening(content: &TimelineItemContent) -> Option<Happening> {
+    match content {
+        TimelineItemContent::MembershipChange(change) => membership(change),
+        TimelineItemContent::ProfileChange(change) => profile(change).map(alone),
+        TimelineItemContent::OtherState(state) => other(state).map(alone),
+        TimelineItemContent::FailedToParseState { .. } => Some(alone(Notice::SettingsChanged)),
+        _ => None,
+    }
+}
+
+fn alone(notice: Notice) -> Happening {
+    Happening {
+        notice,
+        target: None,
+    }
+}
+
+fn membership(change: &RoomMembershipChange) -> Option<Happening> {
+    let notice = match change.change()? {
+        MembershipChange::Joined | MembershipChange::InvitationAccepted => {
+            return Some(alone(Notice::Joined));
+        }
+        MembershipChange::Left => return Some(alone(Notice::Left)),
+        MembershipChange::Knocked => return Some(alone(Notice::Knocked)),
+        MembershipChange::Invited | MembershipChange::KnockAccepted => Notice::Invited,
+        MembershipChange::InvitationRejected
+        | MembershipChange::InvitationRevoked
+        | MembershipChange::KnockRetracted
+        | MembershipChange::KnockDenied => Notice::InvitationEnded,
+        MembershipChange::Kicked => Notice::Removed,
+        MembershipChange::Banned | MembershipChange::KickedAndBanned => Notice::Banned,
+        MembershipChange::Unbanned => Notice::Unbanned,
+        MembershipChange::None | MembershipChange::Error | MembershipChange::NotImplemented => {
+            return None;
+        }
+    };
+    let target = change
+        .display_name()
+        .unwrap_or_else(|| change.user_id().localpart().to_owned());
+    Some(Happening {
+        notice,
+        target: Some(target),
+    })
+}
+
+fn profile(change: &MemberProfileChange) -> Option<Notice> {
+    match change.displayname_change() {
+        Some(name) => Some(Notice::NameChanged(name.new.clone())),
+        None => change.avatar_url_change().map(|_| Notice::AvatarChanged),
+    }
+}
+
+fn other(state: &OtherState) -> Option<Notice> {
+    let notice = match state.content() {
+        State::RoomCreate(_) => Notice::RoomCreated,
+        State::RoomName(StateEventContentChange::Original { content, .. }) => {
+            Notice::RoomNamed(content.name.clone())
+        }
+        State::RoomTopic(StateEventContentChange::Original { content, .. }) => {
+            Notice::TopicChanged(content.topic.clone())
+        }
+        State::RoomAvatar(_) => Notice::RoomAvatarChanged,
+        State::RoomEncryption(_) => Notice::EncryptionEnabled,
+        State::RoomPowerLevels(StateEventContentChange::Original {
+            prev_content: Some(_),
+            ..
+        }) => Notice::RightsChanged,
+        State::RoomPinnedEvents(_) => Notice::PinsChanged,
+        State::RoomTombstone(_) => Notice::SettingsChanged,
+        // What every new room sets at its birth says nothing to its people.
+        _ => return None,
+    };
+    Some(notice)
+}

@@ -1,0 +1,254 @@
+//! Keeps the rows of an open room in step with the SDK's items.
+
+use std::sync::Arc;
+
+use eyeball_im::VectorDiff;
+use imbl::Vector;
+use matrix_sdk::ruma::OwnedUserId;
+use matrix_sdk_ui::timeline::{
+    EventTimelineItem, TimelineItem, TimelineItemContent, TimelineItemKind, VirtualTimelineItem,
+};
+
+use super::{
+    Body, Delivery, NoticeRow, RowId, RowKind, TimelineRow,
+    arrange::{Facts, Flags, arrange},
+    message::{message_row, name_of},
+    notice,
+};
+use crate::render::time::Timestamp;
+
+/// What rows depend on besides their event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowContext {
+    pub own_user: OwnedUserId,
+    pub may_send: bool,
+    pub may_redact_others: bool,
+}
+
+/// The items of a timeline, each with the row made of it.
+pub struct TimelineRows {
+    context: RowContext,
+    entries: Vector<Entry>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    item: Arc<TimelineItem>,
+    facts: Facts,
+    read_here: bool,
+    flags: Flags,
+    row: Arc<TimelineRow>,
+}
+
+/// A change of rows for the views.
+pub type RowDiff = VectorDiff<Arc<TimelineRow>>;
+
+impl TimelineRows {
+    /// No rows yet.
+    #[must_use]
+    pub fn new(context: RowContext) -> Self {
+        Self {
+            context,
+            entries: Vector::new(),
+        }
+    }
+
+    /// Follows the SDK's changes and tells the same as changes of rows, followed by what changes at the neighbours.
+    pub fn apply_all(
+        &mut self,
+        diffs: impl IntoIterator<Item = VectorDiff<Arc<TimelineItem>>>,
+    ) -> Vec<RowDiff> {
+        let mut out = Vec::new();
+        for diff in diffs {
+            let diff = diff.map(|item| self.entry(item));
+            out.push(diff.clone().map(|entry| entry.row));
+            diff.apply(&mut self.entries);
+        }
+        self.arrange(&mut out);
+        out
+    }
+
+    /// Makes all rows anew when rights have changed.
+    pub fn set_context(&mut self, context: RowContext) -> Vec<RowDiff> {
+        if context == self.context {
+            return Vec::new();
+        }
+        self.context = context;
+        let items: Vector<_> = self
+            .entries
+            .iter()
+            .map(|entry| entry.item.clone())
+            .collect();
+        self.apply_all([VectorDiff::Reset { values: items }])
+    }
+
+    /// The rows as they are.
+    #[must_use]
+    pub fn rows(&self) -> Vector<Arc<TimelineRow>> {
+        self.entries.iter().map(|entry| entry.row.clone()).collect()
+    }
+
+    /// The event behind a row.
+    #[must_use]
+    pub fn event(&self, row: &RowId) -> Option<&EventTimelineItem> {
+        // From the end: people act on what is new.
+        self.entries
+            .iter()
+            .rev()
+            .find(|entry| entry.row.id == *row)?
+            .item
+            .as_event()
+    }
+
+    /// Whether there are no messages yet.
+    #[must_use]
+    pub fn has_messages(&self) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| matches!(entry.facts, Facts::Message { .. }))
+    }
+
+    fn entry(&self, item: Arc<TimelineItem>) -> Entry {
+        let row = TimelineRow {
+            id: RowId::new(&item.unique_id().0),
+            kind: kind_of(&item, &self.context),
+        };
+        let facts = match &row.kind {
+            RowKind::Message(message) => Facts::Message {
+                sender: message.sender.clone(),
+                sent_at: message.sent_at,
+            },
+            RowKind::Notice(notice) if notice.collapsed => Facts::Silent,
+            RowKind::Notice(notice) => Facts::Notice(notice.notice.clone()),
+            RowKind::Day(_) | RowKind::ReadMarker | RowKind::Start => Facts::Divider,
+        };
+        let read_here = item.as_event().is_some_and(|event| {
+            event
+                .read_receipts()
+                .keys()
+                .any(|reader| *reader != self.context.own_user && reader != event.sender())
+        });
+        let flags = Flags {
+            starts_group: true,
+            ends_group: true,
+            ..Flags::default()
+        };
+        Entry {
+            item,
+            facts,
+            read_here,
+            flags,
+            row: Arc::new(row),
+        }
+    }
+
+    fn arrange(&mut self, out: &mut Vec<RowDiff>) {
+        let flags = arrange(
+            self.entries
+                .iter()
+                .map(|entry| (&entry.facts, entry.read_here)),
+        );
+        for (index, flags) in flags.into_iter().enumerate() {
+            if self.entries[index].flags == flags {
+                continue;
+            }
+            let entry = &mut self.entries[index];
+            entry.flags = flags;
+            let row = with_flags(&entry.row, flags);
+            if row != *entry.row {
+                entry.row = Arc::new(row);
+                out.push(VectorDiff::Set {
+                    index,
+                    value: entry.row.clone(),
+                });
+            }
+        }
+    }
+}
+
+fn with_flags(row: &TimelineRow, flags: Flags) -> TimelineRow {
+    let mut row = row.clone();
+    match &mut row.kind {
+        RowKind::Message(message) => {
+            message.starts_group = flags.starts_group;
+            message.ends_group = flags.ends_group;
+            if message.delivery == Delivery::Sent && flags.read {
+                message.delivery = Delivery::Read;
+            } else if message.delivery == Delivery::Read && !flags.read {
+                message.delivery = Delivery::Sent;
+            }
+        }
+        RowKind::Notice(notice) => {
+            notice.more = flags.more;
+            notice.collapsed = flags.collapsed;
+        }
+        RowKind::Day(_) | RowKind::ReadMarker | RowKind::Start => {}
+    }
+    row
+}
+
+fn kind_of(item: &TimelineItem, context: &RowContext) -> RowKind {
+    match item.kind() {
+        TimelineItemKind::Virtual(VirtualTimelineItem::DateDivider(day)) => {
+            RowKind::Day(Timestamp(day.get().into()))
+        }
+        TimelineItemKind::Virtual(VirtualTimelineItem::ReadMarker) => RowKind::ReadMarker,
+        TimelineItemKind::Virtual(VirtualTimelineItem::TimelineStart) => RowKind::Start,
+        TimelineItemKind::Event(event) => event_kind(event, context),
+    }
+}
+
+fn event_kind(event: &EventTimelineItem, context: &RowContext) -> RowKind {
+    match event.content() {
+        TimelineItemContent::MsgLike(content) => {
+            RowKind::Message(Box::new(message_row(event, content, context)))
+        }
+        content => match notice::happening(content) {
+            Some(happening) => RowKind::Notice(NoticeRow {
+                actor: name_of(event.sender(), event.sender_profile()),
+                target: happening.target,
+                notice: happening.notice,
+                sent_at: Timestamp(event.timestamp().get().into()),
+                more: 0,
+                collapsed: false,
+            }),
+            None => quiet(event),
+        },
+    }
+}
+
+/// An event without anything to say keeps its place in the list, so that positions agree with the SDK's.
+fn quiet(event: &EventTimelineItem) -> RowKind {
+    let is_unreadable = matches!(
+        event.content(),
+        TimelineItemContent::FailedToParseMessageLike { .. }
+    );
+    if is_unreadable {
+        unreadable(event)
+    } else {
+        silent(event)
+    }
+}
+
+fn unreadable(event: &EventTimelineItem) -> RowKind {
+    let content = matrix_sdk_ui::timeline::MsgLikeContent::redacted();
+    let context = RowContext {
+        own_user: event.sender().to_owned(),
+        may_send: false,
+        may_redact_others: false,
+    };
+    let mut message = message_row(event, &content, &context);
+    message.body = Body::Unknown(None);
+    RowKind::Message(Box::new(message))
+}
+
+fn silent(event: &EventTimelineItem) -> RowKind {
+    RowKind::Notice(NoticeRow {
+        actor: name_of(event.sender(), event.sender_profile()),
+        target: None,
+        notice: super::Notice::SettingsChanged,
+        sent_at: Timestamp(event.timestamp().get().into()),
+        more: 0,
+        collapsed: true,
+    })
+}
