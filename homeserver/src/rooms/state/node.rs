@@ -49,7 +49,7 @@ pub enum Node {
     /// A small subtree: its entries, sorted by key.
     Leaf(Vec<Entry>),
     /// A large subtree: its children by the next digit of the path.
-    Branch(Branch),
+    Branch(Box<Branch>),
 }
 
 /// The children of a large subtree.
@@ -151,7 +151,7 @@ fn decode_branch(mut bytes: &[u8]) -> Option<Node> {
         }
     }
     let complete = hashes.next().is_none() && hashes.remainder().is_empty();
-    complete.then_some(Node::Branch(Branch { count, children }))
+    complete.then(|| Node::Branch(Box::new(Branch { count, children })))
 }
 
 /// Seven bits a byte, the least significant first, the top bit set on all but the last.
@@ -200,7 +200,7 @@ mod tests {
         };
         branch.children[0] = Some(NodeHash([1; 16]));
         branch.children[15] = Some(NodeHash([2; 16]));
-        let (_, bytes) = Node::Branch(branch).encode();
+        let (_, bytes) = Node::Branch(Box::new(branch)).encode();
         assert_eq!(bytes[..4], [1, 17, 0x80, 0x01]);
         assert_eq!(bytes[4..], [[1; 16], [2; 16]].concat());
     }
@@ -217,7 +217,7 @@ mod tests {
             ..Branch::default()
         };
         branch.children[3] = Some(NodeHash([9; 16]));
-        let branch = Node::Branch(branch);
+        let branch = Node::Branch(Box::new(branch));
         assert_eq!(*Node::decode(&branch.encode().1).unwrap(), branch);
     }
 

@@ -181,7 +181,7 @@ impl<'a, S: NodeStore> NewNodes<'a, S> {
 
     fn change_branch(
         &mut self,
-        mut branch: Branch,
+        mut branch: Box<Branch>,
         depth: u32,
         changes: Changes,
     ) -> Result<Subtree, S::Error> {
@@ -253,7 +253,7 @@ impl<'a, S: NodeStore> NewNodes<'a, S> {
             let subtree = self.build(entries, depth + 1);
             *child = self.seal(subtree, None);
         }
-        Subtree::Large(branch)
+        Subtree::Large(Box::new(branch))
     }
 
     /// Gives a finished subtree its address, and keeps its node unless it is the one that was there before.
@@ -278,7 +278,7 @@ enum Subtree {
     /// Few enough entries for a leaf, sorted by key.
     Small(Vec<Entry>),
     /// More; the children are nodes already.
-    Large(Branch),
+    Large(Box<Branch>),
 }
 
 impl Subtree {
@@ -347,16 +347,16 @@ enum Part {
     Entries(Vec<Entry>),
 }
 
+/// The entries of a part, or the children.
+type Opened = Result<Vec<Entry>, [Option<NodeHash>; FANOUT]>;
+
 impl Part {
     fn below(node: Option<NodeHash>) -> Self {
         node.map_or(Self::Entries(Vec::new()), Self::Node)
     }
 
     /// The entries, if these are few, else the children.
-    fn open<S: NodeStore>(
-        self,
-        store: &S,
-    ) -> Result<Result<Vec<Entry>, [Option<NodeHash>; FANOUT]>, S::Error> {
+    fn open<S: NodeStore>(self, store: &S) -> Result<Opened, S::Error> {
         match self {
             Self::Entries(entries) => Ok(Ok(entries)),
             Self::Node(hash) => match &*store.node(&hash)? {
@@ -377,7 +377,7 @@ fn diff_subtrees<S: NodeStore>(
     if left == right {
         return Ok(());
     }
-    let parts = |opened: Result<Vec<Entry>, [Option<NodeHash>; FANOUT]>| match opened {
+    let parts = |opened: Opened| match opened {
         Ok(entries) => split(&entries, depth).map(Part::Entries),
         Err(children) => children.map(Part::below),
     };

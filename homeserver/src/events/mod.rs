@@ -1,0 +1,17 @@
+//! Events as data: parsing, building, signing, authorising, redacting and showing them.
+//!
+//! Nothing here knows of storage, threads or HTTP.
+
+pub mod auth;
+pub mod build;
+pub mod pdu;
+pub mod power;
+pub mod redact;
+#[cfg(test)]
+pub mod testing;
+pub mod versions;
+
+pub use self::{
+    build::{BuildError, Draft, RoomContext, Signer},
+    pdu::{Pdu, PduError, StoredEvent},
+};

@@ -1,0 +1,53 @@
+//! The room versions this server knows.
+
+use ruma::{RoomVersionId, room_version_rules::RoomVersionRules};
+
+/// The room versions in which rooms can be created and joined, in ascending order. All are stable.
+///
+/// Older versions are absent: version 1 has another state resolution, 1 and 2 have other event ids, and before
+/// version 6 events need not be canonical JSON.
+/// [spec](https://spec.matrix.org/v1.19/rooms/)
+pub const OFFERED: [RoomVersionId; 7] = [
+    RoomVersionId::V6,
+    RoomVersionId::V7,
+    RoomVersionId::V8,
+    RoomVersionId::V9,
+    RoomVersionId::V10,
+    RoomVersionId::V11,
+    RoomVersionId::V12,
+];
+
+/// The rules of a room version, if this server offers it.
+pub fn rules(version: &RoomVersionId) -> Option<&'static RoomVersionRules> {
+    Some(match version {
+        RoomVersionId::V6 => &RoomVersionRules::V6,
+        RoomVersionId::V7 => &RoomVersionRules::V7,
+        RoomVersionId::V8 => &RoomVersionRules::V8,
+        RoomVersionId::V9 => &RoomVersionRules::V9,
+        RoomVersionId::V10 => &RoomVersionRules::V10,
+        RoomVersionId::V11 => &RoomVersionRules::V11,
+        RoomVersionId::V12 => &RoomVersionRules::V12,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_version_offered_has_rules() {
+        assert!(OFFERED.iter().all(|version| rules(version).is_some()));
+    }
+
+    #[test]
+    fn other_versions_are_unknown() {
+        for version in [
+            RoomVersionId::V1,
+            RoomVersionId::V5,
+            "org.example.13".try_into().unwrap(),
+        ] {
+            assert!(rules(&version).is_none(), "{version}");
+        }
+    }
+}
