@@ -4,12 +4,15 @@
 
 pub mod auth;
 pub mod build;
+pub mod client_format;
 pub mod pdu;
 pub mod power;
 pub mod redact;
 #[cfg(test)]
 pub mod testing;
+pub mod verify;
 pub mod versions;
+pub mod visibility;
 
 pub use self::{
     build::{BuildError, Draft, RoomContext, Signer},

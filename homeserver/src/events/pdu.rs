@@ -190,6 +190,10 @@ impl Pdu {
         self.0.redacts.as_ref()
     }
 
+    pub(super) fn redacts_in_content(&self) -> bool {
+        self.0.flags.redacts_in_content()
+    }
+
     /// Whether the checks on receipt failed.
     pub fn is_rejected(&self) -> bool {
         self.0.flags.has(Flags::REJECTED)
@@ -284,8 +288,8 @@ impl Event for Pdu {
 pub struct StoredEvent<'a> {
     /// The id.
     pub event_id: &'a EventId,
-    pub(super) header: Header<'a>,
-    pub(super) flags: Flags,
+    header: Header<'a>,
+    flags: Flags,
 }
 
 impl<'a> StoredEvent<'a> {
@@ -324,11 +328,20 @@ impl<'a> StoredEvent<'a> {
     pub fn content(&self) -> &'a RawValue {
         self.header.content
     }
+
+    /// The event it redacts, if it is a redaction.
+    pub fn redacts(&self) -> Option<String> {
+        self.header.redacts(self.flags)
+    }
+
+    pub(super) fn redacts_in_content(&self) -> bool {
+        self.flags.redacts_in_content()
+    }
 }
 
 /// What is stored beside the JSON, as bits.
 #[derive(Clone, Copy)]
-pub(super) struct Flags(u8);
+struct Flags(u8);
 
 impl Flags {
     const NONE: Self = Self(0);
@@ -345,7 +358,7 @@ impl Flags {
     }
 
     /// Whether `redacts` is read from the content, as it is since room version 11.
-    pub(super) fn redacts_in_content(self) -> bool {
+    fn redacts_in_content(self) -> bool {
         self.has(Self::REDACTS_IN_CONTENT)
     }
 }
@@ -353,20 +366,20 @@ impl Flags {
 /// A string that borrows from the JSON unless it has escapes.
 #[derive(Deserialize)]
 #[serde(transparent)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The fields of an event that this server uses, where they stand in its JSON.
 #[derive(Deserialize)]
-pub(super) struct Header<'a> {
+struct Header<'a> {
     #[serde(borrow, rename = "type")]
-    pub(super) event_type: Text<'a>,
+    event_type: Text<'a>,
     #[serde(borrow)]
-    pub(super) sender: Text<'a>,
-    pub(super) origin_server_ts: MilliSecondsSinceUnixEpoch,
+    sender: Text<'a>,
+    origin_server_ts: MilliSecondsSinceUnixEpoch,
     #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) state_key: Option<Text<'a>>,
+    state_key: Option<Text<'a>>,
     #[serde(borrow)]
-    pub(super) content: &'a RawValue,
+    content: &'a RawValue,
     #[serde(borrow, rename = "redacts")]
     top_level_redacts: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -381,7 +394,7 @@ pub(super) struct Header<'a> {
 
 impl Header<'_> {
     /// What the event redacts, if it is a redaction.
-    pub(super) fn redacts(&self, flags: Flags) -> Option<String> {
+    fn redacts(&self, flags: Flags) -> Option<String> {
         #[derive(Deserialize)]
         struct Content<'a> {
             #[serde(borrow)]

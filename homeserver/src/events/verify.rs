@@ -1,0 +1,204 @@
+//! Checking events that come from other servers.
+
+use ruma::{
+    CanonicalJsonObject, CanonicalJsonValue, EventId, OwnedServerName,
+    canonical_json::redact_in_place,
+    room_version_rules::RoomVersionRules,
+    signatures::{
+        self, PublicKeyMap, VerificationError, required_server_signatures_to_verify_event,
+        verify_event,
+    },
+    state_res::check_pdu_format,
+};
+
+use super::{Pdu, PduError, build::reference_hash};
+
+/// Why an event from another server is dropped.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// It is no canonical JSON object, or its fields are not those of an event.
+    #[error("{0}")]
+    Malformed(#[from] PduError),
+    /// It breaks a rule of the event format or a size limit.
+    #[error("the event breaks the format of its room version: {0}")]
+    Format(String),
+    /// A signature is missing or wrong.
+    #[error("the event is not signed correctly: {0}")]
+    Signature(#[from] VerificationError),
+}
+
+/// An event from another server whose format is right, but whose signatures have not been checked yet.
+pub struct Unverified<'a> {
+    object: CanonicalJsonObject,
+    rules: &'a RoomVersionRules,
+    event_id: String,
+}
+
+/// An event whose signatures are right.
+#[derive(Debug)]
+pub struct Verified {
+    /// The event.
+    pub pdu: Pdu,
+    /// Whether only a redacted copy is left, because the content is not what was signed.
+    pub redacted: bool,
+}
+
+impl<'a> Unverified<'a> {
+    /// Checks the format, which depends on the version of the event's room.
+    /// [spec](https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu)
+    pub fn parse(json: &str, rules: &'a RoomVersionRules) -> Result<Self, VerifyError> {
+        let mut object: CanonicalJsonObject = serde_json::from_str(json).map_err(PduError::Json)?;
+        // Not signed, and nothing in it is of use here.
+        object.remove("unsigned");
+        check_pdu_format(&object, &rules.event_format).map_err(VerifyError::Format)?;
+        if !object
+            .get("content")
+            .is_some_and(CanonicalJsonValue::is_object)
+        {
+            return Err(VerifyError::Format("`content` is not an object".to_owned()));
+        }
+        let event_id = format!("${}", reference_hash(&object, rules)?);
+        Ok(Self {
+            object,
+            rules,
+            event_id,
+        })
+    }
+
+    /// The event's id.
+    pub fn event_id(&self) -> &str {
+        &self.event_id
+    }
+
+    /// The servers whose keys [`Self::verify`] needs.
+    pub fn signing_servers(&self) -> Result<impl Iterator<Item = OwnedServerName>, VerifyError> {
+        let servers =
+            required_server_signatures_to_verify_event(&self.object, &self.rules.signatures)?;
+        Ok(servers.into_iter())
+    }
+
+    /// Checks signatures and content hash. Where the hash is wrong, the redacted event is what counts.
+    /// [spec](https://spec.matrix.org/v1.19/server-server-api/#validating-hashes-and-signatures-on-received-events)
+    pub fn verify(mut self, keys: &PublicKeyMap) -> Result<Verified, VerifyError> {
+        let redacted = verify_event(keys, &self.object, self.rules)? != signatures::Verified::All;
+        if redacted {
+            redact_in_place(&mut self.object, &self.rules.redaction, None)
+                .map_err(serde::de::Error::custom)
+                .map_err(PduError::Json)?;
+        }
+        let event_id = EventId::parse(self.event_id).map_err(|source| PduError::Identifier {
+            field: "event_id",
+            source,
+        })?;
+        let json = serde_json::to_string(&self.object).map_err(PduError::Json)?;
+        Ok(Verified {
+            pdu: Pdu::from_json(event_id, json, self.rules)?,
+            redacted,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::serde::Base64;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::events::{
+        testing::{TestRoom, key_pair},
+        versions::OFFERED,
+    };
+
+    fn keys() -> PublicKeyMap {
+        let key = Base64::new(key_pair().public_key().to_vec());
+        [(
+            "local".to_owned(),
+            [("ed25519:test".to_owned(), key)].into(),
+        )]
+        .into()
+    }
+
+    fn altered(pdu: &Pdu, alter: impl FnOnce(&mut Value)) -> String {
+        let mut event = serde_json::from_str(pdu.json()).unwrap();
+        alter(&mut event);
+        event.to_string()
+    }
+
+    #[test]
+    fn what_was_built_passes() {
+        for version in OFFERED {
+            let mut room = TestRoom::new(&version);
+            room.message("@alice:local", "hi");
+            for pdu in room.timeline() {
+                let sent = altered(pdu, |event| event["unsigned"] = json!({ "age": 5 }));
+                let unverified = Unverified::parse(&sent, room.rules()).unwrap();
+                assert_eq!(unverified.event_id(), pdu.event_id().as_str());
+                assert_eq!(
+                    unverified.signing_servers().unwrap().collect::<Vec<_>>(),
+                    ["local"]
+                );
+                let verified = unverified.verify(&keys()).unwrap();
+                assert_eq!(&verified.pdu, pdu);
+                assert!(!verified.redacted);
+            }
+        }
+    }
+
+    #[test]
+    fn altered_content_is_redacted() {
+        let mut room = TestRoom::new(&OFFERED[6]);
+        let pdu = room.message("@alice:local", "hi");
+        let sent = altered(&pdu, |event| {
+            event["content"]["body"] = "I owe you money".into();
+        });
+        let verified = Unverified::parse(&sent, room.rules())
+            .unwrap()
+            .verify(&keys())
+            .unwrap();
+        assert!(verified.redacted);
+        assert_eq!(verified.pdu.content().get(), "{}");
+        assert_eq!(verified.pdu.event_id(), pdu.event_id());
+    }
+
+    #[test]
+    fn an_altered_sender_breaks_the_signature() {
+        let mut room = TestRoom::new(&OFFERED[6]);
+        let pdu = room.message("@alice:local", "hi");
+        let sent = altered(&pdu, |event| event["sender"] = "@bob:local".into());
+        let verdict = Unverified::parse(&sent, room.rules())
+            .unwrap()
+            .verify(&keys());
+        assert!(matches!(verdict, Err(VerifyError::Signature(_))));
+        let unknown = Unverified::parse(pdu.json(), room.rules())
+            .unwrap()
+            .verify(&PublicKeyMap::new());
+        assert!(matches!(unknown, Err(VerifyError::Signature(_))));
+    }
+
+    #[test]
+    fn events_out_of_format_are_dropped() {
+        let mut room = TestRoom::new(&OFFERED[6]);
+        let pdu = room.message("@alice:local", "hi");
+        let long = "ä".repeat(128);
+        let many: Vec<_> = (0..21).map(|n| format!("$event{n}")).collect();
+        for (field, value) in [
+            ("type", json!(long)),
+            ("sender", json!(format!("@{long}:local"))),
+            ("room_id", json!(null)),
+            ("state_key", json!(long)),
+            ("depth", json!(-1)),
+            ("depth", json!("1")),
+            ("prev_events", json!(many)),
+            ("auth_events", json!({})),
+            ("content", json!("text")),
+            ("content", json!({ "n": 1.5 })),
+            ("content", json!({ "body": "x".repeat(65_536) })),
+        ] {
+            let sent = altered(&pdu, |event| event[field] = value.clone());
+            let verdict = Unverified::parse(&sent, room.rules()).map(drop);
+            assert!(verdict.is_err(), "{field}: {value}");
+        }
+        assert!(Unverified::parse("{", room.rules()).is_err());
+        assert!(Unverified::parse("[]", room.rules()).is_err());
+    }
+}
