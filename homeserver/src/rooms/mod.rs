@@ -1,3 +1,283 @@
-//! Rooms: their events, their state and who is in them.
+//! Rooms: their events, state, members and summaries.
 
+pub mod aliases;
+pub mod create;
+pub mod draft;
+pub mod event;
+pub mod head;
+pub mod membership;
+pub mod project;
+pub mod rows;
+pub mod send;
 pub mod state;
+mod summary;
+pub mod timeline;
+pub mod txn;
+pub mod viewer;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, OnceLock},
+};
+
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use ruma::{
+    OwnedRoomId, OwnedServerName, RoomId, ServerName, room_version_rules::RoomVersionRules,
+    signatures::Ed25519KeyPair,
+};
+
+use self::{
+    event::RoomEvent,
+    head::Head,
+    project::Projection,
+    state::{
+        node::{Node, NodeHash},
+        tree::{NewNodes, NodeStore},
+    },
+    txn::Txn,
+};
+use crate::{
+    clock::SharedClock,
+    error::{ApiError, ApiResult},
+    events::Signer,
+    ids::{EventNid, RoomNid},
+    storage::{self, Snapshot, Storage, tables},
+};
+
+/// Events kept in memory, parsed.
+const CACHED_EVENTS: usize = 8_000;
+/// Nodes of state trees kept in memory.
+const CACHED_NODES: usize = 20_000;
+/// Rooms whose heads may be in memory before unused ones are dropped.
+const CACHED_HEADS: usize = 4_000;
+
+/// The service. Clones share it.
+#[derive(Clone)]
+pub struct Rooms {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    storage: Storage,
+    clock: SharedClock,
+    server_name: OwnedServerName,
+    key: Ed25519KeyPair,
+    events: Cache<EventNid, Arc<RoomEvent>>,
+    nodes: Cache<NodeHash, Arc<Node>>,
+    redacted: Mutex<VecDeque<EventNid>>,
+    heads: Mutex<HashMap<RoomNid, Arc<tokio::sync::Mutex<Option<Head>>>>>,
+    projections: OnceLock<Vec<Arc<dyn Projection>>>,
+}
+
+type HeadGuard = tokio::sync::OwnedMutexGuard<Option<Head>>;
+
+impl Rooms {
+    /// The service over a database, signing with `key` in the name of `server_name`.
+    pub fn new(
+        storage: Storage,
+        clock: SharedClock,
+        server_name: OwnedServerName,
+        key: Ed25519KeyPair,
+    ) -> Self {
+        let inner = Inner {
+            storage,
+            clock,
+            server_name,
+            key,
+            events: Cache::new(CACHED_EVENTS),
+            nodes: Cache::new(CACHED_NODES),
+            redacted: Mutex::default(),
+            heads: Mutex::default(),
+            projections: OnceLock::new(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Has other domains write their rows with every event. The first call counts.
+    pub fn set_projections(&self, projections: Vec<Arc<dyn Projection>>) {
+        drop(self.inner.projections.set(projections));
+    }
+
+    fn projections(&self) -> &[Arc<dyn Projection>] {
+        self.inner.projections.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// The database.
+    pub fn storage(&self) -> &Storage {
+        &self.inner.storage
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &SharedClock {
+        &self.inner.clock
+    }
+
+    /// In whose name events are signed.
+    pub fn signer(&self) -> Signer<'_> {
+        Signer {
+            server_name: &self.inner.server_name,
+            key: &self.inner.key,
+        }
+    }
+
+    /// This server's name.
+    pub fn server_name(&self) -> &ServerName {
+        &self.inner.server_name
+    }
+
+    /// The number of a room that exists here.
+    pub fn find(&self, id: &RoomId) -> ApiResult<RoomNid> {
+        let nid = self.storage().interner().find_room(id)?;
+        nid.ok_or_else(|| ApiError::not_found("This server does not know the room."))
+    }
+
+    /// Changes a room that exists: `change` runs on a blocking thread under the room's lock, its appended events and
+    /// rows become one commit, and the result is returned once that is on disk.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        room: RoomNid,
+        change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        self.write_or_create(room, None, change).await
+    }
+
+    /// Makes a room: like [`Rooms::write`] for a room that has no events yet.
+    pub(super) async fn write_new<T: Send + 'static>(
+        &self,
+        room: RoomNid,
+        rules: &'static RoomVersionRules,
+        version: String,
+        change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        self.write_or_create(room, Some(Head::empty(rules, &version)), change)
+            .await
+    }
+
+    async fn write_or_create<T: Send + 'static>(
+        &self,
+        room: RoomNid,
+        empty: Option<Head>,
+        change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let guard = self.lock(room).await;
+        let this = self.clone();
+        let prepared =
+            tokio::task::spawn_blocking(move || this.prepare(room, empty, guard, change));
+        let prepared = prepared.await.map_err(ApiError::internal)?;
+        let (result, queued) = prepared?;
+        let Some((receipt, guard)) = queued else {
+            return Ok(result);
+        };
+        if let Err(error) = receipt.await {
+            // The head in memory is ahead of a commit that was refused: read it again.
+            drop(guard);
+            *self.lock(room).await = None;
+            return Err(error.into());
+        }
+        Ok(result)
+    }
+
+    #[expect(
+        clippy::type_complexity,
+        reason = "the guard is returned only where the next change must wait"
+    )]
+    fn prepare<T>(
+        &self,
+        room: RoomNid,
+        empty: Option<Head>,
+        mut guard: HeadGuard,
+        change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T>,
+    ) -> ApiResult<(T, Option<(storage::Receipt, Option<HeadGuard>)>)> {
+        let snapshot = self.storage().snapshot();
+        let head = match guard.take() {
+            Some(head) => head,
+            None => match (Head::load(self, &snapshot, room)?, empty) {
+                (Some(head), _) | (None, Some(head)) => head,
+                (None, None) => {
+                    return Err(ApiError::not_found("This server does not know the room."));
+                }
+            },
+        };
+        *guard = Some(head.clone());
+        let store = self.nodes(&snapshot);
+        let room_id = self.storage().interner().room_id(room)?;
+        let mut txn = Txn::new(self, &snapshot, room, room_id, head, NewNodes::on(&store));
+        let result = match change(&mut txn) {
+            Ok(result) => result,
+            Err(error) => {
+                if guard.as_ref().is_some_and(Head::is_empty) {
+                    *guard = None;
+                }
+                return Err(error);
+            }
+        };
+        if txn.is_empty() {
+            return Ok((result, None));
+        }
+        let waits = txn.head.waits;
+        let (commit, head) = txn.finish();
+        let receipt = self.storage().submit(commit)?;
+        *guard = Some(head.settled());
+        Ok((result, Some((receipt, waits.then_some(guard)))))
+    }
+
+    async fn lock(&self, room: RoomNid) -> HeadGuard {
+        let slot = {
+            let mut heads = self.inner.heads.lock();
+            if heads.len() > CACHED_HEADS {
+                heads.retain(|_, slot| Arc::strong_count(slot) > 1);
+            }
+            Arc::clone(heads.entry(room).or_default())
+        };
+        slot.lock_owned().await
+    }
+
+    /// The summary of a room, if it has events here.
+    pub fn summary(
+        &self,
+        snapshot: &Snapshot<'_>,
+        room: RoomNid,
+    ) -> storage::Result<Option<rows::RoomSummary>> {
+        tables::ROOM.get(snapshot, room)
+    }
+
+    /// The id of a room.
+    pub fn room_id(&self, room: RoomNid) -> storage::Result<OwnedRoomId> {
+        self.storage().interner().room_id(room)
+    }
+
+    /// State trees as of a snapshot. Nodes never change, so the cache serves every snapshot.
+    pub fn nodes<'a>(&'a self, snapshot: &'a Snapshot<'a>) -> Nodes<'a> {
+        Nodes {
+            rooms: self,
+            snapshot,
+        }
+    }
+}
+
+/// Reads nodes of state trees.
+pub struct Nodes<'a> {
+    rooms: &'a Rooms,
+    snapshot: &'a Snapshot<'a>,
+}
+
+impl NodeStore for Nodes<'_> {
+    type Error = storage::Error;
+
+    fn node(&self, hash: &NodeHash) -> storage::Result<Arc<Node>> {
+        if let Some(node) = self.rooms.inner.nodes.get(hash) {
+            return Ok(node);
+        }
+        let missing = storage::Error::Corrupt("a node of a state tree is missing");
+        let bytes = tables::STATE_NODE
+            .get(self.snapshot, hash.0)?
+            .ok_or(missing)?;
+        let node = Node::decode(&bytes)
+            .map_err(|_| storage::Error::Corrupt("a node of a state tree is malformed"))?;
+        self.rooms.inner.nodes.insert(*hash, Arc::clone(&node));
+        Ok(node)
+    }
+}

@@ -2,8 +2,13 @@
 //!
 //! Row types live in the domain that owns them. This file alone may name them all; it calls nothing.
 
+use ruma::OwnedEventId;
+
 use super::{Family, Table};
-use crate::ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid};
+use crate::{
+    ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
+    rooms::rows::{EventRow, Membership, RoomSummary, TimelineRow, UserRoomRow},
+};
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident: $key:ty => $value:ty, $family:ident $prefix:literal;)*) => {
@@ -46,7 +51,40 @@ tables! {
     // Events
 
     /// Every event this server knows, with its place in the room's history.
-    EVENT: EventNid => Vec<u8>, Events 1;
+    EVENT: EventNid => EventRow, Events 1;
+    /// Event id to number.
+    EVENT_NID: OwnedEventId => EventNid, EventIds 1;
+    /// The events that allowed an event.
+    AUTH_EDGES: EventNid => Vec<EventNid>, Auth 1;
+
+    // Rooms
+
+    /// A room's events in the order they are shown: room, position, order within the position.
+    TIMELINE: (RoomNid, StreamPos, u32) => TimelineRow, Timeline 1;
+    /// A room's events without successors.
+    EXTREMITY: (RoomNid, EventNid) => (), Timeline 2;
+    /// Changes of the current state: room, position, key; the event now and the one before (zero: none).
+    STATE_DELTA: (RoomNid, StreamPos, StateKeyNid) => (EventNid, EventNid), Timeline 3;
+    /// Events that refer to another one: room, event referred to, place; the event and the kind of relation.
+    RELATION: (RoomNid, OwnedEventId, StreamPos, u32) => (EventNid, String), Timeline 4;
+    /// Nodes of state trees by hash.
+    STATE_NODE: [u8; 16] => Vec<u8>, State 1;
+    /// The current state: room, type, state key.
+    CURRENT_STATE: (RoomNid, String, String) => EventNid, State 2;
+    /// Summaries.
+    ROOM: RoomNid => RoomSummary, Rooms 1;
+    /// Members by membership: the member event and when it came.
+    MEMBER: (RoomNid, Membership, UserNid) => (EventNid, StreamPos), Rooms 2;
+    /// Rooms by user.
+    USER_ROOM: (UserNid, RoomNid) => UserRoomRow, Rooms 3;
+    /// Rooms in the public directory.
+    PUBLIC_ROOM: RoomNid => (), Rooms 4;
+    /// Aliases of this server: the room and who made it.
+    ALIAS: String => (RoomNid, UserNid), Rooms 5;
+    /// Aliases by room.
+    ROOM_ALIAS: (RoomNid, String) => (), Rooms 6;
+    /// What a device's transaction made: user, device, transaction; the event.
+    TRANSACTION: (UserNid, String, String) => OwnedEventId, Users 1;
 }
 
 #[cfg(test)]

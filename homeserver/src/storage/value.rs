@@ -60,6 +60,23 @@ pub fn decode_record<T: Record>(bytes: &[u8]) -> Result<T> {
     }
 }
 
+/// A list of events.
+impl Value for Vec<EventNid> {
+    fn to_bytes(&self) -> Result<Vec<u8>> {
+        Ok(self.iter().flat_map(|nid| nid.0.to_be_bytes()).collect())
+    }
+    fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        if !rest.is_empty() {
+            return Err(Error::Corrupt("a list of events has a broken end"));
+        }
+        Ok(numbers
+            .iter()
+            .map(|bytes| EventNid(u64::from_be_bytes(*bytes)))
+            .collect())
+    }
+}
+
 impl Value for Vec<u8> {
     fn to_bytes(&self) -> Result<Vec<u8>> {
         Ok(self.clone())
@@ -95,7 +112,7 @@ macro_rules! key_value {
 }
 
 key_value!(
-    [] (), [] u8, [] u32, [] u64, [] RoomNid, [] UserNid, [] TypeNid, [] StateKeyNid, [] EventNid, [] StreamPos,
+    [] (), [] ruma::OwnedEventId, [] u8, [] u32, [] u64, [] RoomNid, [] UserNid, [] TypeNid, [] StateKeyNid, [] EventNid, [] StreamPos,
     [A, B] (A, B), [A, B, C] (A, B, C), [A, B, C, D] (A, B, C, D),
 );
 

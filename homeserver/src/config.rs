@@ -1,0 +1,204 @@
+//! The configuration file: TOML, checked in full before anything starts.
+//!
+//! Every key can also come from the environment, which is where containers and secrets live:
+//! `FIALKA_REGISTRATION__MODE=open` sets `mode` in `[registration]`.
+
+use std::path::{Path, PathBuf};
+
+use ruma::OwnedServerName;
+use serde::Deserialize;
+use thiserror::Error;
+
+mod environment;
+mod federation;
+mod listen;
+mod media;
+mod operation;
+mod registration;
+mod rooms;
+mod units;
+
+pub use self::{
+    federation::{Federation, Outbound, ServerPattern},
+    listen::{Listen, TlsFiles},
+    media::{Media, MediaStore},
+    operation::{Backup, Limits, Log, LogFormat, Metrics, WellKnown},
+    registration::{Registration, RegistrationMode},
+    rooms::{Appservices, Campus, Rooms},
+    units::{ByteSize, Period},
+};
+
+/// Everything an administrator can set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The name of this homeserver: the part of user ids behind the colon. It can never change.
+    pub server_name: OwnedServerName,
+    /// Where everything is kept: `db/`, `media/`, `keys/`, `backups/` and the admin socket.
+    pub data_dir: PathBuf,
+    /// Where HTTP is served; without any, on this machine only, at port 8008.
+    #[serde(default = "listen::default_listeners")]
+    pub listen: Vec<Listen>,
+    /// Who may make an account.
+    #[serde(default)]
+    pub registration: Registration,
+    /// Which other homeservers this one talks to, and how.
+    #[serde(default)]
+    pub federation: Federation,
+    /// New rooms.
+    #[serde(default)]
+    pub rooms: Rooms,
+    /// Requests to anything that is not a homeserver.
+    #[serde(default)]
+    pub outbound: Outbound,
+    /// Rate limits.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Uploaded files.
+    #[serde(default)]
+    pub media: Media,
+    /// Application services.
+    #[serde(default)]
+    pub appservices: Appservices,
+    /// What `/.well-known/matrix/…` answers.
+    #[serde(default)]
+    pub well_known: WellKnown,
+    /// The log.
+    #[serde(default)]
+    pub log: Log,
+    /// The metrics listener; off without an address.
+    #[serde(default)]
+    pub metrics: Metrics,
+    /// Scheduled backups.
+    #[serde(default)]
+    pub backup: Backup,
+    /// The academy.
+    #[serde(default)]
+    pub campus: Campus,
+}
+
+/// Why a configuration cannot be used. Every message names the file or the key and says what to do.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read the configuration file {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The file is no TOML, has an unknown key or a value of the wrong type.
+    #[error("the configuration is not valid: {0}")]
+    Malformed(#[from] toml::de::Error),
+    /// An environment variable cannot be applied.
+    #[error("the environment variable {variable} is not valid: {reason}")]
+    Environment {
+        /// The variable's name.
+        variable: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The values are well-formed, but one makes no sense.
+    #[error("{key}: {reason}")]
+    Invalid {
+        /// The key as it is written in the file, with its section.
+        key: String,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+}
+
+impl ConfigError {
+    fn invalid(key: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Invalid {
+            key: key.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file and the environment of this process.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let mut config = Self::parse(&text, std::env::vars())?;
+        config.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        Ok(config)
+    }
+
+    /// Reads a text; of `environment` only variables that begin with `FIALKA_` count.
+    pub fn parse(
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut table: toml::Table = toml::from_str(text)?;
+        // Parsed straight from the text where possible: its errors show the line.
+        let config: Self = if environment::apply(&mut table, environment)? {
+            table.try_into()?
+        } else {
+            toml::from_str(text)?
+        };
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        for (index, listen) in self.listen.iter().enumerate() {
+            listen.validate(index)?;
+        }
+        self.registration.validate()?;
+        self.rooms.validate()?;
+        self.media.validate()?;
+        self.well_known.validate()?;
+        self.backup.validate()
+    }
+
+    /// Takes relative paths as relative to the file they are written in, not to wherever the server was started.
+    fn resolve_paths(&mut self, base: &Path) {
+        let paths = std::iter::once(&mut self.data_dir)
+            .chain(self.listen.iter_mut().flat_map(Listen::paths_mut))
+            .chain(&mut self.federation.extra_ca)
+            .chain(&mut self.outbound.extra_ca)
+            .chain(&mut self.appservices.dir)
+            .chain(&mut self.appservices.files)
+            .chain(&mut self.backup.dir);
+        for path in paths {
+            *path = base.join(&*path);
+        }
+    }
+
+    /// The database.
+    pub fn database_dir(&self) -> PathBuf {
+        self.data_dir.join("db")
+    }
+
+    /// Uploaded files.
+    pub fn media_dir(&self) -> PathBuf {
+        self.data_dir.join("media")
+    }
+
+    /// The signing key, and the certificate authority of a campus.
+    pub fn keys_dir(&self) -> PathBuf {
+        self.data_dir.join("keys")
+    }
+
+    /// Backups, unless the configuration puts them elsewhere.
+    pub fn backup_dir(&self) -> PathBuf {
+        self.backup
+            .dir
+            .clone()
+            .unwrap_or_else(|| self.data_dir.join("backups"))
+    }
+
+    /// The socket the command line uses to talk to the running server.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.data_dir.join("admin.sock")
+    }
+}
+
+#[cfg(test)]
+mod tests;

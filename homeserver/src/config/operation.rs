@@ -1,0 +1,139 @@
+//! `[limits]`, `[well_known]`, `[log]`, `[metrics]` and `[backup]`: running the server.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde::Deserialize;
+
+use super::{
+    ConfigError,
+    units::{self, Period},
+};
+
+/// Rate limits.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Whether there are any. Benchmarks and test suites switch them off.
+    pub enabled: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// What `/.well-known/matrix/client` and `/.well-known/matrix/server` answer; 404 without a value.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WellKnown {
+    /// The base address for clients: `https://…`.
+    pub client: Option<String>,
+    /// The address for other homeservers: `host:port`.
+    pub server: Option<String>,
+}
+
+impl WellKnown {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        if self.client.as_deref().is_some_and(|url| !is_base_url(url)) {
+            let reason = "clients need an address that begins with \"https://\" (or \"http://\")";
+            return Err(ConfigError::invalid("well_known.client", reason));
+        }
+        if self
+            .server
+            .as_deref()
+            .is_some_and(|name| ruma::ServerName::parse(name).is_err())
+        {
+            let reason =
+                "other servers need a host with an optional port, such as \"matrix.example:8448\"";
+            return Err(ConfigError::invalid("well_known.server", reason));
+        }
+        Ok(())
+    }
+}
+
+fn is_base_url(text: &str) -> bool {
+    let http = text.starts_with("https://") || text.starts_with("http://");
+    http && text
+        .parse::<http::Uri>()
+        .is_ok_and(|uri| uri.host().is_some())
+}
+
+/// The log, which goes to the standard error output.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// The least severe level that is written, or directives such as `info,homeserver::sync=debug`.
+    pub level: String,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// How lines of the log look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: "info".to_owned(),
+            format: LogFormat::Text,
+        }
+    }
+}
+
+/// Prometheus metrics.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Where `/metrics` is served; nowhere without an address.
+    pub address: Option<SocketAddr>,
+}
+
+/// Scheduled backups.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Backup {
+    /// Where backups go; `backups/` in the data directory without it.
+    pub dir: Option<PathBuf>,
+    /// How often one is made.
+    pub every: Period,
+    /// How many are kept.
+    #[serde(deserialize_with = "units::count")]
+    pub keep: u32,
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Self {
+            dir: None,
+            every: Period::hours(24),
+            keep: 14,
+        }
+    }
+}
+
+impl Backup {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        if self.keep == 0 {
+            return Err(ConfigError::invalid(
+                "backup.keep",
+                "at least one backup has to be kept",
+            ));
+        }
+        if self.every.0.is_zero() {
+            return Err(ConfigError::invalid(
+                "backup.every",
+                "write a period such as \"24h\"",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,265 @@
+//! Who waits for what.
+//!
+//! The hub remembers, in memory, the newest change of every room and every user, and wakes the users a change concerns.
+//! It hears of changes on the writer thread *before* their position is published, so whoever has read position N finds
+//! every change up to N here. A user is attached by their first poll and detached some time after the last one; in
+//! between a poll registers nothing.
+//!
+//! A waiting session must attach first, then read the position, then build or wait: the watch keeps the newest value,
+//! so a change in between is not missed.
+
+mod waker;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::{Mutex, RwLock};
+use roaring::RoaringBitmap;
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    clock::SharedClock,
+    ids::{RoomNid, StreamPos, UserNid},
+    storage::{Change, Observer, Storage},
+};
+
+/// How long after the last poll a user stays attached.
+const ATTACHED_FOR: Duration = Duration::from_secs(300);
+
+/// The newest changes, and the sessions that wait for them.
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Where the stream stood at start: older changes are not remembered.
+    start: StreamPos,
+    rooms: RwLock<HashMap<RoomNid, Arc<RoomSlot>>>,
+    users: RwLock<HashMap<UserNid, Arc<UserSlot>>>,
+    wakes: mpsc::UnboundedSender<(StreamPos, Change)>,
+    clock: SharedClock,
+}
+
+/// The newest changes of a room.
+struct RoomSlot {
+    event: AtomicU64,
+    ephemeral: AtomicU64,
+    bump: AtomicU64,
+    online: Mutex<RoaringBitmap>,
+}
+
+/// The newest changes of a user, and the way to wake them.
+struct UserSlot {
+    change: AtomicU64,
+    wake: watch::Sender<StreamPos>,
+    /// Milliseconds of the clock at the last poll; zero while detached.
+    polled: AtomicU64,
+}
+
+impl Hub {
+    /// A hub that hears of every change of `storage`. Must be called inside the runtime.
+    pub fn start(storage: &Storage, clock: SharedClock) -> Self {
+        let (wakes, queue) = mpsc::unbounded_channel();
+        let inner = Inner {
+            start: storage.position(),
+            rooms: RwLock::default(),
+            users: RwLock::default(),
+            wakes,
+            clock,
+        };
+        let hub = Self {
+            inner: Arc::new(inner),
+        };
+        storage.observe(Arc::new(hub.clone()));
+        tokio::spawn(waker::run(
+            Arc::downgrade(&hub.inner),
+            queue,
+            storage.positions(),
+        ));
+        hub
+    }
+
+    /// Attaches a user who polls; `rooms` are asked for only when the user was not attached before.
+    pub fn attach<E>(
+        &self,
+        user: UserNid,
+        rooms: impl FnOnce() -> Result<Vec<RoomNid>, E>,
+    ) -> Result<watch::Receiver<StreamPos>, E> {
+        let slot = self.user(user);
+        let now = self.now();
+        if slot.polled.swap(now, Ordering::AcqRel) == 0 {
+            // Listed rooms are read after the mark is set: a join in between is told through `Change::Membership`.
+            for room in rooms()? {
+                self.room(room).online.lock().insert(user.0);
+            }
+        }
+        Ok(slot.wake.subscribe())
+    }
+
+    /// Whether a user has polled lately.
+    pub fn is_attached(&self, user: UserNid) -> bool {
+        self.inner
+            .users
+            .read()
+            .get(&user)
+            .is_some_and(|slot| slot.polled.load(Ordering::Acquire) != 0)
+    }
+
+    /// Whether a room may have events after `since`.
+    pub fn room_changed(&self, room: RoomNid, since: StreamPos) -> bool {
+        self.room_position(room, |slot| &slot.event) > since
+    }
+
+    /// Whether a room may have receipts or typing after `since`.
+    pub fn ephemeral_changed(&self, room: RoomNid, since: StreamPos) -> bool {
+        self.room_position(room, |slot| &slot.ephemeral) > since
+    }
+
+    /// Whether something personal of a user may have changed after `since`.
+    pub fn user_changed(&self, user: UserNid, since: StreamPos) -> bool {
+        let users = self.inner.users.read();
+        users.get(&user).map_or(self.inner.start, |slot| {
+            StreamPos(slot.change.load(Ordering::Acquire))
+        }) > since
+    }
+
+    /// The position that orders a room in lists, when one was seen since the start.
+    pub fn bump(&self, room: RoomNid) -> Option<StreamPos> {
+        let rooms = self.inner.rooms.read();
+        let bump = rooms.get(&room)?.bump.load(Ordering::Acquire);
+        (bump != 0).then_some(StreamPos(bump))
+    }
+
+    /// Remembers a bump position found in the database.
+    pub fn learn_bump(&self, room: RoomNid, position: StreamPos) {
+        self.room(room).bump.fetch_max(position.0, Ordering::AcqRel);
+    }
+
+    fn room_position(&self, room: RoomNid, which: impl Fn(&RoomSlot) -> &AtomicU64) -> StreamPos {
+        let rooms = self.inner.rooms.read();
+        rooms.get(&room).map_or(self.inner.start, |slot| {
+            StreamPos(which(slot).load(Ordering::Acquire))
+        })
+    }
+
+    fn room(&self, room: RoomNid) -> Arc<RoomSlot> {
+        self.inner.room(room)
+    }
+
+    fn user(&self, user: UserNid) -> Arc<UserSlot> {
+        self.inner.user(user)
+    }
+
+    fn now(&self) -> u64 {
+        self.inner.now()
+    }
+}
+
+impl Inner {
+    fn room(&self, room: RoomNid) -> Arc<RoomSlot> {
+        if let Some(slot) = self.rooms.read().get(&room) {
+            return Arc::clone(slot);
+        }
+        let start = self.start.0;
+        let slot = || {
+            Arc::new(RoomSlot {
+                event: AtomicU64::new(start),
+                ephemeral: AtomicU64::new(start),
+                bump: AtomicU64::new(0),
+                online: Mutex::default(),
+            })
+        };
+        Arc::clone(self.rooms.write().entry(room).or_insert_with(slot))
+    }
+
+    fn user(&self, user: UserNid) -> Arc<UserSlot> {
+        if let Some(slot) = self.users.read().get(&user) {
+            return Arc::clone(slot);
+        }
+        let start = self.start;
+        let slot = || {
+            Arc::new(UserSlot {
+                change: AtomicU64::new(start.0),
+                wake: watch::Sender::new(start),
+                polled: AtomicU64::new(0),
+            })
+        };
+        Arc::clone(self.users.write().entry(user).or_insert_with(slot))
+    }
+
+    /// Milliseconds, never zero.
+    fn now(&self) -> u64 {
+        (self.clock.elapsed().as_millis() as u64).max(1)
+    }
+
+    /// Users who have not polled for a while cost nothing until they come back.
+    fn detach_idle(&self) {
+        let limit = self.now().saturating_sub(ATTACHED_FOR.as_millis() as u64);
+        let mut gone = RoaringBitmap::new();
+        for (user, slot) in self.users.read().iter() {
+            let polled = slot.polled.load(Ordering::Acquire);
+            let idle = polled != 0 && polled < limit && slot.wake.receiver_count() == 0;
+            if idle
+                && slot
+                    .polled
+                    .compare_exchange(polled, 0, Ordering::AcqRel, Ordering::Acquire)
+                    .is_ok()
+            {
+                gone.insert(user.0);
+            }
+        }
+        if !gone.is_empty() {
+            for slot in self.rooms.read().values() {
+                *slot.online.lock() -= &gone;
+            }
+        }
+    }
+}
+
+impl Observer for Hub {
+    fn committed(&self, changes: &[(StreamPos, Change)]) {
+        for &(position, change) in changes {
+            match change {
+                Change::Event { room, bump } => {
+                    let slot = self.room(room);
+                    slot.event.fetch_max(position.0, Ordering::AcqRel);
+                    if bump {
+                        slot.bump.fetch_max(position.0, Ordering::AcqRel);
+                    }
+                }
+                Change::Ephemeral(room) => {
+                    self.room(room)
+                        .ephemeral
+                        .fetch_max(position.0, Ordering::AcqRel);
+                }
+                Change::Membership { room, user, joined } => {
+                    self.user(user)
+                        .change
+                        .fetch_max(position.0, Ordering::AcqRel);
+                    let slot = self.room(room);
+                    if joined {
+                        slot.online.lock().insert(user.0);
+                    } else {
+                        slot.online.lock().remove(user.0);
+                    }
+                }
+                Change::User(user) => {
+                    self.user(user)
+                        .change
+                        .fetch_max(position.0, Ordering::AcqRel);
+                }
+            }
+            // The waker ends only with the runtime.
+            if self.inner.wakes.send((position, change)).is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What an appended event means for other rows.
+//!
+//! [`all`] is called once per event, in the event's own transaction; nothing else writes these rows.
+
+use std::sync::Arc;
+
+use ruma::{UserId, events::TimelineEventType};
+use serde::Deserialize;
+
+use super::{
+    event::RoomEvent,
+    rows::{Membership, Place, TimelineRow, UserRoomRow},
+    summary,
+    txn::{NewEvent, Txn},
+};
+use crate::{
+    error::{ApiError, ApiResult},
+    events::{
+        self,
+        power::{self, Action},
+        redact,
+    },
+    ids::{EventNid, StreamPos, UserNid},
+    storage::{Change, tables},
+};
+
+/// Something outside of rooms that has rows of its own for events: unread counts, search, outgoing queues.
+pub trait Projection: Send + Sync {
+    /// Adds to the event's writes. Returns whether the event notifies a member who has the default push rules.
+    fn project(&self, txn: &Txn<'_>, new: &mut NewEvent) -> ApiResult<bool>;
+}
+
+/// Event types that move a room up in clients' lists.
+const BUMPING: [&str; 7] = [
+    "m.room.create",
+    "m.room.message",
+    "m.room.encrypted",
+    "m.sticker",
+    "m.call.invite",
+    "m.poll.start",
+    "m.beacon_info",
+];
+
+/// Writes everything an event means.
+pub(super) fn all(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
+    state(txn, new);
+    membership(txn, new)?;
+    summary_of_state(txn, new);
+    relation(txn, new);
+    redaction(txn, new)?;
+    let mut notifies = false;
+    for projection in txn.rooms.projections() {
+        notifies |= projection.project(txn, new)?;
+    }
+    txn.head.notifying += u64::from(notifies);
+    timeline(txn, new)
+}
+
+fn timeline(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
+    let interner = txn.rooms.storage().interner();
+    let event = Arc::clone(&new.event);
+    let kind = event.pdu.event_type().to_string();
+    let row = TimelineRow {
+        event: event.nid,
+        kind: interner.event_type(&kind)?,
+        sender: interner.user(event.pdu.sender())?,
+        is_state: new.state.is_some(),
+        notifying: txn.head.notifying,
+    };
+    let (room, nid) = (txn.room, event.nid);
+    let mut auth_edges = Vec::new();
+    for id in event.pdu.auth_events() {
+        // An event of this very change is not in the snapshot yet.
+        let edge = match txn.appended(id) {
+            Some(nid) => Some(nid),
+            None => tables::EVENT_NID.get(txn.snapshot, id)?,
+        };
+        auth_edges.extend(edge);
+    }
+    let previous: Vec<EventNid> = txn.head.extremities.iter().map(|(nid, _)| *nid).collect();
+    new.change(Change::Event {
+        room,
+        bump: BUMPING.contains(&kind.as_str()),
+    });
+    new.write(move |batch, pos| {
+        let mut stored = event.row.clone();
+        stored.place = Place::live(pos);
+        stored.pdu = event.pdu.to_stored();
+        tables::EVENT_NID.put(batch, event.id(), &nid);
+        tables::EVENT.put(batch, nid, &stored);
+        tables::AUTH_EDGES.put(batch, nid, &auth_edges);
+        tables::TIMELINE.put(batch, (room, pos, stored.place.sub), &row);
+        for previous in previous {
+            tables::EXTREMITY.delete(batch, (room, previous));
+        }
+        tables::EXTREMITY.put(batch, (room, nid), &());
+    });
+    Ok(())
+}
+
+fn state(txn: &Txn<'_>, new: &mut NewEvent) {
+    let Some(change) = new.state.clone() else {
+        return;
+    };
+    let (room, nid) = (txn.room, new.event.nid);
+    let old = change.replaces.map_or(EventNid(0), |event| event.nid);
+    let event = Arc::clone(&new.event);
+    new.write(move |batch, pos| {
+        let state_key = event.pdu.state_key().unwrap_or_default();
+        tables::CURRENT_STATE.put(
+            batch,
+            (room, &event.pdu.event_type().to_string(), state_key),
+            &nid,
+        );
+        tables::STATE_DELTA.put(batch, (room, pos, change.key), &(nid, old));
+    });
+}
+
+/// The membership a `m.room.member` event gives, if it is one.
+pub fn membership_of(event: &RoomEvent) -> Option<Membership> {
+    #[derive(Deserialize)]
+    struct Content<'a> {
+        #[serde(borrow)]
+        membership: std::borrow::Cow<'a, str>,
+    }
+    if *event.pdu.event_type() != TimelineEventType::RoomMember {
+        return None;
+    }
+    let content: Content<'_> = serde_json::from_str(event.pdu.content().get()).ok()?;
+    Membership::parse(&content.membership)
+}
+
+fn membership(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
+    let (Some(change), Some(membership)) = (&new.state, membership_of(&new.event)) else {
+        return Ok(());
+    };
+    let Some(user_id) = new
+        .event
+        .pdu
+        .state_key()
+        .and_then(|key| <&UserId>::try_from(key).ok())
+    else {
+        return Ok(());
+    };
+    let user = txn.rooms.storage().interner().user(user_id)?;
+    let old = change
+        .replaces
+        .as_ref()
+        .and_then(|event| membership_of(event));
+    if summary::apply_membership(txn.head.summary_mut(), user, old, membership) {
+        find_heroes(txn, user)?;
+    }
+    let (room, nid) = (txn.room, new.event.nid);
+    let earlier = tables::USER_ROOM.get(txn.snapshot, (user, room))?;
+    let was_joined =
+        earlier.as_ref().is_some_and(|row| row.was_joined) || membership == Membership::Join;
+    let joined_before = earlier
+        .filter(|row| row.membership == Membership::Join)
+        .map(|row| row.joined_at);
+    if old != Some(membership) {
+        let joined = matches!(
+            membership,
+            Membership::Join | Membership::Invite | Membership::Knock
+        );
+        new.change(Change::Membership { room, user, joined });
+    }
+    new.write(move |batch, pos| {
+        if let Some(old) = old {
+            tables::MEMBER.delete(batch, (room, old, user));
+        }
+        tables::MEMBER.put(batch, (room, membership, user), &(nid, pos));
+        let joined_at = match membership {
+            Membership::Join => joined_before.unwrap_or(pos),
+            _ => StreamPos::ZERO,
+        };
+        let (forgotten, stripped_state) = (false, Vec::new());
+        let row = UserRoomRow {
+            membership,
+            event: nid,
+            pos,
+            joined_at,
+            was_joined,
+            forgotten,
+            stripped_state,
+        };
+        tables::USER_ROOM.put(batch, (user, room), &row);
+    });
+    Ok(())
+}
+
+/// Fills the heroes from the members on disk, without the one who just left.
+fn find_heroes(txn: &mut Txn<'_>, without: UserNid) -> ApiResult<()> {
+    for membership in [Membership::Join, Membership::Invite] {
+        for row in tables::MEMBER.scan(txn.snapshot, (txn.room, membership))? {
+            let ((_, _, user), _) = row?;
+            let heroes = &txn.head.summary().heroes;
+            if heroes.len() >= summary::HEROES {
+                return Ok(());
+            }
+            if user != without && !heroes.contains(&user) {
+                txn.head.summary_mut().heroes.push(user);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn summary_of_state(txn: &mut Txn<'_>, new: &NewEvent) {
+    let Some(state_key) = new.event.pdu.state_key() else {
+        return;
+    };
+    let kind = new.event.pdu.event_type().to_string();
+    let mut summary = txn.head.summary().clone();
+    if summary::apply_state(&mut summary, &kind, state_key, new.event.pdu.content()) {
+        if kind == "m.room.create" {
+            summary.create = new.event.nid;
+        }
+        *txn.head.summary_mut() = summary;
+    }
+}
+
+/// How an event refers to another one.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#forming-relationships-between-events)
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Relation {
+    /// The kind of relation, such as `m.thread`.
+    pub rel_type: String,
+    /// The event it refers to.
+    pub event_id: String,
+}
+
+/// The relation in an event's content, if it has a well-formed one.
+pub fn relation_of(pdu: &events::Pdu) -> Option<Relation> {
+    #[derive(Deserialize)]
+    struct Content {
+        #[serde(rename = "m.relates_to")]
+        relates_to: Option<Relation>,
+    }
+    if !pdu.content().get().contains("m.relates_to") {
+        return None;
+    }
+    serde_json::from_str::<Content>(pdu.content().get())
+        .ok()?
+        .relates_to
+}
+
+fn relation(txn: &Txn<'_>, new: &mut NewEvent) {
+    let Some(relation) = relation_of(&new.event.pdu) else {
+        return;
+    };
+    let (room, nid) = (txn.room, new.event.nid);
+    new.write(move |batch, pos| {
+        let place = Place::live(pos);
+        tables::RELATION.put(
+            batch,
+            (room, &relation.event_id, place.pos, place.sub),
+            &(nid, relation.rel_type),
+        );
+    });
+}
+
+/// Removes the content of the event that a redaction names, if its sender may do so.
+/// [spec](https://spec.matrix.org/v1.19/rooms/v12/#handling-redactions)
+fn redaction(txn: &mut Txn<'_>, new: &NewEvent) -> ApiResult<()> {
+    let Some(target) = new.event.pdu.redacts() else {
+        return Ok(());
+    };
+    let Some(target) = txn.rooms.event_by_id(txn.snapshot, target)? else {
+        return Ok(());
+    };
+    if target.row.room != txn.room || target.is_redacted() || !may_redact(txn, &new.event, &target)?
+    {
+        return Ok(());
+    }
+    remove_content(txn, &target, new.event.nid)
+}
+
+fn may_redact(txn: &Txn<'_>, redaction: &RoomEvent, target: &RoomEvent) -> ApiResult<bool> {
+    if redaction.pdu.sender() == target.pdu.sender() {
+        return Ok(true);
+    }
+    let levels = txn.power_levels()?;
+    Ok(power::check(&levels, redaction.pdu.sender(), &Action::RedactOther).is_ok())
+}
+
+fn remove_content(txn: &mut Txn<'_>, target: &Arc<RoomEvent>, by: EventNid) -> ApiResult<()> {
+    let redacted = redact::redact(&target.pdu, txn.head.rules()).map_err(ApiError::internal)?;
+    let mut row = target.row.clone();
+    row.redacted_by = by;
+    row.pdu = redacted.to_stored();
+    if let Some(state_key) = target.pdu.state_key() {
+        let kind = target.pdu.event_type().to_string();
+        let current = txn.state(&kind, state_key)?;
+        if current.is_some_and(|current| current.nid == target.nid) {
+            summary::apply_state(txn.head.summary_mut(), &kind, state_key, redacted.content());
+        }
+    }
+    let nid = target.nid;
+    txn.rooms.forget_event(nid);
+    txn.head.waits = true;
+    if let Some(relation) = relation_of(&target.pdu) {
+        let (room, place) = (txn.room, target.row.place);
+        txn.write(move |batch, _| {
+            tables::RELATION.delete(batch, (room, &relation.event_id, place.pos, place.sub))
+        });
+    }
+    txn.write(move |batch, _| tables::EVENT.put(batch, nid, &row));
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! What one user may see of one room.
+//! [spec](https://spec.matrix.org/v1.19/client-server-api/#room-history-visibility)
+
+use ruma::{
+    OwnedUserId, UserId,
+    events::room::{history_visibility::HistoryVisibility, member::MembershipState},
+};
+
+use super::{
+    Rooms,
+    event::RoomEvent,
+    project::membership_of,
+    rows::{Membership, UserRoomRow},
+    state::tree::StateRoot,
+};
+use crate::{
+    events::visibility::{self, Circumstances},
+    ids::{RoomNid, UserNid},
+    storage::{Result, Snapshot, tables},
+};
+
+/// A user looking at a room, as of a snapshot.
+pub struct Viewer<'a> {
+    rooms: &'a Rooms,
+    snapshot: &'a Snapshot<'a>,
+    /// The user.
+    pub user: UserNid,
+    /// The user's id.
+    pub user_id: OwnedUserId,
+    /// The user's relation to the room, if they ever had one.
+    pub row: Option<UserRoomRow>,
+}
+
+impl<'a> Viewer<'a> {
+    /// A user looking at a room.
+    pub fn new(
+        rooms: &'a Rooms,
+        snapshot: &'a Snapshot<'a>,
+        room: RoomNid,
+        user_id: &UserId,
+    ) -> Result<Self> {
+        let user = rooms.storage().interner().user(user_id)?;
+        let row = tables::USER_ROOM.get(snapshot, (user, room))?;
+        Ok(Self {
+            rooms,
+            snapshot,
+            user,
+            user_id: user_id.to_owned(),
+            row,
+        })
+    }
+
+    /// The same for a relation that is known already.
+    pub fn with_row(
+        rooms: &'a Rooms,
+        snapshot: &'a Snapshot<'a>,
+        user: UserNid,
+        user_id: &UserId,
+        row: UserRoomRow,
+    ) -> Self {
+        Self {
+            rooms,
+            snapshot,
+            user,
+            user_id: user_id.to_owned(),
+            row: Some(row),
+        }
+    }
+
+    /// The user's membership now.
+    pub fn membership(&self) -> Option<Membership> {
+        self.row.as_ref().map(|row| row.membership)
+    }
+
+    /// Whether the user may see an event.
+    pub fn may_see(&self, event: &RoomEvent) -> Result<bool> {
+        // Nearly always: somebody who is in the room looks at what was sent since they came.
+        if let Some(row) = &self.row
+            && row.membership == Membership::Join
+            && event.row.place.pos >= row.joined_at
+        {
+            return Ok(true);
+        }
+        let (visibility, membership) = self.standing_in(event.row.state_before)?;
+        let mut circumstances =
+            Circumstances::constant(visibility, membership, self.joined_after(event));
+        if event.row.state_after != event.row.state_before {
+            (
+                circumstances.visibility_after,
+                circumstances.membership_after,
+            ) = self.standing_in(event.row.state_after)?;
+        }
+        Ok(circumstances.allow())
+    }
+
+    /// The room's history visibility and the user's membership in some state.
+    fn standing_in(&self, state: StateRoot) -> Result<(HistoryVisibility, MembershipState)> {
+        let member = self.rooms.state_event_at(
+            self.snapshot,
+            state,
+            "m.room.member",
+            self.user_id.as_str(),
+        )?;
+        let membership = member
+            .and_then(|event| membership_of(&event))
+            .unwrap_or(Membership::Leave);
+        let visibility =
+            self.rooms
+                .state_event_at(self.snapshot, state, "m.room.history_visibility", "")?;
+        let visibility =
+            visibility::history_visibility(visibility.as_ref().map(|event| &event.pdu));
+        Ok((visibility, membership.as_str().into()))
+    }
+
+    /// Whether the user was in the room at some time after the event.
+    fn joined_after(&self, event: &RoomEvent) -> bool {
+        self.row.as_ref().is_some_and(|row| match row.membership {
+            Membership::Join => true,
+            _ => row.was_joined && event.row.place.pos <= row.pos,
+        })
+    }
+}

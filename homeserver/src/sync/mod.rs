@@ -1,0 +1,3 @@
+//! Telling clients what changed.
+
+pub mod token;

@@ -1,0 +1,135 @@
+//! Tokens that name a place in the stream.
+
+use std::{fmt, str::FromStr};
+
+use ruma::api::error::ErrorKind;
+
+use crate::{
+    error::{ApiError, ApiResult},
+    ids::StreamPos,
+    rooms::rows::Place,
+};
+
+/// A `since` or `next_batch` token: a position in one life of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncToken {
+    /// The database's epoch; another one voids the token.
+    pub epoch: u32,
+    /// Everything up to here was told.
+    pub pos: StreamPos,
+}
+
+impl fmt::Display for SyncToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}_{}", self.epoch, self.pos)
+    }
+}
+
+impl FromStr for SyncToken {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (epoch, pos) = text
+            .strip_prefix('s')
+            .and_then(|rest| rest.split_once('_'))
+            .ok_or(())?;
+        Ok(Self {
+            epoch: epoch.parse().map_err(|_| ())?,
+            pos: StreamPos(pos.parse().map_err(|_| ())?),
+        })
+    }
+}
+
+impl SyncToken {
+    /// Reads a client's token. One of an earlier life of the database counts as none: the client gets everything anew.
+    pub fn parse_since(text: &str, epoch: u32) -> ApiResult<Option<StreamPos>> {
+        let token: Self = text.parse().map_err(|()| bad_token("since"))?;
+        Ok((token.epoch == epoch).then_some(token.pos))
+    }
+}
+
+/// The token of a place in a room's timeline, for `/messages` and `prev_batch`.
+#[must_use]
+pub fn timeline_token(place: Place) -> String {
+    format!("t{place}")
+}
+
+/// Reads a place in a timeline. A sync token stands for the place after everything it told.
+pub fn parse_timeline(text: &str, parameter: &'static str) -> ApiResult<Place> {
+    if let Ok(token) = text.parse::<SyncToken>() {
+        return Ok(Place {
+            pos: token.pos.plus(1),
+            sub: 0,
+        });
+    }
+    let place = || {
+        let (pos, sub) = text.strip_prefix('t')?.split_once('_')?;
+        Some(Place {
+            pos: StreamPos(pos.parse().ok()?),
+            sub: sub.parse().ok()?,
+        })
+    };
+    place().ok_or_else(|| bad_token(parameter))
+}
+
+fn bad_token(parameter: &'static str) -> ApiError {
+    let message = format!("The parameter {parameter} is not a token that this server gave out.");
+    ApiError::bad_request(ErrorKind::InvalidParam, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rooms::rows::LIVE;
+
+    #[test]
+    fn tokens_round_trip() {
+        let token = SyncToken {
+            epoch: 3,
+            pos: StreamPos(42),
+        };
+        assert_eq!(token.to_string(), "s3_42");
+        assert_eq!("s3_42".parse(), Ok(token));
+        let place = Place {
+            pos: StreamPos(7),
+            sub: LIVE,
+        };
+        assert_eq!(
+            parse_timeline(&timeline_token(place), "from").unwrap(),
+            place
+        );
+    }
+
+    #[test]
+    fn sync_token_stands_for_the_place_after_it() {
+        let place = parse_timeline("s3_42", "from").unwrap();
+        assert!(place > Place::live(StreamPos(42)));
+        assert!(place < Place::live(StreamPos(43)));
+    }
+
+    #[test]
+    fn token_of_another_life_asks_for_everything() {
+        assert_eq!(SyncToken::parse_since("s1_42", 2).unwrap(), None);
+        assert_eq!(
+            SyncToken::parse_since("s2_42", 2).unwrap(),
+            Some(StreamPos(42))
+        );
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in [
+            "",
+            "s",
+            "s1",
+            "s1_",
+            "s_1",
+            "x1_1",
+            "t1",
+            "t1_x",
+            "s1_99999999999999999999999",
+        ] {
+            assert!(parse_timeline(text, "from").is_err(), "{text}");
+        }
+    }
+}
