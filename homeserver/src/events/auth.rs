@@ -75,7 +75,7 @@ pub fn auth_events<V: StateView>(
 ///
 /// Asked of an event from another server three times: with the state that its auth events make, with the state before
 /// it, and with the current state of the room.
-/// [spec](https://spec.matrix.org/v1.19/server-server-api/#authorization-rules)
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#authorisation-rules)
 pub fn check_state_dependent<V: StateView>(
     pdu: &Pdu,
     rules: &RoomVersionRules,
@@ -91,7 +91,7 @@ pub fn check_state_dependent<V: StateView>(
 
 /// Whether an event is allowed as far as that does not depend on the state: whether it is a valid create event, or its
 /// auth events are those it should have, all from its room and none rejected.
-/// [spec](https://spec.matrix.org/v1.19/server-server-api/#authorization-rules)
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#authorisation-rules)
 pub fn check_state_independent<E>(
     pdu: &Pdu,
     rules: &RoomVersionRules,

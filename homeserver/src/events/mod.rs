@@ -8,6 +8,7 @@ pub mod client_format;
 pub mod pdu;
 pub mod power;
 pub mod redact;
+mod stored;
 #[cfg(test)]
 pub mod testing;
 pub mod verify;
@@ -16,5 +17,6 @@ pub mod visibility;
 
 pub use self::{
     build::{BuildError, Draft, RoomContext, Signer},
-    pdu::{Pdu, PduError, StoredEvent},
+    pdu::{Pdu, PduError},
+    stored::StoredEvent,
 };

@@ -91,7 +91,7 @@ fn walk<S: AuthEdges>(
 /// States are given by what they do not share: `conflicted` has for each of them its events of the entries in which
 /// they differ. `unconflicted` gives the events that all share; their chains are in every state's chain, and they are
 /// asked for only if there is a difference without them.
-/// [spec](https://spec.matrix.org/v1.19/rooms/v2/#definitions)
+/// [spec](https://spec.matrix.org/v1.19/rooms/v2/#state-resolution)
 pub fn auth_difference<S: AuthEdges>(
     store: &S,
     cache: &ChainCache,
