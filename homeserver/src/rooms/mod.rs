@@ -9,6 +9,7 @@ pub mod membership;
 pub mod project;
 pub mod rows;
 pub mod send;
+pub mod show;
 pub mod state;
 mod summary;
 pub mod timeline;

@@ -19,8 +19,10 @@ pub struct Transaction {
     pub user: UserNid,
     /// The device.
     pub device: String,
-    /// The request without the user and the device: what is sent where, and the id the client gave.
-    pub key: String,
+    /// What is sent where; the same id for another endpoint is another transaction.
+    pub scope: String,
+    /// The id the client gave.
+    pub id: String,
 }
 
 impl Rooms {
@@ -32,9 +34,16 @@ impl Rooms {
         transaction: Option<Transaction>,
     ) -> ApiResult<OwnedEventId> {
         self.write(room, move |txn| {
-            let Some(Transaction { user, device, key }) = transaction else {
+            let Some(Transaction {
+                user,
+                device,
+                scope,
+                id,
+            }) = transaction
+            else {
                 return Ok(txn.append(&draft)?.id().to_owned());
             };
+            let key = format!("{scope} {id}");
             let pending = format!("{user} {device} {key}");
             // The row of a message just sent may still be on its way to the disk.
             if let Some(event) = txn.head.pending(&pending) {
@@ -43,10 +52,14 @@ impl Rooms {
             if let Some(event) = tables::TRANSACTION.get(txn.snapshot, (user, &device, &key))? {
                 return Ok(event);
             }
-            let event = txn.append(&draft)?.id().to_owned();
+            let event = txn.append(&draft)?;
+            let (nid, event) = (event.nid, event.id().to_owned());
             txn.head.remember(pending, event.clone());
-            let id = event.clone();
-            txn.write(move |batch, _| tables::TRANSACTION.put(batch, (user, &device, &key), &id));
+            let made = event.clone();
+            txn.write(move |batch, _| {
+                tables::TRANSACTION.put(batch, (user, &device, &key), &made);
+                tables::EVENT_TRANSACTION.put(batch, nid, &(device, id));
+            });
             Ok(event)
         })
         .await

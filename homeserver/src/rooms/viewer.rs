@@ -95,21 +95,24 @@ impl<'a> Viewer<'a> {
 
     /// The room's history visibility and the user's membership in some state.
     fn standing_in(&self, state: StateRoot) -> Result<(HistoryVisibility, MembershipState)> {
-        let member = self.rooms.state_event_at(
-            self.snapshot,
-            state,
-            "m.room.member",
-            self.user_id.as_str(),
-        )?;
-        let membership = member
-            .and_then(|event| membership_of(&event))
-            .unwrap_or(Membership::Leave);
+        let membership = self.membership_in(state)?;
         let visibility =
             self.rooms
                 .state_event_at(self.snapshot, state, "m.room.history_visibility", "")?;
         let visibility =
             visibility::history_visibility(visibility.as_ref().map(|event| &event.pdu));
         Ok((visibility, membership.as_str().into()))
+    }
+
+    /// The user's membership in some state.
+    pub(super) fn membership_in(&self, state: StateRoot) -> Result<Membership> {
+        let user = self.user_id.as_str();
+        let member = self
+            .rooms
+            .state_event_at(self.snapshot, state, "m.room.member", user)?;
+        Ok(member
+            .and_then(|event| membership_of(&event))
+            .unwrap_or(Membership::Leave))
     }
 
     /// Whether the user was in the room at some time after the event.

@@ -85,6 +85,8 @@ tables! {
     ROOM_ALIAS: (RoomNid, String) => (), Rooms 6;
     /// What a device's transaction made: user, device, transaction; the event.
     TRANSACTION: (UserNid, String, String) => OwnedEventId, Users 1;
+    /// The device that sent an event and the transaction id it gave.
+    EVENT_TRANSACTION: EventNid => (String, String), Users 2;
 }
 
 #[cfg(test)]

@@ -1,0 +1,107 @@
+//! Events as a particular user's device sees them.
+
+use std::sync::Arc;
+
+use ruma::{OwnedDeviceId, OwnedTransactionId, events::room::member::MembershipState, serde::Raw};
+
+use super::{
+    Rooms,
+    event::RoomEvent,
+    rows::{Membership, Standing},
+    viewer::Viewer,
+};
+use crate::{
+    error::{ApiError, ApiResult},
+    events::client_format::{ClientEvent, Unsigned, age},
+    ids::EventNid,
+    storage::{Result, Snapshot, tables},
+};
+
+/// How events are to be shown.
+#[derive(Clone, Copy, Default)]
+pub struct Show<'a> {
+    /// The device that asks: it learns the transaction ids of what it sent itself.
+    pub device: Option<&'a OwnedDeviceId>,
+    /// Whether each event carries the room's id.
+    pub room_id: bool,
+}
+
+impl Rooms {
+    /// An event as JSON for a client.
+    pub fn show<T>(
+        &self,
+        snapshot: &Snapshot<'_>,
+        event: &RoomEvent,
+        viewer: &Viewer<'_>,
+        how: Show<'_>,
+    ) -> ApiResult<Raw<T>> {
+        let replaced = self.other(snapshot, event.row.replaces)?;
+        let redaction = self.other(snapshot, event.row.redacted_by)?;
+        let transaction = self.transaction_of(snapshot, event, viewer, how)?;
+        let membership = MembershipState::from(viewer.membership_at(event)?.as_str());
+        let unsigned = Unsigned {
+            age: Some(age(event.pdu.origin_server_ts(), self.clock().now())),
+            membership: Some(&membership),
+            prev_content: replaced.as_ref().map(|event| event.pdu.content()),
+            prev_sender: replaced.as_ref().map(|event| event.pdu.sender().as_str()),
+            redacted_because: redaction
+                .as_ref()
+                .map(|event| Box::new(ClientEvent::from_pdu(&event.pdu))),
+            replaces_state: replaced.as_ref().map(|event| event.id()),
+            transaction_id: transaction.as_deref(),
+            relations: None,
+        };
+        let mut shown = ClientEvent::from_pdu(&event.pdu).with_unsigned(unsigned);
+        if how.room_id {
+            shown = shown.in_room(event.pdu.room_id());
+        }
+        shown.to_raw().map_err(ApiError::internal)
+    }
+
+    fn other(&self, snapshot: &Snapshot<'_>, nid: EventNid) -> Result<Option<Arc<RoomEvent>>> {
+        if nid == EventNid(0) {
+            Ok(None)
+        } else {
+            self.event(snapshot, nid)
+        }
+    }
+
+    /// The transaction id of an event that the asking device sent.
+    fn transaction_of(
+        &self,
+        snapshot: &Snapshot<'_>,
+        event: &RoomEvent,
+        viewer: &Viewer<'_>,
+        how: Show<'_>,
+    ) -> Result<Option<OwnedTransactionId>> {
+        let Some(device) = how.device.filter(|_| event.pdu.sender() == viewer.user_id) else {
+            return Ok(None);
+        };
+        let sent = tables::EVENT_TRANSACTION.get(snapshot, event.nid)?;
+        Ok(sent
+            .filter(|(by, _)| by == device.as_str())
+            .map(|(_, id)| id.into()))
+    }
+}
+
+impl Viewer<'_> {
+    /// The user's membership at the time of an event.
+    pub fn membership_at(&self, event: &RoomEvent) -> Result<Membership> {
+        match &self.row {
+            Some(row)
+                if row.membership == Membership::Join && event.row.place.pos >= row.joined_at =>
+            {
+                Ok(Membership::Join)
+            }
+            Some(_) => self.membership_in(event.row.state_after),
+            None => Ok(Membership::Leave),
+        }
+    }
+}
+
+impl RoomEvent {
+    /// Whether clients may be shown the event at all.
+    pub fn is_accepted(&self) -> bool {
+        self.row.standing == Standing::Accepted
+    }
+}
