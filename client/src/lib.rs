@@ -8,3 +8,5 @@ pub mod bridge;
 pub mod model;
 pub mod render;
 pub mod rows;
+pub mod secrets;
+pub mod session;

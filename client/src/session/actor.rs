@@ -1,0 +1,235 @@
+//! Takes commands one by one and hands each to what carries it out.
+
+use tokio::sync::mpsc;
+
+use super::{
+    Config,
+    account::{SessionEnded, SignedIn},
+    account_store::AccountStore,
+    certificates::extra_roots,
+    encryption,
+    outbox::Outbox,
+    people, rooms, server, sign_in,
+};
+use crate::bridge::{
+    command::{AccountCommand, Command, Envelope, PeopleCommand, RequestId},
+    trouble::Trouble,
+    update::{Answer, SessionState, Update},
+};
+
+/// Runs the session until it is told to shut down or the views are gone.
+pub async fn run(
+    config: Config,
+    mut commands: mpsc::UnboundedReceiver<Envelope>,
+    updates: mpsc::Sender<Update>,
+) {
+    let (ended, mut endings) = mpsc::unbounded_channel();
+    let outbox = Outbox::new(updates);
+    let mut actor = Actor {
+        store: AccountStore::new(&config),
+        config,
+        outbox,
+        signed_in: None,
+        ended,
+    };
+    loop {
+        tokio::select! {
+            envelope = commands.recv() => match envelope {
+                Some(Envelope { request, command: Command::Account(AccountCommand::Shutdown) }) => {
+                    actor.shut_down().await;
+                    return actor.outbox.answer(request, Ok(Answer::Done)).await;
+                }
+                Some(Envelope { request, command }) => actor.carry_out(request, command).await,
+                None => return actor.shut_down().await,
+            },
+            Some(SessionEnded) = endings.recv() => actor.forget(Some(Trouble::SessionEnded)).await,
+        }
+    }
+}
+
+struct Actor {
+    config: Config,
+    store: AccountStore,
+    outbox: Outbox,
+    signed_in: Option<SignedIn>,
+    ended: mpsc::UnboundedSender<SessionEnded>,
+}
+
+impl Actor {
+    async fn carry_out(&mut self, request: RequestId, command: Command) {
+        match command {
+            Command::Account(command) => self.account(request, command).await,
+            other => match &mut self.signed_in {
+                Some(signed_in) => hand_over(signed_in, &self.outbox, request, other).await,
+                None => {
+                    self.outbox
+                        .answer(request, Err(Trouble::SessionEnded))
+                        .await;
+                }
+            },
+        }
+    }
+
+    async fn account(&mut self, request: RequestId, command: AccountCommand) {
+        let result = match command {
+            AccountCommand::CheckServer { address } => {
+                let roots = extra_roots(&self.config);
+                let check =
+                    async move { Ok(Answer::Server(server::check(&address, roots).await?)) };
+                return self.outbox.answer_later(request, check);
+            }
+            AccountCommand::SignIn {
+                server,
+                user,
+                password,
+                shared_computer,
+            } => {
+                let form = sign_in::SignIn {
+                    server,
+                    user,
+                    password,
+                    shared_computer,
+                };
+                let opened = Box::pin(sign_in::sign_in(&self.config, &self.store, form)).await;
+                self.enter(opened).await
+            }
+            AccountCommand::Register(form) => {
+                let opened = Box::pin(sign_in::register(&self.config, &self.store, form)).await;
+                self.enter(opened).await
+            }
+            AccountCommand::Restore => self.restore().await,
+            AccountCommand::SignOut => self.sign_out().await,
+            AccountCommand::SetDisplayName { name } => self.set_display_name(&name).await,
+            AccountCommand::UnlockKeys { secret } => match &self.signed_in {
+                Some(signed_in) => encryption::unlock(&signed_in.client, &secret).await,
+                None => Err(Trouble::SessionEnded),
+            },
+            AccountCommand::Reconnect => {
+                if let Some(signed_in) = &self.signed_in {
+                    signed_in.reconnect().await;
+                }
+                Ok(())
+            }
+            AccountCommand::Shutdown => Ok(()),
+        };
+        self.outbox
+            .answer(request, result.map(|()| Answer::Done))
+            .await;
+    }
+
+    async fn enter(&mut self, opened: Result<sign_in::Opened, Trouble>) -> Result<(), Trouble> {
+        let started = SignedIn::start(
+            opened?,
+            &self.store,
+            self.outbox.clone(),
+            self.ended.clone(),
+        );
+        self.signed_in = Some(Box::pin(started).await?);
+        Ok(())
+    }
+
+    async fn restore(&mut self) -> Result<(), Trouble> {
+        let found = self.store.blocking(AccountStore::find).await?;
+        let Some((account, keys)) = found else {
+            self.show_signed_out(None).await;
+            return Ok(());
+        };
+        let opened = Box::pin(sign_in::restore(&self.config, &self.store, account, keys)).await;
+        let entered = self.enter(opened).await;
+        if let Err(trouble) = &entered {
+            self.show_signed_out(Some(trouble.clone())).await;
+        }
+        entered
+    }
+
+    async fn set_display_name(&mut self, name: &str) -> Result<(), Trouble> {
+        let signed_in = self.signed_in.as_mut().ok_or(Trouble::SessionEnded)?;
+        let name = name.trim();
+        signed_in
+            .client
+            .account()
+            .set_display_name((!name.is_empty()).then_some(name))
+            .await?;
+        signed_in.refresh_profile();
+        Ok(())
+    }
+
+    /// Out of reach or not, after this nothing is left on this computer.
+    async fn sign_out(&mut self) -> Result<(), Trouble> {
+        if let Some(signed_in) = &self.signed_in
+            && let Err(error) = signed_in.client.logout().await
+        {
+            tracing::warn!(%error, "the server was not told about signing out");
+        }
+        self.forget(None).await;
+        Ok(())
+    }
+
+    /// Ends the session here and removes its data.
+    async fn forget(&mut self, reason: Option<Trouble>) {
+        let Some(signed_in) = self.signed_in.take() else {
+            return;
+        };
+        let id = signed_in.account.id.clone();
+        drop(signed_in.stop().await);
+        if let Err(trouble) = self.store.blocking(move |store| store.wipe(&id)).await {
+            tracing::error!(?trouble, "the account's data was not removed");
+        }
+        self.show_signed_out(reason).await;
+    }
+
+    async fn shut_down(&mut self) {
+        match self.signed_in.take() {
+            Some(signed_in) if signed_in.account.shared_computer => {
+                self.signed_in = Some(signed_in);
+                if let Err(trouble) = self.sign_out().await {
+                    tracing::error!(
+                        ?trouble,
+                        "the session on this shared computer was not ended"
+                    );
+                }
+            }
+            Some(signed_in) => drop(signed_in.stop().await),
+            None => {}
+        }
+    }
+
+    async fn show_signed_out(&self, reason: Option<Trouble>) {
+        let last = self
+            .store
+            .blocking(|store| Ok(store.last_used()))
+            .await
+            .unwrap_or_default();
+        let state = SessionState::SignedOut {
+            server: last.server,
+            user: last.user,
+            reason,
+        };
+        self.outbox.send(Update::Session(state)).await;
+    }
+}
+
+async fn hand_over(
+    signed_in: &mut SignedIn,
+    outbox: &Outbox,
+    request: RequestId,
+    command: Command,
+) {
+    match command {
+        Command::Timeline(room, command) => signed_in.timeline(room, request, command).await,
+        Command::Media(command) => signed_in.media.carry_out(request, command).await,
+        Command::Rooms(command) => {
+            let client = signed_in.client.clone();
+            outbox.answer_later(
+                request,
+                async move { rooms::carry_out(&client, command).await },
+            );
+        }
+        Command::People(PeopleCommand::Search { term }) => {
+            let client = signed_in.client.clone();
+            outbox.answer_later(request, async move { people::search(&client, &term).await });
+        }
+        // Taken care of by the caller.
+        Command::Account(_) => outbox.answer(request, Ok(Answer::Done)).await,
+    }
+}

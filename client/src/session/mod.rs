@@ -1,0 +1,41 @@
+//! The session: everything that talks to the homeserver, on its own threads.
+//!
+//! [`run`] takes commands one by one. What belongs to one account lives in `account::SignedIn`; each open room has a
+//! task of its own (`room`), so that a slow room holds up nothing else. Nothing here knows a window.
+
+mod account;
+mod account_store;
+mod actor;
+mod certificates;
+mod connection;
+mod encryption;
+mod media;
+mod media_cache;
+mod outbox;
+mod people;
+mod picture;
+mod profile;
+mod room;
+mod room_list;
+mod room_row;
+mod rooms;
+mod server;
+mod sign_in;
+mod troubles;
+
+use std::path::PathBuf;
+
+pub use actor::run;
+
+/// What the session needs to know about its computer.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Holds the accounts' databases; created when missing.
+    pub data_dir: PathBuf,
+    /// Whether to keep secrets in the system's keyring. Otherwise they are in a file only its owner can read.
+    pub use_keyring: bool,
+    /// PEM files of certificate authorities to trust besides the system's, e.g. the academy's own.
+    pub extra_ca: Vec<PathBuf>,
+    /// How this computer is called in the list of devices.
+    pub device_name: String,
+}

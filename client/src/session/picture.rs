@@ -1,0 +1,137 @@
+//! Decoding pictures, on the blocking pool.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, imageops::FilterType};
+
+use crate::bridge::{pixels::Pixels, trouble::Trouble};
+
+/// A picture that would take more than this while decoding is refused: a small file can claim any size.
+const DECODE_LIMIT: u64 = 256 << 20;
+/// No shown picture takes more than half of the cache.
+pub(super) const SHOWN_LIMIT: u64 = 24 << 20;
+
+/// Decodes a picture and makes it fit into the box, keeping its proportions; smaller ones stay as they are.
+pub(super) async fn decode(bytes: Vec<u8>, fit: Option<(u32, u32)>) -> Result<Pixels, Trouble> {
+    let decoded = tokio::task::spawn_blocking(move || decode_now(bytes, fit)).await;
+    match decoded {
+        Ok(Ok(pixels)) => Ok(pixels),
+        Ok(Err(error)) => {
+            tracing::info!(%error, "a picture cannot be decoded");
+            Err(Trouble::NotAPicture)
+        }
+        Err(error) => Err(Trouble::Other(error.to_string())),
+    }
+}
+
+/// The size of a picture as it is shown, without decoding it; `None` for what is not a picture.
+pub(super) async fn dimensions(bytes: Vec<u8>) -> (Vec<u8>, Option<(u32, u32)>) {
+    let measured = tokio::task::spawn_blocking(move || {
+        let size = measure(&bytes).ok();
+        (bytes, size)
+    });
+    measured.await.unwrap_or_default()
+}
+
+fn measure(bytes: &[u8]) -> image::ImageResult<(u32, u32)> {
+    let mut decoder = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()?
+        .into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    // Orientations from 5 on lie on their side.
+    let is_turned = decoder.orientation()?.to_exif() >= 5;
+    Ok(if is_turned {
+        (height, width)
+    } else {
+        (width, height)
+    })
+}
+
+fn decode_now(bytes: Vec<u8>, fit: Option<(u32, u32)>) -> image::ImageResult<Pixels> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(DECODE_LIMIT);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder()?;
+    let orientation = decoder.orientation()?;
+    let mut picture = DynamicImage::from_decoder(decoder)?;
+    picture.apply_orientation(orientation);
+    let (max_width, max_height) = fit.unwrap_or_else(|| largest(picture.width(), picture.height()));
+    if picture.width() > max_width || picture.height() > max_height {
+        picture = picture.resize(max_width.max(1), max_height.max(1), FilterType::Triangle);
+    }
+    Ok(pixels_of(picture))
+}
+
+/// The largest size with these proportions below the limit.
+fn largest(width: u32, height: u32) -> (u32, u32) {
+    let bytes = u64::from(width) * u64::from(height) * 4;
+    if bytes <= SHOWN_LIMIT {
+        return (width, height);
+    }
+    let shrink = (SHOWN_LIMIT as f64 / bytes as f64).sqrt();
+    (
+        (f64::from(width) * shrink) as u32,
+        (f64::from(height) * shrink) as u32,
+    )
+}
+
+fn pixels_of(picture: DynamicImage) -> Pixels {
+    let mut picture = picture.into_rgba8();
+    for pixel in picture.pixels_mut() {
+        let [red, green, blue, alpha] = pixel.0;
+        let scale = |colour: u8| {
+            u8::try_from(u16::from(colour) * u16::from(alpha) / 255).unwrap_or(u8::MAX)
+        };
+        pixel.0 = [scale(red), scale(green), scale(blue), alpha];
+    }
+    let (width, height) = picture.dimensions();
+    Pixels::clone_from_slice(picture.as_raw(), width, height)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
+    use image::{ImageFormat, Rgba, RgbaImage};
+
+    use super::*;
+
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        RgbaImage::from_pixel(width, height, Rgba([200, 100, 0, 128]))
+            .write_to(&mut bytes, ImageFormat::Png)
+            .unwrap();
+        bytes.into_inner()
+    }
+
+    #[tokio::test]
+    async fn pictures_shrink_to_fit_and_never_grow() {
+        let pixels = decode(png(400, 100), Some((100, 100))).await.unwrap();
+        assert_eq!((pixels.width(), pixels.height()), (100, 25));
+        let pixels = decode(png(10, 10), Some((100, 100))).await.unwrap();
+        assert_eq!((pixels.width(), pixels.height()), (10, 10));
+    }
+
+    #[tokio::test]
+    async fn colours_are_premultiplied() {
+        let pixels = decode(png(1, 1), None).await.unwrap();
+        assert_eq!(pixels.as_bytes(), [100, 50, 0, 128]);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_picture_is_refused() {
+        assert_eq!(
+            decode(b"text".to_vec(), None).await.err(),
+            Some(Trouble::NotAPicture)
+        );
+        assert_eq!(dimensions(b"text".to_vec()).await.1, None);
+    }
+
+    #[test]
+    fn huge_pictures_are_shown_below_the_limit() {
+        let (width, height) = largest(12_000, 9_000);
+        assert!(u64::from(width) * u64::from(height) * 4 <= SHOWN_LIMIT);
+        assert_eq!(largest(100, 50), (100, 50));
+    }
+}

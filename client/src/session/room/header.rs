@@ -1,0 +1,77 @@
+//! The header of an open room, and which events its timeline leaves out.
+
+use matrix_sdk::{
+    Room, RoomState,
+    notification_settings::RoomNotificationMode,
+    ruma::{
+        UserId,
+        events::{
+            AnySyncStateEvent, AnySyncTimelineEvent, MessageLikeEventType, StateEventType,
+            SyncStateEvent, room::power_levels::RoomPowerLevels,
+        },
+    },
+};
+
+use super::super::room_row::{avatar_of, direct_with, name_of};
+use crate::rows::{RoomHeader, timeline::RowContext};
+
+/// What rows depend on besides their events.
+pub(super) async fn context(room: &Room) -> RowContext {
+    let own_user = room.own_user_id().to_owned();
+    let levels = room.power_levels_or_default().await;
+    RowContext {
+        may_send: may_send(room, &levels, &own_user),
+        may_redact_others: levels.user_can_redact_event_of_other(&own_user),
+        own_user,
+    }
+}
+
+/// What stands above the messages, and what may be done below them.
+pub(super) async fn header(room: &Room) -> RoomHeader {
+    let own_user = room.own_user_id();
+    let levels = room.power_levels_or_default().await;
+    RoomHeader {
+        name: name_of(room).await,
+        avatar: avatar_of(room),
+        topic: room.topic().filter(|topic| !topic.trim().is_empty()),
+        direct_with: direct_with(room),
+        encrypted: room.encryption_state().is_encrypted(),
+        members: room.joined_members_count(),
+        muted: room.cached_user_defined_notification_mode() == Some(RoomNotificationMode::Mute),
+        favourite: room.is_favourite(),
+        low_priority: room.is_low_priority(),
+        can_send: may_send(room, &levels, own_user),
+        can_invite: levels.user_can_invite(own_user),
+        can_rename: levels.user_can_send_state(own_user, StateEventType::RoomName),
+    }
+}
+
+fn may_send(room: &Room, levels: &RoomPowerLevels, own_user: &UserId) -> bool {
+    room.state() == RoomState::Joined
+        && levels.user_can_send_message(own_user, MessageLikeEventType::RoomMessage)
+}
+
+/// State that every room gets at its birth and that says nothing to its people.
+pub(super) fn is_silent(event: &AnySyncTimelineEvent) -> bool {
+    let AnySyncTimelineEvent::State(state) = event else {
+        return false;
+    };
+    match state {
+        AnySyncStateEvent::RoomPowerLevels(SyncStateEvent::Original(levels)) => {
+            levels.unsigned.prev_content.is_none()
+        }
+        AnySyncStateEvent::RoomJoinRules(_)
+        | AnySyncStateEvent::RoomHistoryVisibility(_)
+        | AnySyncStateEvent::RoomGuestAccess(_)
+        | AnySyncStateEvent::RoomCanonicalAlias(_)
+        | AnySyncStateEvent::RoomServerAcl(_)
+        | AnySyncStateEvent::RoomThirdPartyInvite(_)
+        | AnySyncStateEvent::SpaceChild(_)
+        | AnySyncStateEvent::SpaceParent(_)
+        | AnySyncStateEvent::PolicyRuleRoom(_)
+        | AnySyncStateEvent::PolicyRuleServer(_)
+        | AnySyncStateEvent::PolicyRuleUser(_)
+        | AnySyncStateEvent::_Custom(_) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,251 @@
+//! An open room: one task that delivers its rows and carries out what is asked of it, in order.
+
+mod header;
+mod members;
+mod sending;
+
+use std::sync::Arc;
+
+use eyeball_im::VectorDiff;
+use futures_util::{Stream, StreamExt, stream::BoxStream};
+use matrix_sdk::{Room, event_cache::PaginationStatus};
+use matrix_sdk_ui::timeline::{
+    RoomExt, Timeline, TimelineItem, TimelineReadReceiptTracking, default_event_filter,
+};
+use tokio::{
+    sync::{broadcast, mpsc},
+    task::AbortHandle,
+};
+
+use super::{
+    outbox::Outbox,
+    room_list::{Nudge, names_of},
+    room_row::draft_of,
+};
+use crate::{
+    bridge::{
+        command::{RequestId, TimelineCommand},
+        trouble::Trouble,
+        update::{Answer, Pagination, TimelineUpdate, Update},
+    },
+    rows::timeline::{RowContext, RowDiff, TimelineRows},
+};
+
+/// Messages asked for at once when paging back.
+const PAGE: u16 = 50;
+
+/// The session's hold on an open room; dropping it closes the room.
+pub(super) struct OpenRoom {
+    commands: mpsc::UnboundedSender<(RequestId, TimelineCommand)>,
+    task: AbortHandle,
+}
+
+impl OpenRoom {
+    /// Opens a room; the first command decides what is delivered.
+    pub(super) fn open(room: Room, outbox: Outbox, nudges: mpsc::UnboundedSender<Nudge>) -> Self {
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let task = tokio::spawn(run(room, receiver, outbox, nudges)).abort_handle();
+        Self { commands, task }
+    }
+
+    /// Whether its task has ended, which it does only when the room could not be opened.
+    pub(super) fn is_closed(&self) -> bool {
+        self.commands.is_closed()
+    }
+
+    /// Hands a command to the room. Returns it when the room has ended.
+    pub(super) fn send(
+        &self,
+        request: RequestId,
+        command: TimelineCommand,
+    ) -> Result<(), TimelineCommand> {
+        self.commands
+            .send((request, command))
+            .map_err(|error| error.0.1)
+    }
+}
+
+impl Drop for OpenRoom {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn run(
+    room: Room,
+    mut commands: mpsc::UnboundedReceiver<(RequestId, TimelineCommand)>,
+    outbox: Outbox,
+    nudges: mpsc::UnboundedSender<Nudge>,
+) {
+    match build(&room).await {
+        Ok(timeline) => {
+            let (task, items) = Task::start(room, timeline, outbox, nudges).await;
+            task.follow(items, commands).await;
+        }
+        Err(error) => {
+            tracing::error!(%error, "a room cannot be opened");
+            commands.close();
+            while let Some((request, _)) = commands.recv().await {
+                outbox
+                    .answer(request, Err(Trouble::Other(error.to_string())))
+                    .await;
+            }
+        }
+    }
+}
+
+async fn build(room: &Room) -> Result<Timeline, matrix_sdk_ui::timeline::Error> {
+    room.timeline_builder()
+        .track_read_marker_and_receipts(TimelineReadReceiptTracking::MessageLikeEvents)
+        .event_filter(|event, rules| {
+            default_event_filter(event, rules) && !header::is_silent(event)
+        })
+        .build()
+        .await
+}
+
+/// Changes of the SDK's timeline.
+type Items = BoxStream<'static, Vec<VectorDiff<Arc<TimelineItem>>>>;
+
+struct Task {
+    room: Room,
+    timeline: Arc<Timeline>,
+    rows: TimelineRows,
+    with_members: bool,
+    outbox: Outbox,
+    nudges: mpsc::UnboundedSender<Nudge>,
+}
+
+impl Task {
+    async fn start(
+        room: Room,
+        timeline: Timeline,
+        outbox: Outbox,
+        nudges: mpsc::UnboundedSender<Nudge>,
+    ) -> (Self, Items) {
+        let mut rows = TimelineRows::new(header::context(&room).await);
+        let (values, items) = timeline.subscribe().await;
+        rows.apply_all([VectorDiff::Reset { values }]);
+        let timeline = Arc::new(timeline);
+        let task = Self {
+            room,
+            timeline,
+            rows,
+            with_members: false,
+            outbox,
+            nudges,
+        };
+        (task, items.boxed())
+    }
+
+    async fn follow(
+        mut self,
+        mut items: Items,
+        mut commands: mpsc::UnboundedReceiver<(RequestId, TimelineCommand)>,
+    ) {
+        let mut room_changes = self.room.subscribe_info();
+        let (_typing_guard, mut typing) = self.room.subscribe_to_typing_notifications();
+        let (first, pages) = pagination_of(&self.timeline).await;
+        let mut pages = pages;
+        let mut pagination = first;
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some((request, TimelineCommand::Open)) => self.deliver(request, pagination).await,
+                    Some((request, command)) => self.carry_out(request, command).await,
+                    None => return,
+                },
+                Some(diffs) = items.next() => {
+                    let diffs = self.rows.apply_all(diffs);
+                    self.send_rows(diffs).await;
+                }
+                Some(page) = pages.next() => {
+                    pagination = page;
+                    self.send(TimelineUpdate::Pagination(page)).await;
+                }
+                Some(_) = room_changes.next() => self.refresh_header().await,
+                people = typing.recv() => match people {
+                    Ok(people) => {
+                        let names = names_of(&self.room, &people).await;
+                        self.send(TimelineUpdate::Typing(names)).await;
+                    }
+                    // Missed some: the next one says all. Closed only with the client.
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return,
+                },
+            }
+        }
+    }
+
+    /// Delivers everything a view needs to show the room.
+    async fn deliver(&mut self, request: RequestId, pagination: Pagination) {
+        self.send(TimelineUpdate::Header(header::header(&self.room).await))
+            .await;
+        self.send(TimelineUpdate::Draft(
+            draft_of(&self.room).await.unwrap_or_default(),
+        ))
+        .await;
+        self.send_rows(vec![VectorDiff::Reset {
+            values: self.rows.rows(),
+        }])
+        .await;
+        self.send(TimelineUpdate::Pagination(pagination)).await;
+        self.outbox.answer(request, Ok(Answer::Done)).await;
+        if pagination == Pagination::Idle && self.rows.rows().len() < usize::from(PAGE) {
+            let timeline = self.timeline.clone();
+            tokio::spawn(async move {
+                if let Err(error) = timeline.paginate_backwards(PAGE).await {
+                    tracing::info!(%error, "the first page of older messages did not come");
+                }
+            });
+        }
+    }
+
+    async fn refresh_header(&mut self) {
+        let context: RowContext = header::context(&self.room).await;
+        let diffs = self.rows.set_context(context);
+        self.send_rows(diffs).await;
+        self.send(TimelineUpdate::Header(header::header(&self.room).await))
+            .await;
+        if self.with_members {
+            match members::known(&self.room).await {
+                Ok(rows) => self.send(TimelineUpdate::Members(rows)).await,
+                Err(error) => tracing::warn!(%error, "the members are not known"),
+            }
+        }
+    }
+
+    async fn send_rows(&self, diffs: Vec<RowDiff>) {
+        if !diffs.is_empty() {
+            self.send(TimelineUpdate::Rows(diffs)).await;
+        }
+    }
+
+    async fn send(&self, update: TimelineUpdate) {
+        self.outbox
+            .send(Update::Timeline(self.room.room_id().to_owned(), update))
+            .await;
+    }
+}
+
+async fn pagination_of(
+    timeline: &Timeline,
+) -> (Pagination, impl Stream<Item = Pagination> + Unpin + use<>) {
+    match timeline.live_back_pagination_status().await {
+        Some((first, stream)) => (shown(&first), stream.map(|status| shown(&status)).boxed()),
+        // Only timelines that are not live have none.
+        None => (Pagination::AtStart, futures_util::stream::pending().boxed()),
+    }
+}
+
+fn shown(status: &PaginationStatus) -> Pagination {
+    match status {
+        PaginationStatus::Paginating => Pagination::Loading,
+        PaginationStatus::Idle {
+            hit_timeline_start: true,
+        } => Pagination::AtStart,
+        PaginationStatus::Idle {
+            hit_timeline_start: false,
+        } => Pagination::Idle,
+    }
+}

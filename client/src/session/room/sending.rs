@@ -1,0 +1,321 @@
+//! Carries out what is asked of an open room.
+
+use matrix_sdk::{
+    ComposerDraft, ComposerDraftType,
+    attachment::{AttachmentInfo, BaseAudioInfo, BaseFileInfo, BaseImageInfo, BaseVideoInfo},
+    room::edit::EditedContent,
+    ruma::{
+        OwnedEventId, UInt,
+        api::client::receipt::create_receipt::v3::ReceiptType,
+        events::room::message::{
+            FormattedBody, MessageType, RoomMessageEventContent,
+            RoomMessageEventContentWithoutRelation, TextMessageEventContent,
+        },
+    },
+};
+use matrix_sdk_ui::timeline::{AttachmentConfig, AttachmentSource, EventTimelineItem};
+
+use super::{PAGE, Task, members};
+use crate::{
+    bridge::{
+        command::{FileSource, RequestId, TimelineCommand},
+        trouble::Trouble,
+        update::{Answer, TimelineUpdate, Update},
+    },
+    rows::RowId,
+    session::{picture, room_list::Nudge},
+};
+
+impl Task {
+    /// What goes into the send queue happens here, so that messages keep their order; what waits for the server
+    /// happens beside.
+    pub(super) async fn carry_out(&mut self, request: RequestId, command: TimelineCommand) {
+        let result = match command {
+            TimelineCommand::SendText { markdown, reply_to } => {
+                self.send_text(&markdown, reply_to).await
+            }
+            TimelineCommand::SendFile {
+                file,
+                caption,
+                reply_to,
+            } => self.send_file(file, &caption, reply_to).await,
+            TimelineCommand::Edit { row, markdown } => self.edit(&row, &markdown).await,
+            TimelineCommand::ToggleReaction { row, key } => self.toggle_reaction(&row, &key).await,
+            TimelineCommand::CancelSend { row } => self.cancel_send(&row).await,
+            TimelineCommand::RetrySend { row } => self.retry_send(&row).await,
+            TimelineCommand::SaveDraft { markdown } => self.save_draft(markdown).await,
+            TimelineCommand::Redact { row } => return self.redact(request, &row),
+            TimelineCommand::Paginate => return self.paginate(request),
+            TimelineCommand::MarkRead => return self.mark_read(request),
+            TimelineCommand::Typing { typing } => return self.typing(request, typing),
+            TimelineCommand::LoadMembers => return self.load_members(request),
+            TimelineCommand::Open | TimelineCommand::Close => Ok(()),
+        };
+        self.outbox
+            .answer(request, result.map(|()| Answer::Done))
+            .await;
+    }
+
+    async fn send_text(&self, markdown: &str, reply_to: Option<RowId>) -> Result<(), Trouble> {
+        let content = text(markdown);
+        match reply_to {
+            Some(row) => {
+                self.timeline
+                    .send_reply(content, self.event_id(&row)?)
+                    .await?;
+            }
+            None => {
+                self.timeline
+                    .send(RoomMessageEventContent::from(content).into())
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_file(
+        &self,
+        file: FileSource,
+        caption: &str,
+        reply_to: Option<RowId>,
+    ) -> Result<(), Trouble> {
+        let in_reply_to = reply_to.map(|row| self.event_id(&row)).transpose()?;
+        let (name, bytes) = read(file).await?;
+        self.refuse_too_large(bytes.len()).await?;
+        let mime = mime_guess::from_path(&name).first_or_octet_stream();
+        let (bytes, info) = describe(bytes, mime.type_().as_str()).await;
+        let config = AttachmentConfig {
+            info: Some(info),
+            caption: (!caption.trim().is_empty()).then(|| caption_of(caption)),
+            in_reply_to,
+            ..AttachmentConfig::default()
+        };
+        let source = AttachmentSource::Data {
+            bytes,
+            filename: name,
+        };
+        self.timeline
+            .send_attachment(source, mime, config)
+            .use_send_queue()
+            .await?;
+        Ok(())
+    }
+
+    /// Says "too large" before the upload rather than after it. When the server does not tell its limit, it will
+    /// refuse by itself.
+    async fn refuse_too_large(&self, size: usize) -> Result<(), Trouble> {
+        match self.room.client().load_or_fetch_max_upload_size().await {
+            Ok(limit) if u64::from(limit) < size as u64 => {
+                Err(Trouble::TooLarge(Some(limit.into())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn edit(&self, row: &RowId, markdown: &str) -> Result<(), Trouble> {
+        let event = self.event(row)?;
+        let is_caption = event
+            .content()
+            .as_message()
+            .is_some_and(|message| is_media(message.msgtype()));
+        let content = if is_caption {
+            let caption = (!markdown.trim().is_empty()).then(|| caption_of(markdown));
+            EditedContent::MediaCaption {
+                caption: caption.as_ref().map(|text| text.body.clone()),
+                formatted_caption: caption.and_then(|text| text.formatted),
+                mentions: None,
+            }
+        } else {
+            EditedContent::RoomMessage(text(markdown))
+        };
+        Ok(self.timeline.edit(&event.identifier(), content).await?)
+    }
+
+    async fn toggle_reaction(&self, row: &RowId, key: &str) -> Result<(), Trouble> {
+        self.timeline
+            .toggle_reaction(&self.event(row)?.identifier(), key)
+            .await?;
+        Ok(())
+    }
+
+    async fn cancel_send(&self, row: &RowId) -> Result<(), Trouble> {
+        let handle = self
+            .event(row)?
+            .local_echo_send_handle()
+            .ok_or(Trouble::NotFound)?;
+        match handle.abort().await {
+            Ok(true) => Ok(()),
+            // Too late: the server has it.
+            Ok(false) => Err(Trouble::NotFound),
+            Err(error) => Err(Trouble::Other(error.to_string())),
+        }
+    }
+
+    async fn retry_send(&self, row: &RowId) -> Result<(), Trouble> {
+        let handle = self
+            .event(row)?
+            .local_echo_send_handle()
+            .ok_or(Trouble::NotFound)?;
+        self.room.send_queue().set_enabled(true);
+        handle
+            .unwedge()
+            .await
+            .map_err(|error| Trouble::Other(error.to_string()))
+    }
+
+    async fn save_draft(&self, markdown: String) -> Result<(), Trouble> {
+        if markdown.trim().is_empty() {
+            self.room.clear_composer_draft(None).await?;
+        } else {
+            let draft_type = ComposerDraftType::NewMessage;
+            let draft = ComposerDraft {
+                plain_text: markdown,
+                html_text: None,
+                draft_type,
+                attachments: Vec::new(),
+            };
+            self.room.save_composer_draft(draft, None).await?;
+        }
+        if self
+            .nudges
+            .send(Nudge::Draft(self.room.room_id().to_owned()))
+            .is_err()
+        {
+            tracing::debug!("a draft was kept after the room list had ended");
+        }
+        Ok(())
+    }
+
+    fn redact(&self, request: RequestId, row: &RowId) {
+        let (timeline, event) = (
+            self.timeline.clone(),
+            self.event(row).map(EventTimelineItem::identifier),
+        );
+        self.outbox.answer_later(request, async move {
+            timeline.redact(&event?, None).await?;
+            Ok(Answer::Done)
+        });
+    }
+
+    fn paginate(&self, request: RequestId) {
+        let timeline = self.timeline.clone();
+        self.outbox.answer_later(request, async move {
+            timeline.paginate_backwards(PAGE).await?;
+            Ok(Answer::Done)
+        });
+    }
+
+    fn mark_read(&self, request: RequestId) {
+        let timeline = self.timeline.clone();
+        self.outbox.answer_later(request, async move {
+            timeline.mark_as_read(ReceiptType::Read).await?;
+            timeline.mark_as_read(ReceiptType::FullyRead).await?;
+            Ok(Answer::Done)
+        });
+    }
+
+    fn typing(&self, request: RequestId, typing: bool) {
+        let room = self.room.clone();
+        self.outbox.answer_later(request, async move {
+            // The SDK sends no more than one notice in a few seconds.
+            room.typing_notice(typing).await?;
+            Ok(Answer::Done)
+        });
+    }
+
+    fn load_members(&mut self, request: RequestId) {
+        self.with_members = true;
+        let (room, outbox) = (self.room.clone(), self.outbox.clone());
+        self.outbox.answer_later(request, async move {
+            let rows = members::all(&room).await?;
+            outbox
+                .send(Update::Timeline(
+                    room.room_id().to_owned(),
+                    TimelineUpdate::Members(rows),
+                ))
+                .await;
+            Ok(Answer::Done)
+        });
+    }
+
+    fn event(&self, row: &RowId) -> Result<&EventTimelineItem, Trouble> {
+        self.rows.event(row).ok_or(Trouble::NotFound)
+    }
+
+    fn event_id(&self, row: &RowId) -> Result<OwnedEventId, Trouble> {
+        self.event(row)?
+            .event_id()
+            .map(ToOwned::to_owned)
+            .ok_or(Trouble::NotFound)
+    }
+}
+
+/// A message from what was typed; `/me` is the one command everybody knows.
+fn text(markdown: &str) -> RoomMessageEventContentWithoutRelation {
+    match markdown.strip_prefix("/me ") {
+        Some(rest) => RoomMessageEventContentWithoutRelation::emote_markdown(rest),
+        None => RoomMessageEventContentWithoutRelation::text_markdown(markdown),
+    }
+}
+
+fn caption_of(markdown: &str) -> TextMessageEventContent {
+    let mut text = TextMessageEventContent::plain(markdown);
+    text.formatted = FormattedBody::markdown(markdown);
+    text
+}
+
+fn is_media(message: &MessageType) -> bool {
+    matches!(
+        message,
+        MessageType::Image(_)
+            | MessageType::Video(_)
+            | MessageType::Audio(_)
+            | MessageType::File(_)
+    )
+}
+
+async fn read(file: FileSource) -> Result<(String, Vec<u8>), Trouble> {
+    match file {
+        FileSource::Bytes { name, bytes } => Ok((name, bytes.to_vec())),
+        FileSource::Path(path) => {
+            let name = path
+                .file_name()
+                .ok_or(Trouble::FileUnreadable)?
+                .to_string_lossy()
+                .into_owned();
+            let bytes = tokio::fs::read(&path).await.map_err(|error| {
+                tracing::info!(%error, "a file to send cannot be read");
+                Trouble::FileUnreadable
+            })?;
+            Ok((name, bytes))
+        }
+    }
+}
+
+/// What others need to know before they have the file: its kind, size and, for pictures, the pixels to reserve.
+async fn describe(bytes: Vec<u8>, kind: &str) -> (Vec<u8>, AttachmentInfo) {
+    let size = UInt::try_from(bytes.len()).ok();
+    if kind != "image" {
+        let info = match kind {
+            "video" => AttachmentInfo::Video(BaseVideoInfo {
+                size,
+                ..BaseVideoInfo::default()
+            }),
+            "audio" => AttachmentInfo::Audio(BaseAudioInfo {
+                size,
+                ..BaseAudioInfo::default()
+            }),
+            _ => AttachmentInfo::File(BaseFileInfo { size }),
+        };
+        return (bytes, info);
+    }
+    let (bytes, dimensions) = picture::dimensions(bytes).await;
+    let (width, height) = dimensions.unzip();
+    let info = BaseImageInfo {
+        width: width.map(UInt::from),
+        height: height.map(UInt::from),
+        size,
+        ..BaseImageInfo::default()
+    };
+    (bytes, AttachmentInfo::Image(info))
+}

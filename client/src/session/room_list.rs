@@ -1,0 +1,205 @@
+//! Follows the list of rooms.
+
+use std::{collections::HashMap, sync::Arc};
+
+use eyeball_im::VectorDiff;
+use futures_util::{Stream, StreamExt};
+use imbl::Vector;
+use matrix_sdk::{
+    Client, Room,
+    ruma::{OwnedRoomId, OwnedUserId, events::typing::SyncTypingEvent},
+};
+use matrix_sdk_ui::room_list_service::{
+    RoomListItem, RoomListLoadingState, RoomListService,
+    filters::{
+        new_filter_all, new_filter_deduplicate_versions, new_filter_non_left, new_filter_not,
+        new_filter_space,
+    },
+};
+use tokio::sync::mpsc;
+
+use super::{outbox::Outbox, room_row::room_row};
+use crate::{bridge::update::Update, rows::RoomRow};
+
+/// More rooms than anybody is in: the list is never cut.
+const ALL_ROOMS: usize = 100_000;
+
+/// A row must be made again although the SDK's list has not changed.
+#[derive(Debug)]
+pub(super) enum Nudge {
+    /// The draft has changed.
+    Draft(OwnedRoomId),
+    /// These people are typing there.
+    Typing(OwnedRoomId, Vec<OwnedUserId>),
+}
+
+/// Sends the room list and its changes for as long as the session lives.
+pub(super) async fn watch(
+    service: Arc<RoomListService>,
+    nudges: mpsc::UnboundedReceiver<Nudge>,
+    outbox: Outbox,
+) {
+    let list = match service.all_rooms().await {
+        Ok(list) => list,
+        Err(error) => {
+            tracing::error!(%error, "there is no room list");
+            return;
+        }
+    };
+    let loading = list.loading_state();
+    let (diffs, controller) = list.entries_with_dynamic_adapters(ALL_ROOMS);
+    controller.set_filter(Box::new(new_filter_all(vec![
+        Box::new(new_filter_non_left()),
+        Box::new(new_filter_not(Box::new(new_filter_space()))),
+        Box::new(new_filter_deduplicate_versions()),
+    ])));
+    let rooms = Rooms {
+        rooms: Vector::new(),
+        typing: HashMap::new(),
+        outbox,
+    };
+    rooms.follow(diffs, loading, nudges).await;
+}
+
+/// Reports who is typing where as nudges.
+pub(super) fn watch_typing(client: &Client, nudges: mpsc::UnboundedSender<Nudge>) {
+    let own = client.user_id().map(ToOwned::to_owned);
+    client.add_event_handler(move |event: SyncTypingEvent, room: Room| {
+        let people = event
+            .content
+            .user_ids
+            .into_iter()
+            .filter(|user| Some(user) != own.as_ref())
+            .collect();
+        let sent = nudges.send(Nudge::Typing(room.room_id().to_owned(), people));
+        async move {
+            if sent.is_err() {
+                tracing::debug!("somebody typed after the room list had ended");
+            }
+        }
+    });
+}
+
+struct Rooms {
+    rooms: Vector<Room>,
+    typing: HashMap<OwnedRoomId, Vec<String>>,
+    outbox: Outbox,
+}
+
+impl Rooms {
+    async fn follow(
+        mut self,
+        diffs: impl Stream<Item = Vec<VectorDiff<RoomListItem>>>,
+        mut loading: impl Stream<Item = RoomListLoadingState> + Unpin,
+        mut nudges: mpsc::UnboundedReceiver<Nudge>,
+    ) {
+        futures_util::pin_mut!(diffs);
+        let mut complete = false;
+        loop {
+            tokio::select! {
+                diffs = diffs.next() => match diffs {
+                    Some(diffs) => self.apply_all(diffs).await,
+                    None => return,
+                },
+                Some(nudge) = nudges.recv() => self.nudge(nudge).await,
+                Some(state) = loading.next(), if !complete => {
+                    if matches!(state, RoomListLoadingState::Loaded { .. }) {
+                        complete = true;
+                        self.outbox.send(Update::RoomsComplete).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn apply_all(&mut self, diffs: Vec<VectorDiff<RoomListItem>>) {
+        let mut rows = Vec::with_capacity(diffs.len());
+        for diff in diffs {
+            let diff = diff.map(RoomListItem::into_inner);
+            rows.push(self.row_diff(diff.clone()).await);
+            diff.apply(&mut self.rooms);
+        }
+        self.outbox.send(Update::Rooms(rows)).await;
+    }
+
+    async fn row_diff(&self, diff: VectorDiff<Room>) -> VectorDiff<Arc<RoomRow>> {
+        match diff {
+            VectorDiff::Append { values } => VectorDiff::Append {
+                values: self.rows(values).await,
+            },
+            VectorDiff::Reset { values } => VectorDiff::Reset {
+                values: self.rows(values).await,
+            },
+            VectorDiff::PushFront { value } => VectorDiff::PushFront {
+                value: self.row(&value).await,
+            },
+            VectorDiff::PushBack { value } => VectorDiff::PushBack {
+                value: self.row(&value).await,
+            },
+            VectorDiff::Insert { index, value } => VectorDiff::Insert {
+                index,
+                value: self.row(&value).await,
+            },
+            VectorDiff::Set { index, value } => VectorDiff::Set {
+                index,
+                value: self.row(&value).await,
+            },
+            VectorDiff::Clear => VectorDiff::Clear,
+            VectorDiff::PopFront => VectorDiff::PopFront,
+            VectorDiff::PopBack => VectorDiff::PopBack,
+            VectorDiff::Remove { index } => VectorDiff::Remove { index },
+            VectorDiff::Truncate { length } => VectorDiff::Truncate { length },
+        }
+    }
+
+    async fn rows(&self, rooms: Vector<Room>) -> Vector<Arc<RoomRow>> {
+        let mut rows = Vector::new();
+        for room in &rooms {
+            rows.push_back(self.row(room).await);
+        }
+        rows
+    }
+
+    async fn row(&self, room: &Room) -> Arc<RoomRow> {
+        let typing = self.typing.get(room.room_id()).cloned().unwrap_or_default();
+        Arc::new(room_row(room, typing).await)
+    }
+
+    async fn nudge(&mut self, nudge: Nudge) {
+        let id = match &nudge {
+            Nudge::Draft(id) | Nudge::Typing(id, _) => id.clone(),
+        };
+        let Some(index) = self.rooms.iter().position(|room| room.room_id() == id) else {
+            return;
+        };
+        let room = self.rooms[index].clone();
+        if let Nudge::Typing(id, people) = nudge {
+            let names = names_of(&room, &people).await;
+            let before = if names.is_empty() {
+                self.typing.remove(&id)
+            } else {
+                self.typing.insert(id, names.clone())
+            };
+            if before.unwrap_or_default() == names {
+                return;
+            }
+        }
+        let value = self.row(&room).await;
+        self.outbox
+            .send(Update::Rooms(vec![VectorDiff::Set { index, value }]))
+            .await;
+    }
+}
+
+/// The names of some people in a room, as far as they are known here.
+pub(super) async fn names_of(room: &Room, people: &[OwnedUserId]) -> Vec<String> {
+    let mut names = Vec::with_capacity(people.len());
+    for user in people {
+        let member = room.get_member_no_sync(user).await.ok().flatten();
+        names.push(member.map_or_else(
+            || user.localpart().to_owned(),
+            |member| member.name().to_owned(),
+        ));
+    }
+    names
+}

@@ -1,0 +1,173 @@
+//! From the SDK's rooms to rows of the room list.
+
+use matrix_sdk::{
+    Room, RoomDisplayName, RoomState,
+    notification_settings::RoomNotificationMode,
+    ruma::{OwnedUserId, UserId},
+};
+use matrix_sdk_ui::timeline::{
+    LatestEventValue, LatestEventValueLocalState, Profile, RoomExt, TimelineDetails,
+};
+
+use crate::{
+    render::time::Timestamp,
+    rows::{Invitation, MediaKey, Preview, RoomRow, Section, message::avatar_key, preview},
+};
+
+/// Makes the row of a room. Everything comes from the local store; nothing is asked of the server.
+pub(super) async fn room_row(room: &Room, typing: Vec<String>) -> RoomRow {
+    let direct_with = direct_with(room);
+    let latest = RoomExt::latest_event(room).await;
+    RoomRow {
+        id: room.room_id().to_owned(),
+        name: name_of(room).await,
+        avatar: avatar_of(room),
+        section: section_of(room, direct_with.is_some()),
+        encrypted: room.encryption_state().is_encrypted(),
+        muted: room.cached_user_defined_notification_mode() == Some(RoomNotificationMode::Mute),
+        unread: unread(room),
+        mentions: room.num_unread_mentions(),
+        invitation: invitation(room, &latest),
+        latest_at: latest_at(room, &latest),
+        preview: preview_of(&latest, direct_with.is_some()),
+        draft: draft_of(room).await,
+        direct_with,
+        typing,
+    }
+}
+
+/// The room's name; empty for a room without a name and without other people.
+pub(super) async fn name_of(room: &Room) -> String {
+    let name = match room.cached_display_name() {
+        Some(name) => Some(name),
+        None => room.display_name().await.ok(),
+    };
+    match name {
+        Some(RoomDisplayName::Empty) | None => String::new(),
+        Some(
+            RoomDisplayName::EmptyWas(name)
+            | RoomDisplayName::Named(name)
+            | RoomDisplayName::Aliased(name)
+            | RoomDisplayName::Calculated(name),
+        ) => name,
+    }
+}
+
+/// The room's picture, or the other person's in a direct chat.
+pub(super) fn avatar_of(room: &Room) -> Option<MediaKey> {
+    let heroes = room.heroes();
+    let own = room.avatar_url();
+    let other = || match (room.direct_targets_length(), heroes.as_slice()) {
+        (1.., [hero]) => hero.avatar_url.clone(),
+        _ => None,
+    };
+    own.or_else(other).map(avatar_key)
+}
+
+/// The other person of a direct chat.
+pub(super) fn direct_with(room: &Room) -> Option<OwnedUserId> {
+    let targets = room.direct_targets();
+    let target = targets.iter().next().filter(|_| targets.len() == 1)?;
+    UserId::parse(target.as_str()).ok()
+}
+
+/// The draft kept for the composer.
+pub(super) async fn draft_of(room: &Room) -> Option<String> {
+    let draft = room.load_composer_draft(None).await.ok()??;
+    (!draft.plain_text.is_empty()).then_some(draft.plain_text)
+}
+
+fn section_of(room: &Room, direct: bool) -> Section {
+    match room.state() {
+        RoomState::Invited | RoomState::Knocked => Section::Invitations,
+        _ if room.is_favourite() => Section::Favourites,
+        _ if room.is_low_priority() => Section::LowPriority,
+        _ if direct => Section::Direct,
+        _ => Section::Groups,
+    }
+}
+
+/// Somebody who marks a room as unread by hand gets a count of one.
+fn unread(room: &Room) -> u64 {
+    let counted = room.num_unread_messages();
+    if counted == 0 && room.is_marked_unread() {
+        1
+    } else {
+        counted
+    }
+}
+
+fn invitation(room: &Room, latest: &LatestEventValue) -> Option<Invitation> {
+    if room.state() != RoomState::Invited {
+        return None;
+    }
+    let from = match latest {
+        LatestEventValue::RemoteInvite {
+            inviter: Some(inviter),
+            inviter_profile,
+            ..
+        } => Some(name(inviter, inviter_profile)),
+        _ => None,
+    };
+    Some(Invitation { from })
+}
+
+fn latest_at(room: &Room, latest: &LatestEventValue) -> Option<Timestamp> {
+    let from_event = match latest {
+        LatestEventValue::Remote { timestamp, .. }
+        | LatestEventValue::RemoteInvite { timestamp, .. }
+        | LatestEventValue::Local { timestamp, .. } => Some(*timestamp),
+        LatestEventValue::None => room.latest_event_timestamp(),
+    };
+    from_event.map(|at| Timestamp(at.get().into()))
+}
+
+fn preview_of(latest: &LatestEventValue, direct: bool) -> Option<Preview> {
+    match latest {
+        LatestEventValue::Remote {
+            sender,
+            is_own,
+            profile,
+            content,
+            ..
+        } => {
+            let sender = name(sender, profile);
+            let kind = preview::kind_of(content, &sender);
+            let said_by_somebody = !direct && content.as_msglike().is_some();
+            let sender = (said_by_somebody && !is_own).then_some(sender);
+            Some(Preview {
+                sender,
+                own: *is_own && content.as_msglike().is_some(),
+                waiting: false,
+                kind,
+            })
+        }
+        LatestEventValue::Local {
+            sender,
+            profile,
+            content,
+            state,
+            ..
+        } => {
+            let kind = preview::kind_of(content, &name(sender, profile));
+            let waiting = !matches!(state, LatestEventValueLocalState::HasBeenSent);
+            Some(Preview {
+                sender: None,
+                own: true,
+                waiting,
+                kind,
+            })
+        }
+        LatestEventValue::None | LatestEventValue::RemoteInvite { .. } => None,
+    }
+}
+
+fn name(user: &UserId, profile: &TimelineDetails<Profile>) -> String {
+    match profile {
+        TimelineDetails::Ready(Profile {
+            display_name: Some(name),
+            ..
+        }) => name.clone(),
+        _ => user.localpart().to_owned(),
+    }
+}

@@ -1,0 +1,184 @@
+//! Making, entering and leaving rooms.
+
+use matrix_sdk::{
+    Client, Room, RoomState,
+    notification_settings::RoomNotificationMode,
+    ruma::{
+        MatrixToUri, OwnedRoomOrAliasId, OwnedServerName, OwnedUserId, RoomId, RoomOrAliasId,
+        api::client::room::create_room,
+        events::{InitialStateEvent, room::encryption::RoomEncryptionEventContent},
+        matrix_uri::MatrixId,
+    },
+};
+
+use crate::bridge::{command::RoomsCommand, trouble::Trouble, update::Answer};
+
+/// Carries out a command about rooms.
+pub(super) async fn carry_out(client: &Client, command: RoomsCommand) -> Result<Answer, Trouble> {
+    match command {
+        RoomsCommand::StartDirect { user } => start_direct(client, user).await,
+        RoomsCommand::CreateGroup {
+            name,
+            topic,
+            invite,
+            encrypted,
+        } => create_group(client, name, topic, invite, encrypted).await,
+        RoomsCommand::Join { address } => join(client, &address).await,
+        RoomsCommand::AcceptInvite { room } => {
+            find(client, &room)?.join().await?;
+            Ok(Answer::Room(room))
+        }
+        RoomsCommand::DeclineInvite { room } | RoomsCommand::Leave { room } => {
+            leave(&find(client, &room)?).await
+        }
+        RoomsCommand::Invite { room, user } => {
+            find(client, &room)?.invite_user_by_id(&user).await?;
+            Ok(Answer::Done)
+        }
+        RoomsCommand::SetFavourite { room, favourite } => {
+            find(client, &room)?
+                .set_is_favourite(favourite, None)
+                .await?;
+            Ok(Answer::Done)
+        }
+        RoomsCommand::SetLowPriority { room, low_priority } => {
+            find(client, &room)?
+                .set_is_low_priority(low_priority, None)
+                .await?;
+            Ok(Answer::Done)
+        }
+        RoomsCommand::SetMuted { room, muted } => {
+            set_muted(client, &find(client, &room)?, muted).await
+        }
+        RoomsCommand::Rename { room, name } => {
+            find(client, &room)?
+                .set_name(name.trim().to_owned())
+                .await?;
+            Ok(Answer::Done)
+        }
+    }
+}
+
+/// The room with this id.
+pub(super) fn find(client: &Client, room: &RoomId) -> Result<Room, Trouble> {
+    client.get_room(room).ok_or(Trouble::NotFound)
+}
+
+/// One chat per person: the existing one is opened, an invitation from them accepted, otherwise one is created.
+async fn start_direct(client: &Client, user: OwnedUserId) -> Result<Answer, Trouble> {
+    let room = match client.get_dm_room(&user) {
+        Some(room) => room,
+        None => match invitation_from(client, &user).await {
+            Some(room) => {
+                room.join().await?;
+                room
+            }
+            None => client.create_dm(&user).await?,
+        },
+    };
+    Ok(Answer::Room(room.room_id().to_owned()))
+}
+
+async fn invitation_from(client: &Client, user: &OwnedUserId) -> Option<Room> {
+    for room in client.invited_rooms() {
+        let Ok(details) = room.invite_details().await else {
+            continue;
+        };
+        let is_from_user = details
+            .inviter
+            .is_some_and(|inviter| inviter.user_id() == user);
+        if is_from_user && room.compute_is_dm().await.unwrap_or(false) {
+            return Some(room);
+        }
+    }
+    None
+}
+
+async fn create_group(
+    client: &Client,
+    name: String,
+    topic: String,
+    invite: Vec<OwnedUserId>,
+    encrypted: bool,
+) -> Result<Answer, Trouble> {
+    let mut request = create_room::v3::Request::new();
+    request.name = Some(name.trim().to_owned());
+    request.topic = Some(topic.trim().to_owned()).filter(|topic| !topic.is_empty());
+    request.invite = invite;
+    request.preset = Some(create_room::v3::RoomPreset::PrivateChat);
+    if encrypted {
+        let content = RoomEncryptionEventContent::with_recommended_defaults();
+        request.initial_state = vec![InitialStateEvent::with_empty_state_key(content).to_raw_any()];
+    }
+    let room = client.create_room(request).await?;
+    Ok(Answer::Room(room.room_id().to_owned()))
+}
+
+async fn join(client: &Client, address: &str) -> Result<Answer, Trouble> {
+    let (room, servers) = parse_address(address.trim()).ok_or(Trouble::NotFound)?;
+    let room = client.join_room_by_id_or_alias(&room, &servers).await?;
+    Ok(Answer::Room(room.room_id().to_owned()))
+}
+
+/// A room id, an alias, or a `matrix.to` link with the servers to ask.
+fn parse_address(address: &str) -> Option<(OwnedRoomOrAliasId, Vec<OwnedServerName>)> {
+    if let Ok(room) = RoomOrAliasId::parse(address) {
+        return Some((room, Vec::new()));
+    }
+    let link = MatrixToUri::parse(address).ok()?;
+    let room: OwnedRoomOrAliasId = match link.id() {
+        MatrixId::Room(room) => room.clone().into(),
+        MatrixId::RoomAlias(alias) => alias.clone().into(),
+        MatrixId::Event(room, _) => room.clone(),
+        _ => return None,
+    };
+    Some((room, link.via().to_vec()))
+}
+
+/// Leaving and forgetting are one act to people; a room that was left but not forgotten is out of sight already.
+async fn leave(room: &Room) -> Result<Answer, Trouble> {
+    if room.state() != RoomState::Left {
+        room.leave().await?;
+    }
+    if let Err(error) = room.forget().await {
+        tracing::info!(%error, "a room was left but not forgotten");
+    }
+    Ok(Answer::Done)
+}
+
+async fn set_muted(client: &Client, room: &Room, muted: bool) -> Result<Answer, Trouble> {
+    let settings = client.notification_settings().await;
+    let done = if muted {
+        settings
+            .set_room_notification_mode(room.room_id(), RoomNotificationMode::Mute)
+            .await
+    } else {
+        settings
+            .delete_user_defined_room_rules(room.room_id())
+            .await
+    };
+    done.map_err(|error| Trouble::Other(error.to_string()))?;
+    Ok(Answer::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_address;
+
+    #[test]
+    fn rooms_are_found_by_id_alias_and_link() {
+        let id = |address| parse_address(address).map(|(room, _)| room.to_string());
+        assert_eq!(
+            id("!abc:campus.example").as_deref(),
+            Some("!abc:campus.example")
+        );
+        assert_eq!(
+            id("#is-21:campus.example").as_deref(),
+            Some("#is-21:campus.example")
+        );
+        let link = "https://matrix.to/#/%23is-21:campus.example?via=campus.example";
+        assert_eq!(id(link).as_deref(), Some("#is-21:campus.example"));
+        assert_eq!(id("https://matrix.to/#/@ivan:campus.example"), None);
+        assert_eq!(id("hello"), None);
+    }
+}

@@ -1,0 +1,270 @@
+//! Becoming somebody: sign-in, registration, and the account kept from last time.
+
+use std::path::Path;
+
+use matrix_sdk::{
+    Client,
+    encryption::{BackupDownloadStrategy, EncryptionSettings},
+    ruma::api::{
+        client::{
+            account::register,
+            uiaa::{AuthData, AuthType, Dummy, RegistrationToken, UiaaInfo},
+        },
+        error::ErrorKind,
+    },
+};
+use reqwest::Certificate;
+
+use super::{
+    Config,
+    account_store::{Account, AccountStore, Keys, NewFolder},
+    certificates::extra_roots,
+};
+use crate::bridge::{command::Registration, secret::Secret, trouble::Trouble};
+
+/// A client with a session, and what is kept of it.
+pub(super) struct Opened {
+    pub(super) client: Client,
+    pub(super) account: Account,
+    pub(super) keys: Keys,
+    /// What the person typed, to open or set up the key storage with; `None` when the session was restored.
+    pub(super) password: Option<Secret>,
+}
+
+/// What signing in needs.
+pub(super) struct SignIn {
+    pub(super) server: String,
+    pub(super) user: String,
+    pub(super) password: Secret,
+    pub(super) shared_computer: bool,
+}
+
+/// Signs in with a password.
+pub(super) async fn sign_in(
+    config: &Config,
+    store: &AccountStore,
+    form: SignIn,
+) -> Result<Opened, Trouble> {
+    let folder = store.new_folder();
+    let signed_in = async {
+        let client = new_client(&form.server, &folder, extra_roots(config)).await?;
+        let user = form.user.trim();
+        let login = client
+            .matrix_auth()
+            .login_username(user, form.password.reveal());
+        login
+            .initial_device_display_name(&config.device_name)
+            .request_refresh_token()
+            .await
+            .map_err(|error| {
+                // At sign-in "forbidden" means name or password.
+                match error.client_api_error_kind() {
+                    Some(ErrorKind::Forbidden) => Trouble::WrongPassword,
+                    _ => error.into(),
+                }
+            })?;
+        Ok(client)
+    };
+    let client = signed_in.await;
+    finish(store, folder, client, form.password, form.shared_computer).await
+}
+
+/// Creates an account and signs in with it.
+pub(super) async fn register(
+    config: &Config,
+    store: &AccountStore,
+    form: Registration,
+) -> Result<Opened, Trouble> {
+    let folder = store.new_folder();
+    let registered = async {
+        let client = new_client(&form.server, &folder, extra_roots(config)).await?;
+        register_with(&client, config, &form).await?;
+        let name = form.display_name.trim();
+        if !name.is_empty()
+            && let Err(error) = client.account().set_display_name(Some(name)).await
+        {
+            // The account exists; its name can be set later.
+            tracing::warn!(%error, "the display name was not set");
+        }
+        Ok(client)
+    };
+    let client = registered.await;
+    finish(store, folder, client, form.password, form.shared_computer).await
+}
+
+/// Opens the account kept on this computer.
+pub(super) async fn restore(
+    config: &Config,
+    store: &AccountStore,
+    account: Account,
+    keys: Keys,
+) -> Result<Opened, Trouble> {
+    let path = store.database(&account.id);
+    let client = build(
+        &account.base_url,
+        &path,
+        &keys.passphrase,
+        extra_roots(config),
+    )
+    .await?;
+    client
+        .restore_session(account.session(keys.tokens.clone()))
+        .await?;
+    Ok(Opened {
+        client,
+        account,
+        keys,
+        password: None,
+    })
+}
+
+/// Keeps the account when it worked, and removes its folder when it did not.
+async fn finish(
+    store: &AccountStore,
+    folder: NewFolder,
+    client: Result<Client, Trouble>,
+    password: Secret,
+    shared_computer: bool,
+) -> Result<Opened, Trouble> {
+    let id = folder.id.clone();
+    let client = match client {
+        Ok(client) => client,
+        Err(trouble) => {
+            store.blocking(move |store| store.wipe(&id)).await?;
+            return Err(trouble);
+        }
+    };
+    let (account, keys) = describe(&client, folder, shared_computer)?;
+    let (kept, kept_keys) = (account.clone(), keys.clone());
+    store
+        .blocking(move |store| {
+            store.keep(&kept, &kept_keys)?;
+            store.wipe_others(&kept.id)
+        })
+        .await?;
+    Ok(Opened {
+        client,
+        account,
+        keys,
+        password: Some(password),
+    })
+}
+
+fn describe(
+    client: &Client,
+    folder: NewFolder,
+    shared_computer: bool,
+) -> Result<(Account, Keys), Trouble> {
+    let session = client
+        .matrix_auth()
+        .session()
+        .ok_or(Trouble::SessionEnded)?;
+    let account = Account {
+        id: folder.id,
+        user_id: session.meta.user_id,
+        device_id: session.meta.device_id,
+        base_url: client.homeserver().to_string(),
+        shared_computer,
+    };
+    Ok((
+        account,
+        Keys {
+            passphrase: folder.passphrase,
+            tokens: session.tokens,
+        },
+    ))
+}
+
+async fn new_client(
+    server: &str,
+    folder: &NewFolder,
+    roots: Vec<Certificate>,
+) -> Result<Client, Trouble> {
+    build(server, &folder.path, &folder.passphrase, roots).await
+}
+
+async fn build(
+    base_url: &str,
+    path: &Path,
+    passphrase: &str,
+    roots: Vec<Certificate>,
+) -> Result<Client, Trouble> {
+    let encryption = EncryptionSettings {
+        auto_enable_cross_signing: true,
+        auto_enable_backups: true,
+        backup_download_strategy: BackupDownloadStrategy::AfterDecryptionFailure,
+    };
+    let builder = Client::builder()
+        .homeserver_url(base_url)
+        .sqlite_store(path, Some(passphrase))
+        .add_root_certificates(roots)
+        .handle_refresh_tokens()
+        .with_encryption_settings(encryption);
+    Ok(builder.build().await?)
+}
+
+/// Walks through the steps the server asks for: a registration code, or none.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#user-interactive-api-in-the-rest-api)
+async fn register_with(
+    client: &Client,
+    config: &Config,
+    form: &Registration,
+) -> Result<(), Trouble> {
+    let mut auth = None;
+    let mut tried_token = false;
+    // One round without, one per step, and one to spare.
+    for _ in 0..4 {
+        let mut request = register::v3::Request::new();
+        request.username = Some(form.user.trim().to_owned());
+        request.password = Some(form.password.reveal().to_owned());
+        request.initial_device_display_name = Some(config.device_name.clone());
+        request.refresh_token = true;
+        request.auth = auth;
+        let Err(error) = client.matrix_auth().register(request).await else {
+            return Ok(());
+        };
+        let Some(uiaa) = error.as_uiaa_response() else {
+            return Err(match error.client_api_error_kind() {
+                Some(ErrorKind::Forbidden) => Trouble::RegistrationClosed,
+                _ => error.into(),
+            });
+        };
+        if uiaa.auth_error.is_some() && tried_token {
+            return Err(Trouble::TokenWrong);
+        }
+        let step = next_step(uiaa, form.token.as_ref())?;
+        tried_token |= matches!(step, AuthData::RegistrationToken(_));
+        auth = Some(step);
+    }
+    Err(Trouble::Other(
+        "the server asks for more and more steps".to_owned(),
+    ))
+}
+
+fn next_step(uiaa: &UiaaInfo, token: Option<&Secret>) -> Result<AuthData, Trouble> {
+    let can = |stage: &AuthType| matches!(stage, AuthType::Dummy | AuthType::RegistrationToken);
+    let flow = uiaa
+        .flows
+        .iter()
+        .find(|flow| flow.stages.iter().all(can))
+        .ok_or(Trouble::RegistrationClosed)?;
+    let next = flow
+        .stages
+        .iter()
+        .find(|stage| !uiaa.completed.contains(stage));
+    match next {
+        Some(AuthType::RegistrationToken) => {
+            let token = token
+                .filter(|token| !token.is_empty())
+                .ok_or(Trouble::TokenNeeded)?;
+            let mut data = RegistrationToken::new(token.reveal().trim().to_owned());
+            data.session.clone_from(&uiaa.session);
+            Ok(AuthData::RegistrationToken(data))
+        }
+        _ => {
+            let mut data = Dummy::new();
+            data.session.clone_from(&uiaa.session);
+            Ok(AuthData::Dummy(data))
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! From the SDK's errors to troubles a person understands.
+
+use std::time::{Duration, SystemTime};
+
+use matrix_sdk::{
+    ClientBuildError, Error, HttpError,
+    encryption::recovery::RecoveryError,
+    ruma::api::error::{ErrorKind, LimitExceededErrorData, RetryAfter},
+};
+use matrix_sdk_ui::timeline;
+
+use crate::bridge::trouble::Trouble;
+
+impl From<HttpError> for Trouble {
+    fn from(error: HttpError) -> Self {
+        http(&error)
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        sdk(&error)
+    }
+}
+
+impl From<ClientBuildError> for Trouble {
+    fn from(error: ClientBuildError) -> Self {
+        match &error {
+            ClientBuildError::Http(error) => http(error),
+            ClientBuildError::InvalidServerName | ClientBuildError::Url(_) => Self::ServerNotFound,
+            ClientBuildError::AutoDiscovery(_) | ClientBuildError::SlidingSyncVersion(_) => {
+                Self::NotAMatrixServer
+            }
+            ClientBuildError::SqliteStore(_) => Self::LocalData,
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl From<timeline::Error> for Trouble {
+    fn from(error: timeline::Error) -> Self {
+        match &error {
+            timeline::Error::EventNotInTimeline(_) => Self::NotFound,
+            timeline::Error::InvalidAttachmentData | timeline::Error::InvalidAttachmentFileName => {
+                Self::FileUnreadable
+            }
+            timeline::Error::RedactError(timeline::RedactError::HttpError(error)) => http(error),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl From<RecoveryError> for Trouble {
+    fn from(error: RecoveryError) -> Self {
+        match &error {
+            RecoveryError::Sdk(error) => sdk(error),
+            // A wrong key shows as a broken decoding or message authentication code, depending on its form.
+            RecoveryError::SecretStorage(_) => Self::WrongRecoveryKey,
+            RecoveryError::BackupExistsOnServer => Self::Other(error.to_string()),
+        }
+    }
+}
+
+fn sdk(error: &Error) -> Trouble {
+    match error {
+        Error::Http(error) => http(error),
+        Error::Io(_) => Trouble::FileUnreadable,
+        Error::StateStore(_)
+        | Error::EventCacheStore(_)
+        | Error::MediaStore(_)
+        | Error::CryptoStoreError(_) => Trouble::LocalData,
+        other => Trouble::Other(other.to_string()),
+    }
+}
+
+fn http(error: &HttpError) -> Trouble {
+    if let Some(kind) = error.client_api_error_kind() {
+        return api(kind);
+    }
+    match error {
+        HttpError::Reqwest(error) => transport(error),
+        HttpError::Api(error) => Trouble::Other(error.to_string()),
+        HttpError::RefreshToken(_) => Trouble::SessionEnded,
+        HttpError::Cached(error) => http(error),
+        other => Trouble::Other(other.to_string()),
+    }
+}
+
+/// What a request that got no answer says.
+pub(super) fn transport(error: &reqwest::Error) -> Trouble {
+    // The certificate error is wrapped several times, by a type of the TLS library that is not ours to name.
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(inner) = cause {
+        if inner.to_string().contains("certificate") {
+            return Trouble::CertificateNotTrusted;
+        }
+        cause = inner.source();
+    }
+    if error.is_builder() {
+        Trouble::ServerNotFound
+    } else {
+        Trouble::NoConnection
+    }
+}
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#standard-error-response)
+fn api(kind: &ErrorKind) -> Trouble {
+    match kind {
+        ErrorKind::UnknownToken { .. } | ErrorKind::MissingToken => Trouble::SessionEnded,
+        ErrorKind::UserDeactivated | ErrorKind::UserLocked | ErrorKind::UserSuspended => {
+            Trouble::AccountLocked
+        }
+        ErrorKind::LimitExceeded(limit) => Trouble::SlowDown(wait(limit)),
+        ErrorKind::Forbidden | ErrorKind::Unauthorized => Trouble::NotAllowed,
+        ErrorKind::NotFound => Trouble::NotFound,
+        ErrorKind::TooLarge => Trouble::TooLarge(None),
+        ErrorKind::UserInUse | ErrorKind::Exclusive => Trouble::NameTaken,
+        ErrorKind::InvalidUsername => Trouble::NameInvalid,
+        ErrorKind::WeakPassword => Trouble::PasswordWeak,
+        other => Trouble::Other(format!("{other:?}")),
+    }
+}
+
+fn wait(limit: &LimitExceededErrorData) -> Option<Duration> {
+    match limit.retry_after? {
+        RetryAfter::Delay(delay) => Some(delay),
+        RetryAfter::DateTime(at) => at.duration_since(SystemTime::now()).ok(),
+    }
+}
