@@ -61,6 +61,8 @@ struct UserSlot {
     wake: watch::Sender<StreamPos>,
     /// Milliseconds of the clock at the last poll; zero while detached.
     polled: AtomicU64,
+    /// While attached: the rooms whose events concern the user.
+    rooms: Mutex<RoaringBitmap>,
 }
 
 impl Hub {
@@ -98,6 +100,7 @@ impl Hub {
             // Listed rooms are read after the mark is set: a join in between is told through `Change::Membership`.
             for room in rooms()? {
                 self.room(room).online.lock().insert(user.0);
+                slot.rooms.lock().insert(room.0);
             }
         }
         Ok(slot.wake.subscribe())
@@ -128,6 +131,27 @@ impl Hub {
         users.get(&user).map_or(self.inner.start, |slot| {
             StreamPos(slot.change.load(Ordering::Acquire))
         }) > since
+    }
+
+    /// The rooms of an attached user that may have something new after `since`.
+    pub fn rooms_changed(&self, user: UserNid, since: StreamPos) -> Vec<RoomNid> {
+        let rooms = self.user(user).rooms.lock().clone();
+        let slots = self.inner.rooms.read();
+        let changed = |room: &RoomNid| {
+            slots.get(room).map_or(self.inner.start, |slot| {
+                StreamPos(
+                    slot.event
+                        .load(Ordering::Acquire)
+                        .max(slot.ephemeral.load(Ordering::Acquire)),
+                )
+            }) > since
+        };
+        rooms.iter().map(RoomNid).filter(changed).collect()
+    }
+
+    /// Whether there may be anything new for an attached user after `since`.
+    pub fn changed(&self, user: UserNid, since: StreamPos) -> bool {
+        self.user_changed(user, since) || !self.rooms_changed(user, since).is_empty()
     }
 
     /// The position that orders a room in lists, when one was seen since the start.
@@ -189,6 +213,7 @@ impl Inner {
                 change: AtomicU64::new(start.0),
                 wake: watch::Sender::new(start),
                 polled: AtomicU64::new(0),
+                rooms: Mutex::default(),
             })
         };
         Arc::clone(self.users.write().entry(user).or_insert_with(slot))

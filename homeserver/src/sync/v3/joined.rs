@@ -1,0 +1,186 @@
+//! Rooms the user is in.
+
+use std::collections::BTreeSet;
+
+use ruma::{
+    api::client::sync::sync_events::v3::{
+        JoinedRoom, RoomSummary as SummarySection, State, StateEvents, Timeline,
+    },
+    events::AnySyncTimelineEvent,
+    serde::Raw,
+    uint,
+};
+
+use super::Build;
+use crate::{
+    error::ApiResult,
+    ids::{RoomNid, StreamPos},
+    rooms::{
+        Rooms,
+        event::RoomEvent,
+        rows::{Place, UserRoomRow},
+        show::Show,
+        viewer::Viewer,
+    },
+    sync::{
+        filter,
+        room_view::{self, Stretch},
+        token::timeline_token,
+    },
+};
+
+/// How many events a timeline has unless the filter says otherwise.
+const DEFAULT_LIMIT: usize = 10;
+/// How many events a timeline has at most.
+const MAX_LIMIT: usize = 100;
+
+impl Build<'_> {
+    /// What is new in a room the user is in; nothing if there is nothing.
+    pub(super) fn joined(&self, room: RoomNid, row: &UserRoomRow) -> ApiResult<Option<JoinedRoom>> {
+        // To somebody who just came everything is new.
+        let since = self
+            .ask
+            .since
+            .filter(|since| row.joined_at <= *since && row.joined_at <= self.upto);
+        let viewer = Viewer::with_row(
+            self.rooms,
+            self.snapshot,
+            self.ask.user,
+            &self.ask.user_id,
+            row.clone(),
+        );
+        let changed = since.is_none_or(|since| self.hub.room_changed(room, since));
+        let mut joined = JoinedRoom::new();
+        if changed || self.ask.full_state {
+            let stretch = self.stretch(room, &viewer, since, self.upto)?;
+            joined.state = self.state(room, &viewer, since, &stretch)?;
+            joined.timeline = self.timeline(&viewer, since, stretch)?;
+            joined.summary = self.summary(room, since)?;
+        }
+        let something = since.is_none()
+            || !joined.timeline.events.is_empty()
+            || joined.timeline.limited
+            || !joined.state.is_empty()
+            || !joined.ephemeral.events.is_empty()
+            || !joined.account_data.events.is_empty();
+        Ok(something.then_some(joined))
+    }
+
+    /// The newest events the client has not seen, up to a position.
+    pub(super) fn stretch(
+        &self,
+        room: RoomNid,
+        viewer: &Viewer<'_>,
+        since: Option<StreamPos>,
+        upto: StreamPos,
+    ) -> ApiResult<Stretch> {
+        let wanted = &self.ask.filter.room.timeline;
+        let limit = wanted
+            .limit
+            .and_then(|limit| usize::try_from(limit).ok())
+            .unwrap_or(DEFAULT_LIMIT)
+            .min(MAX_LIMIT);
+        let from = since.map_or(Place::FIRST, Rooms::end_at);
+        let room_id = self.rooms.room_id(room)?;
+        let limit = if filter::takes_room(wanted, &room_id) {
+            limit
+        } else {
+            0
+        };
+        let take = |event: &RoomEvent| filter::takes_event(wanted, event);
+        room_view::stretch(
+            self.rooms,
+            self.snapshot,
+            room,
+            viewer,
+            from,
+            Rooms::end_at(upto),
+            limit,
+            take,
+        )
+    }
+
+    pub(super) fn timeline(
+        &self,
+        viewer: &Viewer<'_>,
+        since: Option<StreamPos>,
+        stretch: Stretch,
+    ) -> ApiResult<Timeline> {
+        let show = Show {
+            device: Some(&self.ask.device),
+            room_id: false,
+        };
+        let mut timeline = Timeline::new();
+        timeline.limited = stretch.limited;
+        if stretch.limited || !stretch.events.is_empty() || since.is_none() {
+            timeline.prev_batch = Some(timeline_token(stretch.start));
+        }
+        for event in &stretch.events {
+            let shown: Raw<AnySyncTimelineEvent> =
+                self.rooms.show(self.snapshot, event, viewer, show)?;
+            timeline.events.push(shown);
+        }
+        Ok(timeline)
+    }
+
+    /// The state the client needs to understand the timeline.
+    pub(super) fn state(
+        &self,
+        room: RoomNid,
+        viewer: &Viewer<'_>,
+        since: Option<StreamPos>,
+        stretch: &Stretch,
+    ) -> ApiResult<State> {
+        let since = since.filter(|_| !self.ask.full_state);
+        let events = self.state_events(room, since, stretch)?;
+        let show = Show {
+            device: Some(&self.ask.device),
+            room_id: false,
+        };
+        let mut shown = Vec::with_capacity(events.len());
+        for event in events {
+            shown.push(self.rooms.show(self.snapshot, &event, viewer, show)?);
+        }
+        let events = StateEvents::with_events(shown);
+        Ok(if self.ask.state_after {
+            State::After(events)
+        } else {
+            State::Before(events)
+        })
+    }
+
+    /// Counts and heroes, when something of them may have changed.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync_response-200_roomsummary)
+    fn summary(&self, room: RoomNid, since: Option<StreamPos>) -> ApiResult<SummarySection> {
+        let mut section = SummarySection::new();
+        let Some(summary) = self.rooms.summary(self.snapshot, room)? else {
+            return Ok(section);
+        };
+        if since.is_some_and(|since| summary.changed <= since) {
+            return Ok(section);
+        }
+        section.joined_member_count = Some(summary.joined.try_into().unwrap_or(uint!(0)));
+        section.invited_member_count = Some(summary.invited.try_into().unwrap_or(uint!(0)));
+        if summary.name.is_none() && summary.alias.is_none() {
+            let interner = self.rooms.storage().interner();
+            let others = summary
+                .heroes
+                .iter()
+                .filter(|hero| **hero != self.ask.user)
+                .take(5);
+            section.heroes = others
+                .map(|hero| interner.user_id(*hero))
+                .collect::<Result<_, _>>()?;
+        }
+        Ok(section)
+    }
+}
+
+/// The senders of events.
+pub(super) fn senders(stretch: &Stretch) -> BTreeSet<&ruma::UserId> {
+    stretch
+        .events
+        .iter()
+        .map(|event| event.pdu.sender())
+        .collect()
+}

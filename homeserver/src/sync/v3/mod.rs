@@ -1,0 +1,156 @@
+//! `GET /sync`.
+//! [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync)
+
+mod joined;
+mod others;
+mod state;
+
+use ruma::{
+    OwnedDeviceId, OwnedUserId,
+    api::client::{
+        filter::FilterDefinition,
+        sync::sync_events::v3::{Response, Rooms as RoomsSection},
+    },
+};
+
+use crate::{
+    error::ApiResult,
+    hub::Hub,
+    ids::{RoomNid, StreamPos, UserNid},
+    rooms::{
+        Rooms,
+        rows::{Membership, UserRoomRow},
+    },
+    storage::{Snapshot, tables},
+    sync::token::SyncToken,
+};
+
+/// What a client asks for.
+#[derive(Clone)]
+pub struct Ask {
+    /// The user.
+    pub user: UserNid,
+    /// The user's id.
+    pub user_id: OwnedUserId,
+    /// The device.
+    pub device: OwnedDeviceId,
+    /// What the client has seen; none at its first sync.
+    pub since: Option<StreamPos>,
+    /// Whether to tell the whole state of every room.
+    pub full_state: bool,
+    /// Whether to tell the state after the timeline instead of before it.
+    pub state_after: bool,
+    /// What the client wants to see.
+    pub filter: FilterDefinition,
+}
+
+/// An answer that is being put together, as of one snapshot.
+struct Build<'a> {
+    rooms: &'a Rooms,
+    hub: &'a Hub,
+    snapshot: &'a Snapshot<'a>,
+    ask: &'a Ask,
+    /// Everything up to here is told.
+    upto: StreamPos,
+}
+
+impl Ask {
+    /// Everything after `since` up to `upto`. Runs on a blocking thread.
+    pub fn answer(
+        &self,
+        rooms: &Rooms,
+        hub: &Hub,
+        snapshot: &Snapshot<'_>,
+        upto: StreamPos,
+    ) -> ApiResult<Response> {
+        let token = SyncToken {
+            epoch: rooms.storage().epoch(),
+            pos: upto,
+        };
+        let mut response = Response::new(token.to_string());
+        let build = Build {
+            rooms,
+            hub,
+            snapshot,
+            ask: self,
+            upto,
+        };
+        for (room, row) in build.candidates()? {
+            build.add_room(&mut response.rooms, room, row)?;
+        }
+        Ok(response)
+    }
+}
+
+impl Build<'_> {
+    /// The rooms that may have something new.
+    fn candidates(&self) -> ApiResult<Vec<(RoomNid, UserRoomRow)>> {
+        let user = self.ask.user;
+        let mut found = Vec::new();
+        match self.ask.since {
+            Some(since) if !self.ask.full_state && !self.hub.user_changed(user, since) => {
+                for room in self.hub.rooms_changed(user, since) {
+                    found.extend(
+                        tables::USER_ROOM
+                            .get(self.snapshot, (user, room))?
+                            .map(|row| (room, row)),
+                    );
+                }
+            }
+            _ => {
+                for row in tables::USER_ROOM.scan(self.snapshot, (user,))? {
+                    let ((_, room), row) = row?;
+                    found.push((room, row));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn add_room(
+        &self,
+        section: &mut RoomsSection,
+        room: RoomNid,
+        row: UserRoomRow,
+    ) -> ApiResult<()> {
+        // A change after this answer's position is for the next one.
+        if row.pos > self.upto && row.membership != Membership::Join {
+            return Ok(());
+        }
+        let id = self.rooms.room_id(room)?;
+        let filter = &self.ask.filter.room;
+        let unwanted = filter.not_rooms.contains(&id)
+            || filter
+                .rooms
+                .as_ref()
+                .is_some_and(|rooms| !rooms.contains(&id));
+        if unwanted {
+            return Ok(());
+        }
+        let is_new = self.ask.since.is_none_or(|since| row.pos > since);
+        match row.membership {
+            Membership::Join => {
+                if let Some(joined) = self.joined(room, &row)? {
+                    section.join.insert(id, joined);
+                }
+            }
+            Membership::Invite if is_new => {
+                drop(section.invite.insert(id, self.invited(room, &row)?))
+            }
+            Membership::Knock if is_new => {
+                drop(section.knock.insert(id, self.knocked(room, &row)?))
+            }
+            Membership::Leave | Membership::Ban => {
+                let wanted = match self.ask.since {
+                    None => filter.include_leave,
+                    Some(_) => is_new,
+                };
+                if wanted && !row.forgotten {
+                    section.leave.insert(id, self.left(room, &row)?);
+                }
+            }
+            Membership::Invite | Membership::Knock => {}
+        }
+        Ok(())
+    }
+}

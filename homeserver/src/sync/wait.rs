@@ -1,0 +1,77 @@
+//! Waiting until there is something to tell.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    hub::Hub,
+    ids::{RoomNid, StreamPos, UserNid},
+    rooms::rows::Membership,
+    storage::{Result, Snapshot, Storage, tables},
+};
+
+/// The longest a poll waits, whatever the client asks for.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// A user's poll.
+pub struct Poll<'a> {
+    hub: &'a Hub,
+    storage: &'a Storage,
+    user: UserNid,
+    wakes: tokio::sync::watch::Receiver<StreamPos>,
+    until: Instant,
+}
+
+impl<'a> Poll<'a> {
+    /// Begins a poll that waits for `timeout` at most.
+    pub fn begin(
+        hub: &'a Hub,
+        storage: &'a Storage,
+        user: UserNid,
+        timeout: Option<Duration>,
+    ) -> Result<Self> {
+        let wakes = hub.attach(user, || rooms_of(&storage.snapshot(), user))?;
+        let until = Instant::now() + timeout.unwrap_or_default().min(LONGEST);
+        Ok(Self {
+            hub,
+            storage,
+            user,
+            wakes,
+            until,
+        })
+    }
+
+    /// The newest position, once there may be something after `since` or the time is over.
+    pub async fn next(&mut self, since: StreamPos) -> StreamPos {
+        loop {
+            // What changes from here on wakes this poll.
+            self.wakes.mark_unchanged();
+            let position = self.storage.position();
+            if self.is_over() || (position > since && self.hub.changed(self.user, since)) {
+                return position;
+            }
+            // Both ends of the wait are the same: look again.
+            drop(timeout_at(self.until, self.wakes.changed()).await);
+        }
+    }
+
+    /// Whether the time is over.
+    pub fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+}
+
+fn rooms_of(snapshot: &Snapshot<'_>, user: UserNid) -> Result<Vec<RoomNid>> {
+    let mut rooms = Vec::new();
+    for row in tables::USER_ROOM.scan(snapshot, (user,))? {
+        let ((_, room), row) = row?;
+        if matches!(
+            row.membership,
+            Membership::Join | Membership::Invite | Membership::Knock
+        ) {
+            rooms.push(room);
+        }
+    }
+    Ok(rooms)
+}
