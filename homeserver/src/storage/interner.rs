@@ -111,12 +111,13 @@ impl Interner {
     /// The number of an event type and state key.
     pub fn state_key(&self, event_type: &str, state_key: &str) -> Result<StateKeyNid> {
         self.state_keys
-            .intern(&self.db, &pair(event_type, state_key))
+            .intern(&self.db, &state_key_pair(event_type, state_key))
     }
 
     /// The number of an event type and state key that were used before.
     pub fn find_state_key(&self, event_type: &str, state_key: &str) -> Result<Option<StateKeyNid>> {
-        self.state_keys.find(&self.db, &pair(event_type, state_key))
+        self.state_keys
+            .find(&self.db, &state_key_pair(event_type, state_key))
     }
 
     /// The event type and the state key of a number.
@@ -131,8 +132,8 @@ impl Interner {
     }
 }
 
-/// Both parts may hold any character, so the first one's length leads.
-fn pair(event_type: &str, state_key: &str) -> String {
+/// How a pair of event type and state key is interned. Both may hold any character, so the first one's length leads.
+pub fn state_key_pair(event_type: &str, state_key: &str) -> String {
     format!("{} {event_type}{state_key}", event_type.len())
 }
 

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 pub use self::{
     batch::Batch,
-    interner::Interner,
+    interner::{Interner, state_key_pair},
     key::{Key, KeyOf, PrefixOf},
     options::Family,
     table::{Scan, Table},

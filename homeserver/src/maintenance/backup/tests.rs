@@ -1,0 +1,144 @@
+use super::*;
+use crate::{
+    ids::EventNid,
+    storage::{Commit, OpenOptions},
+};
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    storage: Option<Storage>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        fs::create_dir_all(data.join("keys")).unwrap();
+        fs::create_dir_all(data.join("media/ab/cd")).unwrap();
+        fs::write(data.join("keys/signing.key"), "ed25519 a b").unwrap();
+        fs::write(data.join("media/ab/cd/abcd"), "picture").unwrap();
+        fs::write(folder.path().join("fialka.toml"), "server_name = 'x'").unwrap();
+        let storage = Storage::open(&data.join("db"), OpenOptions::default()).unwrap();
+        Self {
+            folder,
+            storage: Some(storage),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn put(&self, n: u64) {
+        let commit = Commit::new(move |batch, _| {
+            tables::AUTH_EDGES.put(batch, EventNid(n), &vec![EventNid(n)])
+        });
+        self.storage
+            .as_ref()
+            .unwrap()
+            .commit_blocking(commit)
+            .unwrap();
+    }
+
+    fn back_up(&self, now: u64) -> PathBuf {
+        let config = self.path("fialka.toml");
+        let source = Source {
+            storage: self.storage.as_ref().unwrap(),
+            server_name: "campus.example",
+            data_dir: &self.path("data"),
+            config: Some(&config),
+        };
+        create(&source, &self.path("backups"), now).unwrap()
+    }
+}
+
+fn has(path: &Path, n: u64) -> bool {
+    inspect(&path.join("db"), |snapshot| {
+        tables::AUTH_EDGES.contains(snapshot, EventNid(n))
+    })
+    .unwrap()
+}
+
+#[test]
+fn backup_has_what_was_there_when_it_was_made() {
+    let fixture = Fixture::new();
+    fixture.put(1);
+    let backup = fixture.back_up(5);
+    fixture.put(2);
+    assert!(verify(&backup).unwrap().is_clean());
+    assert!(has(&backup, 1) && !has(&backup, 2));
+    assert_eq!(
+        fs::read_to_string(backup.join("media/ab/cd/abcd")).unwrap(),
+        "picture"
+    );
+    assert!(backup.join("keys/signing.key").exists() && backup.join("config.toml").exists());
+}
+
+#[test]
+fn damaged_backup_is_found() {
+    let fixture = Fixture::new();
+    let backup = fixture.back_up(5);
+    fs::remove_file(backup.join("media/ab/cd/abcd")).unwrap();
+    assert!(
+        verify(&backup)
+            .unwrap_err()
+            .to_string()
+            .contains("is missing")
+    );
+    fs::write(backup.join("media/ab/cd/abcd"), "PICTURE").unwrap();
+    assert!(
+        verify(&backup)
+            .unwrap_err()
+            .to_string()
+            .contains("is damaged")
+    );
+}
+
+#[test]
+fn restore_begins_a_new_life_and_keeps_what_was_there() {
+    let mut fixture = Fixture::new();
+    fixture.put(1);
+    let backup = fixture.back_up(5);
+    fixture.put(2);
+    let epoch = fixture.storage.take().unwrap().epoch();
+    let data = fixture.path("data");
+    let refused = restore(
+        &backup,
+        &data,
+        RestoreOptions {
+            replace: false,
+            now: 7,
+        },
+    );
+    assert!(refused.unwrap_err().to_string().contains("--replace"));
+    let restored = restore(
+        &backup,
+        &data,
+        RestoreOptions {
+            replace: true,
+            now: 7,
+        },
+    )
+    .unwrap();
+    assert!(restored.epoch > epoch);
+    assert!(has(&data, 1) && !has(&data, 2));
+    assert!(has(&restored.former.unwrap(), 2));
+    assert_eq!(
+        fs::read_to_string(data.join("media/ab/cd/abcd")).unwrap(),
+        "picture"
+    );
+}
+
+#[test]
+fn only_the_newest_backups_stay() {
+    let fixture = Fixture::new();
+    let first = fixture.back_up(5);
+    let others = [fixture.back_up(6), fixture.back_up(7)];
+    assert_eq!(prune(&fixture.path("backups"), 2).unwrap(), [first]);
+    let left: Vec<_> = list(&fixture.path("backups"))
+        .unwrap()
+        .into_iter()
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(left, others);
+}

@@ -1,0 +1,11 @@
+//! Looking after a database that no server has open, or that one goes on using: checks and backups.
+
+pub mod backup;
+pub mod check;
+
+use std::path::Path;
+
+/// Whether a running server holds the database of a data directory.
+pub fn is_served(data_dir: &Path) -> bool {
+    std::os::unix::net::UnixStream::connect(data_dir.join("admin.sock")).is_ok()
+}
