@@ -48,7 +48,7 @@ async fn rows_and_numbers_survive_a_restart_and_positions_only_grow() {
     assert_eq!(storage.interner().room_id(number).unwrap(), room);
     assert!(storage.position() > position);
     assert!(
-        tables::EVENT
+        tables::AUTH_EDGES
             .contains(&storage.snapshot(), EventNid(7))
             .unwrap()
     );
@@ -62,7 +62,7 @@ async fn snapshot_does_not_see_later_commits() {
     storage.commit(event(1)).await.unwrap();
     assert!(!tables::AUTH_EDGES.contains(&before, EventNid(1)).unwrap());
     assert!(
-        tables::EVENT
+        tables::AUTH_EDGES
             .contains(&storage.snapshot(), EventNid(1))
             .unwrap()
     );
