@@ -1,20 +1,80 @@
 //! Joining, leaving, inviting, knocking, kicking and banning.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#room-membership)
 
-use ruma::{OwnedUserId, RoomId, UserId, events::TimelineEventType};
+use ruma::{
+    OwnedRoomId, OwnedUserId, RoomId, UserId, api::error::ErrorKind, events::TimelineEventType,
+};
 use serde_json::{Value, json};
 
 use super::{
-    Rooms,
+    Rooms, refusal, restricted,
     rows::{Membership, UserRoomRow},
     txn::Txn,
 };
 use crate::{
     error::{ApiError, ApiResult},
-    events::power::{self, Action},
     ids::{RoomNid, UserNid},
-    storage::{Change, Commit, tables},
+    storage::{self, Change, Commit, Snapshot, tables},
 };
+
+/// A step in somebody's membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Enter.
+    Join,
+    /// Leave, decline an invitation, or take back a knock.
+    Leave,
+    /// Ask to be let in.
+    Knock,
+    /// Invite somebody.
+    Invite {
+        /// Whether it is to a direct chat.
+        is_direct: bool,
+    },
+    /// Remove somebody.
+    Kick,
+    /// Remove somebody for good.
+    Ban,
+    /// Lift a ban.
+    Unban,
+}
+
+impl Step {
+    fn membership(self) -> Membership {
+        match self {
+            Self::Join => Membership::Join,
+            Self::Leave | Self::Kick | Self::Unban => Membership::Leave,
+            Self::Knock => Membership::Knock,
+            Self::Invite { .. } => Membership::Invite,
+            Self::Ban => Membership::Ban,
+        }
+    }
+
+    /// Refusals whose reason the authorisation rules would not tell.
+    fn check(self, old: Option<Membership>) -> ApiResult<()> {
+        use Membership::{Ban, Invite, Join, Knock};
+        let refusal = match (self, old) {
+            (Self::Join | Self::Knock | Self::Leave, Some(Ban)) => "You are banned from this room.",
+            (Self::Knock, Some(Join)) => "You are already in this room.",
+            (Self::Knock, Some(Invite)) => "You are invited to this room: join it.",
+            (Self::Leave, None) => "You are not in this room.",
+            (Self::Invite { .. }, Some(Join)) => "The user is already in the room.",
+            (Self::Invite { .. }, Some(Ban)) => {
+                "The user is banned from the room: unban them first."
+            }
+            (Self::Kick, Some(Join | Invite | Knock)) => return Ok(()),
+            (Self::Kick, _) => "The user is not in the room.",
+            (Self::Unban, old) if old != Some(Ban) => "The user is not banned from the room.",
+            _ => return Ok(()),
+        };
+        Err(ApiError::forbidden(refusal))
+    }
+
+    /// Whether nothing is left to do.
+    fn is_done(self, old: Option<Membership>) -> bool {
+        matches!(self, Self::Join | Self::Leave | Self::Knock) && old == Some(self.membership())
+    }
+}
 
 /// How a user's membership is to change.
 pub struct MembershipChange {
@@ -22,45 +82,70 @@ pub struct MembershipChange {
     pub sender: OwnedUserId,
     /// Whose membership it is.
     pub user: OwnedUserId,
-    /// What it is to become.
-    pub membership: Membership,
+    /// What is to be done.
+    pub step: Step,
     /// The reason given.
     pub reason: Option<String>,
-    /// Whether an invitation is to a direct chat.
-    pub is_direct: bool,
 }
 
 impl MembershipChange {
     /// A change somebody makes of their own membership.
-    pub fn own(user: &UserId, membership: Membership, reason: Option<String>) -> Self {
-        Self {
-            sender: user.to_owned(),
-            user: user.to_owned(),
-            membership,
-            reason,
-            is_direct: false,
-        }
+    pub fn own(user: &UserId, step: Step, reason: Option<String>) -> Self {
+        Self::of(user, user, step, reason)
     }
 
     /// A change somebody makes of another user's membership.
-    pub fn of(
-        sender: &UserId,
-        user: &UserId,
-        membership: Membership,
-        reason: Option<String>,
-    ) -> Self {
+    pub fn of(sender: &UserId, user: &UserId, step: Step, reason: Option<String>) -> Self {
         Self {
             sender: sender.to_owned(),
             user: user.to_owned(),
-            membership,
+            step,
             reason,
-            is_direct: false,
         }
+    }
+
+    fn apply(self, txn: &mut Txn<'_>) -> ApiResult<()> {
+        let old = txn.membership(&self.user)?;
+        if self.step.is_done(old) {
+            return Ok(());
+        }
+        if self.sender != self.user && txn.membership(&self.sender)? != Some(Membership::Join) {
+            return Err(refusal::not_joined());
+        }
+        self.step.check(old)?;
+        let content = self.content(txn, old)?;
+        txn.set_state(
+            &self.sender,
+            TimelineEventType::RoomMember,
+            self.user.as_str(),
+            &content,
+        )?;
+        Ok(())
+    }
+
+    fn content(&self, txn: &Txn<'_>, old: Option<Membership>) -> ApiResult<Value> {
+        let membership = self.step.membership();
+        let mut content = match membership {
+            Membership::Leave | Membership::Ban => json!({ "membership": membership.as_str() }),
+            _ => txn.member_content(&self.user, membership.as_str())?,
+        };
+        if let Some(reason) = &self.reason {
+            content["reason"] = reason.as_str().into();
+        }
+        if self.step == (Step::Invite { is_direct: true }) {
+            content["is_direct"] = true.into();
+        }
+        if self.step == Step::Join
+            && let Some(member) = restricted::authorising_member(txn, &self.user, old)?
+        {
+            content["join_authorised_via_users_server"] = member.as_str().into();
+        }
+        Ok(content)
     }
 }
 
 impl Rooms {
-    /// Changes a membership in a room of this server. Changing it to what it is already does nothing.
+    /// Changes a membership in a room of this server. What is done already is not done again.
     pub async fn change_membership(
         &self,
         room: RoomNid,
@@ -81,135 +166,69 @@ impl Rooms {
     pub fn require_joined(&self, user: &UserId, room: RoomNid) -> ApiResult<()> {
         match self.user_room(user, room)? {
             Some(row) if row.membership == Membership::Join => Ok(()),
-            _ => Err(ApiError::forbidden("You are not in this room.")),
+            _ => Err(refusal::not_joined()),
         }
+    }
+
+    /// The rooms in which a user has one of some memberships.
+    pub fn rooms_of(
+        &self,
+        snapshot: &Snapshot<'_>,
+        user: UserNid,
+        memberships: &[Membership],
+    ) -> storage::Result<Vec<RoomNid>> {
+        let mut rooms = Vec::new();
+        for row in tables::USER_ROOM.scan(snapshot, (user,))? {
+            let ((_, room), row) = row?;
+            if memberships.contains(&row.membership) {
+                rooms.push(room);
+            }
+        }
+        Ok(rooms)
+    }
+
+    /// The rooms a user is in.
+    pub async fn joined_rooms(&self, user: UserNid) -> ApiResult<Vec<OwnedRoomId>> {
+        self.read(move |rooms, snapshot| {
+            let joined = rooms.rooms_of(snapshot, user, &[Membership::Join])?;
+            let ids = joined.into_iter().map(|room| rooms.room_id(room));
+            Ok(ids.collect::<storage::Result<_>>()?)
+        })
+        .await
     }
 
     /// Hides a room that the user has left.
     /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidforget)
     pub async fn forget(&self, user: &UserId, room_id: &RoomId) -> ApiResult<()> {
-        let room = self.find(room_id)?;
-        let Some(mut row) = self.user_room(user, room)? else {
-            return Err(ApiError::not_found("You have never been in this room."));
-        };
-        if !matches!(row.membership, Membership::Leave | Membership::Ban) {
-            let kind = ruma::api::error::ErrorKind::Unknown;
-            return Err(ApiError::bad_request(
-                kind,
-                "Leave the room before forgetting it.",
-            ));
-        }
-        row.forgotten = true;
+        let user_id = user.to_owned();
         let user = self.storage().interner().user(user)?;
-        let commit = Commit::new(move |batch, _| tables::USER_ROOM.put(batch, (user, room), &row));
+        // Under the room's lock, so that an invitation that comes at the same time is not hidden.
+        self.write(self.find(room_id)?, move |txn| {
+            let room = txn.room;
+            let Some(mut row) = tables::USER_ROOM.get(txn.snapshot, (user, room))? else {
+                return Err(ApiError::not_found("You have never been in this room."));
+            };
+            if !matches!(
+                txn.membership(&user_id)?,
+                Some(Membership::Leave | Membership::Ban)
+            ) {
+                return Err(ApiError::bad_request(
+                    ErrorKind::Unknown,
+                    "Leave the room before forgetting it.",
+                ));
+            }
+            row.forgotten = true;
+            txn.head.waits = true;
+            txn.write(move |batch, _| tables::USER_ROOM.put(batch, (user, room), &row));
+            Ok(())
+        })
+        .await?;
+        // Wakes the user's other devices.
+        let commit = Commit::new(|_, _| {}).ephemeral();
         self.storage()
             .commit(commit.changing(Change::User(user)))
             .await?;
         Ok(())
-    }
-}
-
-impl MembershipChange {
-    fn apply(self, txn: &mut Txn<'_>) -> ApiResult<()> {
-        let old = txn.membership(&self.user)?;
-        self.check(old)?;
-        if old == Some(self.membership)
-            && self.sender == self.user
-            && self.membership != Membership::Leave
-        {
-            return Ok(());
-        }
-        if old == Some(Membership::Leave)
-            && self.membership == Membership::Leave
-            && self.sender == self.user
-        {
-            return Ok(());
-        }
-        let mut content = match self.membership {
-            Membership::Join | Membership::Invite | Membership::Knock => {
-                txn.member_content(&self.user, self.membership.as_str())?
-            }
-            Membership::Leave | Membership::Ban => {
-                json!({ "membership": self.membership.as_str() })
-            }
-        };
-        if let Some(reason) = &self.reason {
-            content["reason"] = reason.as_str().into();
-        }
-        if self.is_direct {
-            content["is_direct"] = true.into();
-        }
-        if self.membership == Membership::Join {
-            self.authorise_restricted(txn, old, &mut content)?;
-        }
-        txn.set_state(
-            &self.sender,
-            TimelineEventType::RoomMember,
-            self.user.as_str(),
-            &content,
-        )?;
-        Ok(())
-    }
-
-    /// Refusals whose reason the authorisation rules would not tell.
-    fn check(&self, old: Option<Membership>) -> ApiResult<()> {
-        let own = self.sender == self.user;
-        let refusal = match (self.membership, old) {
-            (Membership::Join | Membership::Knock, Some(Membership::Ban)) if own => {
-                "You are banned from this room."
-            }
-            (Membership::Invite, Some(Membership::Join)) => "The user is already in the room.",
-            (Membership::Invite, Some(Membership::Ban)) => {
-                "The user is banned from the room: unban them first."
-            }
-            (Membership::Knock, Some(Membership::Join)) => "You are already in this room.",
-            (Membership::Knock, Some(Membership::Invite)) => {
-                "You are invited to this room: join it."
-            }
-            (Membership::Leave, None) if own => "You are not in this room.",
-            _ => return Ok(()),
-        };
-        Err(ApiError::forbidden(refusal))
-    }
-
-    /// Names a member who could invite, where being in another room allows to join.
-    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms)
-    fn authorise_restricted(
-        &self,
-        txn: &Txn<'_>,
-        old: Option<Membership>,
-        content: &mut Value,
-    ) -> ApiResult<()> {
-        let summary = txn.head.summary();
-        let restricted = matches!(
-            summary.join_rule.as_deref(),
-            Some("restricted" | "knock_restricted")
-        );
-        if !restricted || matches!(old, Some(Membership::Join | Membership::Invite)) {
-            return Ok(());
-        }
-        let interner = txn.rooms.storage().interner();
-        let Some(user) = interner.find_user(&self.user)? else {
-            return Ok(());
-        };
-        for room in &summary.allowed_rooms {
-            let Ok(room) = <&RoomId>::try_from(room.as_str()) else {
-                continue;
-            };
-            let Some(room) = interner.find_room(room)? else {
-                continue;
-            };
-            let row = tables::USER_ROOM.get(txn.snapshot, (user, room))?;
-            if row.is_some_and(|row| row.membership == Membership::Join) {
-                if let Some(inviter) = txn.local_inviter()? {
-                    content["join_authorised_via_users_server"] = inviter.as_str().into();
-                }
-                return Ok(());
-            }
-        }
-        Err(ApiError::forbidden(
-            "To join this room you have to be in one of the rooms that it is open to.",
-        ))
     }
 }
 
@@ -225,29 +244,13 @@ impl Txn<'_> {
         let content = json!({ "membership": membership });
         Ok(content)
     }
-
-    /// A member of this server who may invite.
-    fn local_inviter(&self) -> ApiResult<Option<OwnedUserId>> {
-        let levels = self.power_levels()?;
-        let interner = self.rooms.storage().interner();
-        for row in tables::MEMBER.scan(self.snapshot, (self.room, Membership::Join))? {
-            let ((_, _, user), _) = row?;
-            let user = interner.user_id(user)?;
-            if user.server_name() == self.rooms.server_name()
-                && power::check(&levels, &user, &Action::Invite).is_ok()
-            {
-                return Ok(Some(user));
-            }
-        }
-        Ok(None)
-    }
 }
 
 /// Users who share a joined room with a user, the user not among them.
 pub fn sharing_a_room(
-    snapshot: &crate::storage::Snapshot<'_>,
+    snapshot: &Snapshot<'_>,
     user: UserNid,
-) -> crate::storage::Result<roaring::RoaringBitmap> {
+) -> storage::Result<roaring::RoaringBitmap> {
     let mut sharing = roaring::RoaringBitmap::new();
     for row in tables::USER_ROOM.scan(snapshot, (user,))? {
         let ((_, room), row) = row?;

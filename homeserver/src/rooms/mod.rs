@@ -7,6 +7,8 @@ pub mod event;
 pub mod head;
 pub mod membership;
 pub mod project;
+mod refusal;
+mod restricted;
 pub mod rows;
 pub mod send;
 pub mod show;
@@ -154,6 +156,17 @@ impl Rooms {
         change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
         self.write_or_create(room, Some(Head::empty(rules, &version)), change)
+            .await
+    }
+
+    /// Runs reading code on a blocking thread over one snapshot.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Self, &Snapshot<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let rooms = self.clone();
+        self.storage()
+            .read(move |snapshot| read(&rooms, snapshot))
             .await
     }
 

@@ -118,15 +118,20 @@ fn state(txn: &Txn<'_>, new: &mut NewEvent) {
 
 /// The membership a `m.room.member` event gives, if it is one.
 pub fn membership_of(event: &RoomEvent) -> Option<Membership> {
+    membership_in(&event.pdu)
+}
+
+/// The same for an event that is not stored.
+pub(super) fn membership_in(pdu: &events::Pdu) -> Option<Membership> {
     #[derive(Deserialize)]
     struct Content<'a> {
         #[serde(borrow)]
         membership: std::borrow::Cow<'a, str>,
     }
-    if *event.pdu.event_type() != TimelineEventType::RoomMember {
+    if *pdu.event_type() != TimelineEventType::RoomMember {
         return None;
     }
-    let content: Content<'_> = serde_json::from_str(event.pdu.content().get()).ok()?;
+    let content: Content<'_> = pdu.content_as().ok()?;
     Membership::parse(&content.membership)
 }
 
@@ -155,8 +160,13 @@ fn membership(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
     let was_joined =
         earlier.as_ref().is_some_and(|row| row.was_joined) || membership == Membership::Join;
     let joined_before = earlier
+        .as_ref()
         .filter(|row| row.membership == Membership::Join)
         .map(|row| row.joined_at);
+    let leaves = old == Some(Membership::Join) && membership != Membership::Join;
+    let left_before = earlier.map_or((EventNid(0), StreamPos::ZERO), |row| {
+        (row.left, row.left_at)
+    });
     if old != Some(membership) {
         let joined = matches!(
             membership,
@@ -173,12 +183,15 @@ fn membership(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
             Membership::Join => joined_before.unwrap_or(pos),
             _ => StreamPos::ZERO,
         };
+        let (left, left_at) = if leaves { (nid, pos) } else { left_before };
         let (forgotten, stripped_state) = (false, Vec::new());
         let row = UserRoomRow {
             membership,
             event: nid,
             pos,
             joined_at,
+            left,
+            left_at,
             was_joined,
             forgotten,
             stripped_state,
@@ -301,7 +314,7 @@ fn remove_content(txn: &mut Txn<'_>, target: &Arc<RoomEvent>, by: EventNid) -> A
     if let Some(relation) = relation_of(&target.pdu) {
         let (room, place) = (txn.room, target.row.place);
         txn.write(move |batch, _| {
-            tables::RELATION.delete(batch, (room, &relation.event_id, place.pos, place.sub))
+            tables::RELATION.delete(batch, (room, &relation.event_id, place.pos, place.sub));
         });
     }
     txn.write(move |batch, _| tables::EVENT.put(batch, nid, &row));

@@ -256,6 +256,12 @@ pub struct UserRoomRow {
     pub pos: StreamPos,
     /// When the user last entered the room (the first of the joins that are not profile changes), or zero.
     pub joined_at: StreamPos,
+    /// The event with which the user last left the room after having been in it, or zero.
+    #[serde(default)]
+    pub left: EventNid,
+    /// When that was received.
+    #[serde(default)]
+    pub left_at: StreamPos,
     /// Whether the user has ever been in the room.
     #[serde(default)]
     pub was_joined: bool,

@@ -38,14 +38,14 @@ pub(super) fn apply_state(
         "m.room.canonical_alias" => summary.alias = text(content, "alias"),
         // Encryption cannot be switched off again.
         "m.room.encryption" => {
-            summary.encryption = text(content, "algorithm").or(summary.encryption.take())
+            summary.encryption = text(content, "algorithm").or(summary.encryption.take());
         }
         "m.room.join_rules" => {
             summary.join_rule = text(content, "join_rule");
             summary.allowed_rooms = allowed_rooms(content);
         }
         "m.room.history_visibility" => {
-            summary.history_visibility = text(content, "history_visibility")
+            summary.history_visibility = text(content, "history_visibility");
         }
         "m.room.guest_access" => summary.guest_access = text(content, "guest_access"),
         "m.room.tombstone" => summary.replacement = text(content, "replacement_room"),
@@ -86,7 +86,7 @@ pub(super) fn apply_membership(
     let named = summary.heroes.iter().position(|hero| *hero == user);
     match (new, named) {
         (Membership::Join | Membership::Invite, None) if summary.heroes.len() < HEROES => {
-            summary.heroes.push(user)
+            summary.heroes.push(user);
         }
         (Membership::Leave | Membership::Ban | Membership::Knock, Some(at)) => {
             summary.heroes.remove(at);

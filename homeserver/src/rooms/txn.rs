@@ -16,13 +16,17 @@ use super::{
     Nodes, Rooms, draft,
     event::RoomEvent,
     head::Head,
-    project,
+    project, refusal,
     rows::{EventRow, Place, Standing},
     state::tree::NewNodes,
 };
 use crate::{
     error::{ApiError, ApiResult},
-    events::{Draft, Pdu, RoomContext, auth, build, power},
+    events::{
+        Draft, Pdu, RoomContext,
+        auth::{self, AuthError},
+        build, power,
+    },
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos},
     storage::{Batch, Change, Commit, Snapshot, tables},
 };
@@ -232,7 +236,13 @@ impl<'a> Txn<'a> {
     /// Checks an event against the state before it.
     /// [spec](https://spec.matrix.org/v1.19/rooms/v12/#authorization-rules)
     pub(super) fn authorize(&self, pdu: &Pdu) -> ApiResult<()> {
-        Ok(auth::check_state_dependent(pdu, self.head.rules(), self)?)
+        let verdict = auth::check_state_dependent(pdu, self.head.rules(), self);
+        if let Err(AuthError::Forbidden(_)) = &verdict
+            && let Some(refusal) = refusal::explain(self, pdu)?
+        {
+            return Err(refusal);
+        }
+        Ok(verdict?)
     }
 
     /// What the members may do.

@@ -119,7 +119,7 @@ impl<'a> Viewer<'a> {
     fn joined_after(&self, event: &RoomEvent) -> bool {
         self.row.as_ref().is_some_and(|row| match row.membership {
             Membership::Join => true,
-            _ => row.was_joined && event.row.place.pos <= row.pos,
+            _ => event.row.place.pos <= row.left_at,
         })
     }
 }

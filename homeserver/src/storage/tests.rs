@@ -9,7 +9,7 @@ fn open(folder: &tempfile::TempDir) -> Storage {
 
 fn event(n: u64) -> Commit {
     Commit::new(move |batch, pos| {
-        tables::AUTH_EDGES.put(batch, EventNid(n), &vec![EventNid(pos.0)])
+        tables::AUTH_EDGES.put(batch, EventNid(n), &vec![EventNid(pos.0)]);
     })
 }
 
