@@ -94,6 +94,21 @@ impl Rooms {
         }
     }
 
+    /// The current state as types, state keys and events: of one type, or of every type for `*`.
+    pub fn current_state(
+        &self,
+        snapshot: &Snapshot<'_>,
+        room: RoomNid,
+        kind: &str,
+    ) -> Result<Vec<(String, String, EventNid)>> {
+        let rows = match kind {
+            "*" => tables::CURRENT_STATE.scan(snapshot, (room,))?,
+            kind => tables::CURRENT_STATE.scan(snapshot, (room, kind))?,
+        };
+        rows.map(|row| row.map(|((_, kind, state_key), event)| (kind, state_key, event)))
+            .collect()
+    }
+
     /// The state event of a key in any state of the room.
     pub fn state_event_at(
         &self,

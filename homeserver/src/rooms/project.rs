@@ -31,7 +31,7 @@ pub trait Projection: Send + Sync {
 }
 
 /// Event types that move a room up in clients' lists.
-const BUMPING: [&str; 7] = [
+pub const BUMPING: [&str; 7] = [
     "m.room.create",
     "m.room.message",
     "m.room.encrypted",

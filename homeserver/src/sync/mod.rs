@@ -2,6 +2,8 @@
 
 pub mod filter;
 pub mod room_view;
+pub mod sliding;
+pub mod stripped;
 pub mod token;
 pub mod v3;
 pub mod wait;

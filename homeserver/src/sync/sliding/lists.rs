@@ -1,0 +1,241 @@
+//! Which rooms a client looks at: windows of sorted lists, and rooms it has open.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use ruma::{
+    OwnedRoomId, UInt,
+    api::client::sync::sync_events::v5::{
+        request::{List, ListFilters},
+        response,
+    },
+    directory::RoomTypeFilter,
+};
+
+use super::{Build, bump};
+use crate::{
+    error::ApiResult,
+    ids::{RoomNid, StreamPos},
+    rooms::rows::{Membership, RoomSummary, UserRoomRow},
+    storage::tables,
+};
+
+/// The most events of one room an answer has.
+const MAX_TIMELINE: usize = 100;
+
+/// What a client wants to know of a room.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) timeline_limit: usize,
+    pub(super) required_state: Vec<(String, String)>,
+    /// The lists the room is in, for extensions that name lists.
+    pub(super) lists: Vec<String>,
+}
+
+impl Wanted {
+    fn add(&mut self, limit: UInt, required_state: impl IntoIterator<Item = (String, String)>) {
+        let limit = usize::try_from(limit)
+            .unwrap_or(MAX_TIMELINE)
+            .min(MAX_TIMELINE);
+        self.timeline_limit = self.timeline_limit.max(limit);
+        for entry in required_state {
+            if !self.required_state.contains(&entry) {
+                self.required_state.push(entry);
+            }
+        }
+    }
+}
+
+/// A room of the user, with where it stands in lists.
+pub(super) struct Candidate {
+    pub(super) room: RoomNid,
+    pub(super) row: UserRoomRow,
+    pub(super) bump: StreamPos,
+}
+
+/// The rooms to tell about, and the sizes of the lists.
+pub(super) struct Windows {
+    pub(super) rooms: Vec<(RoomNid, UserRoomRow, Wanted)>,
+    pub(super) lists: BTreeMap<String, response::List>,
+}
+
+impl Build<'_> {
+    /// The rooms in the client's windows and subscriptions.
+    pub(super) fn windows(&self) -> ApiResult<Windows> {
+        let candidates = self.candidates()?;
+        let mut wanted: HashMap<RoomNid, Wanted> = HashMap::new();
+        let mut lists = BTreeMap::new();
+        for (name, list) in &self.ask.request.lists {
+            let members = self.members_of(&candidates, list.filters.as_ref())?;
+            let mut answer = response::List::default();
+            answer.count = UInt::try_from(members.len()).unwrap_or(UInt::MAX);
+            lists.insert(name.clone(), answer);
+            for room in window(list, &members) {
+                let entry = wanted.entry(room).or_default();
+                entry.add(
+                    list.room_details.timeline_limit,
+                    texts(&list.room_details.required_state),
+                );
+                entry.lists.push(name.clone());
+            }
+        }
+        for (id, subscription) in &self.ask.request.room_subscriptions {
+            if let Some(room) = self.subscribed(id)? {
+                let entry = wanted.entry(room).or_default();
+                entry.add(
+                    subscription.timeline_limit,
+                    texts(&subscription.required_state),
+                );
+            }
+        }
+        self.add_left(&mut wanted)?;
+        let mut rooms = Vec::with_capacity(wanted.len());
+        let mut rows: HashMap<_, _> = candidates
+            .into_iter()
+            .map(|candidate| (candidate.room, candidate.row))
+            .collect();
+        for (room, wanted) in wanted {
+            let row = match rows.remove(&room) {
+                Some(row) => Some(row),
+                None => tables::USER_ROOM.get(self.snapshot, (self.ask.user, room))?,
+            };
+            rooms.extend(row.map(|row| (room, row, wanted)));
+        }
+        Ok(Windows { rooms, lists })
+    }
+
+    /// The rooms the user is in, invited to or knocks at, most recently active first.
+    fn candidates(&self) -> ApiResult<Vec<Candidate>> {
+        let mut found = Vec::new();
+        for row in tables::USER_ROOM.scan(self.snapshot, (self.ask.user,))? {
+            let ((_, room), row) = row?;
+            if matches!(
+                row.membership,
+                Membership::Join | Membership::Invite | Membership::Knock
+            ) {
+                let bump = bump::position(self.rooms, self.hub, self.snapshot, room, &row)?;
+                found.push(Candidate { room, row, bump });
+            }
+        }
+        found.sort_by_key(|candidate| (std::cmp::Reverse(candidate.bump), candidate.room));
+        Ok(found)
+    }
+
+    fn members_of(
+        &self,
+        candidates: &[Candidate],
+        filters: Option<&ListFilters>,
+    ) -> ApiResult<Vec<RoomNid>> {
+        let mut members = Vec::new();
+        let direct = match filters {
+            Some(filters) if filters.is_dm.is_some() => self.direct_rooms()?,
+            _ => HashSet::new(),
+        };
+        for candidate in candidates {
+            let takes = match filters {
+                Some(filters) => self.takes(filters, candidate, &direct)?,
+                None => true,
+            };
+            if takes {
+                members.push(candidate.room);
+            }
+        }
+        Ok(members)
+    }
+
+    fn takes(
+        &self,
+        filters: &ListFilters,
+        candidate: &Candidate,
+        direct: &HashSet<RoomNid>,
+    ) -> ApiResult<bool> {
+        let invited = candidate.row.membership == Membership::Invite;
+        if filters.is_invite.is_some_and(|wanted| wanted != invited)
+            || filters
+                .is_dm
+                .is_some_and(|wanted| wanted != direct.contains(&candidate.room))
+        {
+            return Ok(false);
+        }
+        if filters.is_encrypted.is_none()
+            && filters.room_types.is_empty()
+            && filters.not_room_types.is_empty()
+        {
+            return Ok(true);
+        }
+        let summary = self
+            .rooms
+            .summary(self.snapshot, candidate.room)?
+            .unwrap_or_default();
+        let is_listed = |types: &[RoomTypeFilter]| types.iter().any(|kind| is_type(kind, &summary));
+        Ok(filters
+            .is_encrypted
+            .is_none_or(|wanted| wanted == summary.encryption.is_some())
+            && (filters.room_types.is_empty() || is_listed(&filters.room_types))
+            && !is_listed(&filters.not_room_types))
+    }
+
+    /// A room that may be subscribed to: one of the user's own, left ones included.
+    fn subscribed(&self, id: &OwnedRoomId) -> ApiResult<Option<RoomNid>> {
+        let Some(room) = self.rooms.storage().interner().find_room(id)? else {
+            return Ok(None);
+        };
+        let row = tables::USER_ROOM.get(self.snapshot, (self.ask.user, room))?;
+        Ok(row
+            .filter(|row| !row.forgotten && row.pos <= self.upto)
+            .map(|_| room))
+    }
+
+    /// Rooms the client knows and the user has left meanwhile: the client has to see that.
+    fn add_left(&self, wanted: &mut HashMap<RoomNid, Wanted>) -> ApiResult<()> {
+        for (room, told) in self.told.iter().filter(|(_, told)| told.upto < self.upto) {
+            if wanted.contains_key(room) || !self.hub.room_changed(*room, told.upto) {
+                continue;
+            }
+            let row = tables::USER_ROOM.get(self.snapshot, (self.ask.user, *room))?;
+            let left = row.is_some_and(|row| {
+                matches!(row.membership, Membership::Leave | Membership::Ban) && row.pos > told.upto
+            });
+            if left {
+                let required_state = Arc::clone(&told.required_state);
+                let entry = wanted.entry(*room).or_default();
+                entry.timeline_limit = told.timeline_limit;
+                entry.required_state = required_state.to_vec();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn texts(
+    required: &[(ruma::events::StateEventType, String)],
+) -> impl Iterator<Item = (String, String)> {
+    required
+        .iter()
+        .map(|(kind, state_key)| (kind.to_string(), state_key.clone()))
+}
+
+/// The rooms of a list that are in one of its ranges, which include both ends.
+fn window(list: &List, members: &[RoomNid]) -> Vec<RoomNid> {
+    if list.ranges.is_empty() {
+        return Vec::new();
+    }
+    let inside = |at: usize| {
+        let at = UInt::try_from(at).unwrap_or(UInt::MAX);
+        list.ranges
+            .iter()
+            .any(|(first, last)| *first <= at && at <= *last)
+    };
+    members
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| inside(*at))
+        .map(|(_, room)| *room)
+        .collect()
+}
+
+fn is_type(filter: &RoomTypeFilter, summary: &RoomSummary) -> bool {
+    filter.as_str() == summary.room_type.as_deref()
+}

@@ -1,0 +1,118 @@
+//! Simplified sliding sync (MSC4186): the rooms a client looks at, and what changed in them.
+//!
+//! Every request carries all its parameters; the connection remembers only what was told of each room.
+
+mod bump;
+pub mod connections;
+mod lists;
+mod room;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use ruma::{
+    OwnedDeviceId, OwnedUserId,
+    api::client::sync::sync_events::{
+        UnreadNotificationsCount,
+        v5::{Request, Response},
+    },
+};
+
+use self::connections::{Connection, Told};
+use crate::{
+    error::ApiResult,
+    hub::Hub,
+    ids::{RoomNid, StreamPos, UserNid},
+    rooms::{Rooms, rows::UserRoomRow},
+    storage::Snapshot,
+};
+
+/// What a client asks for.
+pub struct Ask {
+    /// The user.
+    pub user: UserNid,
+    /// The user's id.
+    pub user_id: OwnedUserId,
+    /// The device.
+    pub device: OwnedDeviceId,
+    /// The request.
+    pub request: Request,
+}
+
+/// An answer without its `pos`, and what it tells of each room.
+pub struct Answer {
+    /// The answer.
+    pub response: Response,
+    /// What the client knows of each room once it has the answer.
+    pub told: Vec<(RoomNid, Told)>,
+    /// Whether there is anything in it worth waking a client for.
+    pub is_empty: bool,
+}
+
+struct Build<'a> {
+    rooms: &'a Rooms,
+    hub: &'a Hub,
+    snapshot: &'a Snapshot<'a>,
+    ask: &'a Ask,
+    told: &'a HashMap<RoomNid, Told>,
+    upto: StreamPos,
+}
+
+impl Ask {
+    /// What is new up to a position. Runs on a blocking thread.
+    pub fn answer(
+        &self,
+        rooms: &Rooms,
+        hub: &Hub,
+        snapshot: &Snapshot<'_>,
+        connection: &Connection,
+        upto: StreamPos,
+    ) -> ApiResult<Answer> {
+        let build = Build {
+            rooms,
+            hub,
+            snapshot,
+            ask: self,
+            told: connection.rooms(),
+            upto,
+        };
+        let windows = build.windows()?;
+        let mut response = Response::new(String::new());
+        response.txn_id.clone_from(&self.request.txn_id);
+        response.lists = windows.lists;
+        let mut told = Vec::new();
+        for (room, row, wanted) in windows.rooms {
+            if let Some(answer) = build.room(room, &row, &wanted)? {
+                response.rooms.insert(rooms.room_id(room)?, answer);
+                let required_state = Arc::new(wanted.required_state);
+                told.push((
+                    room,
+                    Told {
+                        upto,
+                        timeline_limit: wanted.timeline_limit,
+                        required_state,
+                    },
+                ));
+            }
+        }
+        let is_empty = response.rooms.is_empty();
+        Ok(Answer {
+            response,
+            told,
+            is_empty,
+        })
+    }
+}
+
+impl Build<'_> {
+    /// The rooms the user calls direct chats.
+    fn direct_rooms(&self) -> ApiResult<HashSet<RoomNid>> {
+        Ok(HashSet::new())
+    }
+
+    fn unread(&self, _room: RoomNid, _row: &UserRoomRow) -> ApiResult<UnreadNotificationsCount> {
+        Ok(UnreadNotificationsCount::new())
+    }
+}
