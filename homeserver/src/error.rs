@@ -193,6 +193,14 @@ impl ApiError {
         }
     }
 
+    /// What user-interactive authentication still asks for, if it goes on.
+    pub fn user_interactive_info(&self) -> Option<&UiaaInfo> {
+        match &self.0.body {
+            Body::UserInteractive(info) => Some(info),
+            Body::Standard { .. } => None,
+        }
+    }
+
     /// The sentence for the client's developer.
     pub fn message(&self) -> &str {
         match &self.0.body {

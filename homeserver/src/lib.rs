@@ -3,6 +3,7 @@
 //! [`Server`] is the composition root: it holds the configuration, the clock and the domains, and is what every
 //! route receives. docs/ARCHITECTURE.md shows how the domains depend on each other.
 
+pub mod account_data;
 pub mod clock;
 pub mod config;
 pub mod error;
@@ -10,9 +11,11 @@ pub mod events;
 pub mod hub;
 pub mod ids;
 pub mod maintenance;
+pub mod read_cache;
 pub mod rooms;
 pub mod storage;
 pub mod sync;
+pub mod users;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -35,6 +38,10 @@ pub struct Domains {
     pub storage: storage::Storage,
     /// Who waits for what.
     pub hub: hub::Hub,
+    /// Accounts, sessions, devices, profiles.
+    pub users: users::Users,
+    /// What clients keep here for their users.
+    pub account_data: account_data::AccountData,
     /// Rooms.
     pub rooms: rooms::Rooms,
     /// What clients of sliding sync have been told.

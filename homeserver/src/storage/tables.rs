@@ -2,12 +2,17 @@
 //!
 //! Row types live in the domain that owns them. This file alone may name them all; it calls nothing.
 
-use ruma::OwnedEventId;
+use ruma::{OwnedDeviceId, OwnedEventId};
 
 use super::{Family, Table};
 use crate::{
+    account_data::store::AccountDataRow,
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
     rooms::rows::{EventRow, Membership, RoomSummary, TimelineRow, UserRoomRow},
+    users::store::{
+        AccountRow, DeviceRow, LastSeenRow, RefreshTokenRow, RegistrationTokenRow, SessionRow,
+        TokenHash,
+    },
 };
 
 macro_rules! tables {
@@ -87,6 +92,36 @@ tables! {
     TRANSACTION: (UserNid, String, String) => OwnedEventId, Users 1;
     /// The device that sent an event and the transaction id it gave.
     EVENT_TRANSACTION: EventNid => (String, String), Users 2;
+
+    // Users
+
+    /// The accounts of this server.
+    ACCOUNT: UserNid => AccountRow, Users 3;
+    /// What users say about themselves: a JSON object.
+    PROFILE: UserNid => String, Users 4;
+    /// Devices that are signed in.
+    DEVICE: (UserNid, OwnedDeviceId) => DeviceRow, Users 5;
+    /// When and from where a device was last seen.
+    LAST_SEEN: (UserNid, OwnedDeviceId) => LastSeenRow, Users 6;
+    /// Access tokens.
+    SESSION: TokenHash => SessionRow, Users 7;
+    /// Refresh tokens.
+    REFRESH_TOKEN: TokenHash => RefreshTokenRow, Users 8;
+    /// The tokens of a device: 1 for an access token, 2 for a refresh token.
+    DEVICE_TOKEN: (UserNid, OwnedDeviceId, TokenHash) => u8, Users 9;
+    /// Invitations to make an account.
+    REGISTRATION_TOKEN: String => RegistrationTokenRow, Users 10;
+
+    // What belongs to a user
+
+    /// Account data by room, number 0 for none, and type.
+    ACCOUNT_DATA: (UserNid, RoomNid, String) => AccountDataRow, UserData 1;
+    /// Account data by the position of its last change: its room and type.
+    ACCOUNT_DATA_CHANGE: (UserNid, StreamPos) => (RoomNid, String), UserData 2;
+    /// Users who changed their push rules.
+    CUSTOM_PUSH_RULES: UserNid => (), UserData 3;
+    /// Filters by their id: a JSON object.
+    FILTER: (UserNid, String) => String, UserData 4;
 }
 
 #[cfg(test)]

@@ -1,0 +1,185 @@
+//! Push rules of users: the server's defaults, with what a user changed.
+//! [spec](https://spec.matrix.org/v1.19/client-server-api/#push-rules)
+//!
+//! Rules are stored, as account data of type `m.push_rules`, only once they differ from the defaults. Who has such rules
+//! is kept in memory, since one evaluation of the defaults serves everybody else.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use roaring::RoaringBitmap;
+use ruma::{UserId, push::Ruleset};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{
+    AccountData, AccountDatum, NewRule, PUSH_RULES, Placement, Rule, Scope, push_rules_edit, store,
+};
+use crate::{
+    ApiError, ApiResult,
+    ids::UserNid,
+    read_cache::ReadCache,
+    storage::{Error, Result, Snapshot, tables},
+};
+
+/// Rulesets kept in memory.
+const CACHED_RULESETS: usize = 2_000;
+
+/// Rules in memory.
+pub(super) struct PushRules {
+    cache: ReadCache<UserNid, Arc<Ruleset>>,
+    custom: RwLock<RoaringBitmap>,
+}
+
+impl PushRules {
+    pub(super) fn load(snapshot: &Snapshot<'_>) -> Result<Self> {
+        let mut custom = RoaringBitmap::new();
+        for row in tables::CUSTOM_PUSH_RULES.scan(snapshot, ())? {
+            let (user, ()) = row?;
+            custom.insert(user.0);
+        }
+        Ok(Self {
+            cache: ReadCache::new(CACHED_RULESETS),
+            custom: RwLock::new(custom),
+        })
+    }
+}
+
+/// The content of `m.push_rules`.
+#[derive(Serialize, Deserialize)]
+struct Content<R> {
+    global: R,
+}
+
+impl AccountData {
+    /// The push rules of a user. Reads the database only if they are not in memory.
+    pub fn rules_of(&self, user: UserNid) -> Result<Arc<Ruleset>> {
+        let cache = &self.push_rules.cache;
+        if let Some(rules) = cache.get(&user) {
+            return Ok(rules);
+        }
+        let generation = cache.generation();
+        let user_id = self.storage.interner().user_id(user)?;
+        let row = store::get(&self.storage.snapshot(), user, Scope::Global, PUSH_RULES)?;
+        let rules = match row {
+            Some(row) => parse(&row.content, &user_id)?,
+            None => Ruleset::server_default(&user_id),
+        };
+        let rules = Arc::new(rules);
+        cache.insert(user, Arc::clone(&rules), generation);
+        Ok(rules)
+    }
+
+    /// Whether a user's rules are not the server's defaults.
+    pub fn has_custom_rules(&self, user: UserNid) -> bool {
+        self.push_rules.custom.read().contains(user.0)
+    }
+
+    /// The numbers of all users whose rules are not the server's defaults.
+    pub fn users_with_custom_rules(&self) -> RoaringBitmap {
+        self.push_rules.custom.read().clone()
+    }
+
+    /// The push rules of a user, from a request.
+    pub async fn push_rules(&self, user: UserNid) -> ApiResult<Arc<Ruleset>> {
+        if let Some(rules) = self.push_rules.cache.get(&user) {
+            return Ok(rules);
+        }
+        let this = self.clone();
+        self.storage
+            .read(move |_| Ok::<_, ApiError>(this.rules_of(user)?))
+            .await
+    }
+
+    /// Adds or changes a rule.
+    pub async fn set_push_rule(
+        &self,
+        user: UserNid,
+        rule: NewRule,
+        placement: Placement,
+    ) -> ApiResult {
+        self.change_push_rules(user, |rules| {
+            push_rules_edit::insert(rules, rule, &placement)
+        })
+        .await
+    }
+
+    /// Removes a rule of the user.
+    pub async fn delete_push_rule(&self, user: UserNid, rule: &Rule) -> ApiResult {
+        self.change_push_rules(user, |rules| push_rules_edit::delete(rules, rule))
+            .await
+    }
+
+    /// Switches a rule on or off.
+    pub async fn set_push_rule_enabled(
+        &self,
+        user: UserNid,
+        rule: &Rule,
+        enabled: bool,
+    ) -> ApiResult {
+        self.change_push_rules(user, |rules| {
+            push_rules_edit::set_enabled(rules, rule, enabled)
+        })
+        .await
+    }
+
+    /// Sets what a rule does.
+    pub async fn set_push_rule_actions(
+        &self,
+        user: UserNid,
+        rule: &Rule,
+        actions: Vec<serde_json::Value>,
+    ) -> ApiResult {
+        let actions = push_rules_edit::parse_actions(actions)?;
+        self.change_push_rules(user, |rules| {
+            push_rules_edit::set_actions(rules, rule, actions)
+        })
+        .await
+    }
+
+    async fn change_push_rules(
+        &self,
+        user: UserNid,
+        change: impl FnOnce(&mut Ruleset) -> ApiResult + Send,
+    ) -> ApiResult {
+        let _turn = self.users.lock(user).await;
+        let mut rules = Ruleset::clone(&*self.push_rules(user).await?);
+        change(&mut rules)?;
+        let content =
+            serde_json::to_string(&Content { global: &rules }).map_err(ApiError::internal)?;
+        // In memory first: a message that arrives in between is then judged by the user's own rules, old or new, and
+        // never by the defaults.
+        self.push_rules.custom.write().insert(user.0);
+        self.write(user, None, PUSH_RULES, content).await?;
+        self.push_rules.cache.forget([user]);
+        Ok(())
+    }
+
+    pub(super) async fn push_rules_content(&self, user: UserNid) -> ApiResult<Box<RawValue>> {
+        let rules = self.push_rules(user).await?;
+        content(&rules).map_err(ApiError::internal)
+    }
+
+    pub(super) fn default_push_rules(&self, user: UserNid) -> Result<AccountDatum> {
+        let user_id = self.storage.interner().user_id(user)?;
+        let content = content(&Ruleset::server_default(&user_id))
+            .map_err(|_| Error::Corrupt("push rules cannot be written as JSON"))?;
+        Ok(AccountDatum {
+            scope: Scope::Global,
+            event_type: PUSH_RULES.to_owned(),
+            content,
+        })
+    }
+}
+
+fn content(rules: &Ruleset) -> serde_json::Result<Box<RawValue>> {
+    serde_json::value::to_raw_value(&Content { global: rules })
+}
+
+/// Stored rules, brought up to date with the defaults of today.
+fn parse(content: &str, user_id: &UserId) -> Result<Ruleset> {
+    let Content { global: mut rules }: Content<Ruleset> = serde_json::from_str(content)
+        .map_err(|_| Error::Corrupt("stored push rules are malformed"))?;
+    rules.update_with_server_default(Ruleset::server_default(user_id));
+    Ok(rules)
+}

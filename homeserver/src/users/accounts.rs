@@ -1,0 +1,205 @@
+//! Accounts: making them, finding them, changing what administrators decide.
+
+use std::sync::Arc;
+
+use ruma::{OwnedUserId, UserId, api::error::ErrorKind};
+
+use super::{
+    Profile, SignIn, SignedIn, Users,
+    sessions::NewSession,
+    store::{self, AccountRow, RegistrationTokenRow},
+};
+use crate::{
+    ApiError, ApiResult,
+    ids::UserNid,
+    storage::{Commit, tables},
+};
+
+/// An account and its number.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The number.
+    pub user: UserNid,
+    /// The name.
+    pub user_id: OwnedUserId,
+    /// What is stored.
+    pub row: AccountRow,
+}
+
+/// An account to be made.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// The name, which follows the rules.
+    pub user_id: OwnedUserId,
+    /// The hash of the password.
+    pub password: Option<String>,
+    /// Whether it administers the server.
+    pub admin: bool,
+    /// The display name; the local part of the name without one.
+    pub display_name: Option<String>,
+    /// The registration token that pays for it.
+    pub registration_token: Option<String>,
+}
+
+impl Users {
+    /// The account of a user id, if it is one of this server's.
+    pub async fn account(&self, user_id: &UserId) -> ApiResult<Option<Account>> {
+        let user_id = user_id.to_owned();
+        self.read(move |inner, snapshot| {
+            let found = store::find_account(&inner.storage, snapshot, &user_id)?;
+            Ok(found.map(|(user, row)| Account { user, user_id, row }))
+        })
+        .await
+    }
+
+    /// Every account, in the order they were made.
+    pub async fn accounts(&self) -> ApiResult<Vec<Account>> {
+        self.read(|inner, snapshot| {
+            let mut accounts = Vec::new();
+            for row in tables::ACCOUNT.scan(snapshot, ())? {
+                let (user, row) = row?;
+                let user_id = inner.storage.interner().user_id(user)?;
+                accounts.push(Account { user, user_id, row });
+            }
+            Ok(accounts)
+        })
+        .await
+    }
+
+    /// Whether a name is free. [`ErrorKind::UserInUse`] if not.
+    pub(super) async fn check_free(&self, user_id: &UserId) -> ApiResult {
+        match self.account(user_id).await? {
+            None => Ok(()),
+            Some(_) => Err(in_use()),
+        }
+    }
+
+    /// Makes an account and, if asked, signs its first device in; both or neither.
+    pub async fn create_account(
+        &self,
+        new: NewAccount,
+        sign_in: Option<SignIn>,
+    ) -> ApiResult<Option<SignedIn>> {
+        let session = sign_in.map(|request| NewSession::mint(request, self.inner.clock.now()));
+        let session = session.transpose()?;
+        let answer = session
+            .as_ref()
+            .map(|session| session.answer(new.user_id.clone()));
+        // The name must still be free, and the token still good, when the rows are written.
+        let turn = self.inner.creating.lock().await;
+        self.write_account(new, session).await?;
+        drop(turn);
+        Ok(answer)
+    }
+
+    async fn write_account(&self, new: NewAccount, session: Option<NewSession>) -> ApiResult {
+        let now = self.inner.clock.now();
+        let user_id = new.user_id.clone();
+        let token = new.registration_token.clone();
+        let (user, token) = self
+            .read(move |inner, snapshot| {
+                let user = inner.storage.interner().user(&user_id)?;
+                if tables::ACCOUNT.contains(snapshot, user)? {
+                    return Err(in_use());
+                }
+                let token = match token {
+                    Some(token) => Some(spend(
+                        token.clone(),
+                        tables::REGISTRATION_TOKEN.get(snapshot, &token)?,
+                        now,
+                    )?),
+                    None => None,
+                };
+                Ok((user, token))
+            })
+            .await?;
+        let mut profile = Profile::default();
+        let display_name = new
+            .display_name
+            .unwrap_or_else(|| new.user_id.localpart().to_owned());
+        profile.set("displayname", display_name.into())?;
+        let account = AccountRow {
+            password: new.password,
+            created: now,
+            admin: new.admin,
+            locked: false,
+            suspended: false,
+            deactivated: false,
+            erased: false,
+        };
+        let commit = Commit::silent(move |batch| {
+            tables::ACCOUNT.put(batch, user, &account);
+            tables::PROFILE.put(batch, user, &profile.to_json());
+            if let Some(session) = session {
+                session.write(batch, user, None);
+            }
+            if let Some((token, row)) = token {
+                tables::REGISTRATION_TOKEN.put(batch, &token, &row);
+            }
+        });
+        self.inner.storage.commit(commit).await?;
+        Ok(())
+    }
+
+    /// Changes an account. Its sessions see the change with their next request.
+    pub async fn update_account(
+        &self,
+        user: UserNid,
+        change: impl FnOnce(&mut AccountRow) + Send + 'static,
+    ) -> ApiResult {
+        let _turn = self.lock(user).await;
+        let (account, tokens) = self
+            .read(move |_, snapshot| {
+                let account = tables::ACCOUNT.get(snapshot, user)?.ok_or_else(unknown)?;
+                Ok((account, store::tokens_of(snapshot, user)?))
+            })
+            .await?;
+        let mut changed = account.clone();
+        change(&mut changed);
+        if changed == account {
+            return Ok(());
+        }
+        let commit = Commit::silent(move |batch| tables::ACCOUNT.put(batch, user, &changed));
+        self.inner.storage.commit(commit).await?;
+        self.inner
+            .sessions
+            .forget(tokens.iter().map(|token| token.hash));
+        Ok(())
+    }
+
+    /// Sets a password. Sessions stay as they are.
+    pub async fn set_password(&self, user: UserNid, password: String) -> ApiResult {
+        let hash = self.inner.passwords.hash(password).await?;
+        self.update_account(user, move |account| account.password = Some(hash))
+            .await
+    }
+
+    pub(super) fn hooks(&self) -> Option<&Arc<dyn super::UserHooks>> {
+        self.inner.hooks.get()
+    }
+}
+
+/// Counts one more account made with a token.
+fn spend(
+    token: String,
+    row: Option<RegistrationTokenRow>,
+    now: ruma::MilliSecondsSinceUnixEpoch,
+) -> ApiResult<(String, RegistrationTokenRow)> {
+    match row {
+        Some(mut row) if row.is_valid(now) => {
+            row.used += 1;
+            Ok((token, row))
+        }
+        _ => Err(ApiError::forbidden(
+            "The registration token has been used up in the meantime.",
+        )),
+    }
+}
+
+fn in_use() -> ApiError {
+    ApiError::bad_request(ErrorKind::UserInUse, "This user name is taken.")
+}
+
+fn unknown() -> ApiError {
+    ApiError::not_found("There is no such user on this server.")
+}

@@ -1,0 +1,160 @@
+//! Signing in with a password.
+
+use ruma::{
+    OwnedUserId,
+    api::{client::uiaa::UserIdentifier, error::ErrorKind},
+};
+
+use super::{
+    Account, SignIn, SignedIn, Users,
+    localpart::typed_user_id,
+    password::Verdict,
+    refresh::{delete_access, delete_refresh},
+    sessions::NewSession,
+    store::{self, TokenKind},
+};
+use crate::{
+    ApiError, ApiResult,
+    storage::{Commit, tables},
+};
+
+/// Whom somebody claims to be.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#identifier-types)
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identifier {
+    /// A user id or its local part.
+    User(String),
+    /// An address or a phone number. No account of this server has one, so it stands for nobody.
+    ThirdParty,
+}
+
+impl Identifier {
+    /// What a client sent; [`ErrorKind::Unknown`] for a type this server does not know.
+    pub fn from_request(identifier: &UserIdentifier) -> ApiResult<Self> {
+        match identifier {
+            UserIdentifier::Matrix(user) => Ok(Self::User(user.user.clone())),
+            other => match other.identifier_type() {
+                "m.id.thirdparty" | "m.id.phone" => Ok(Self::ThirdParty),
+                _ => Err(ApiError::bad_request(
+                    ErrorKind::Unknown,
+                    "This server does not know this type of identifier: use \"m.id.user\".",
+                )),
+            },
+        }
+    }
+
+    /// The user ids it may stand for, the likeliest first.
+    fn candidates(&self, server_name: &ruma::ServerName) -> Vec<OwnedUserId> {
+        let Self::User(typed) = self else {
+            return Vec::new();
+        };
+        let exact = typed_user_id(typed, server_name);
+        // Names are lower case, but phones like to begin with a capital letter.
+        let lower = typed_user_id(&typed.to_lowercase(), server_name)
+            .filter(|_| typed.chars().any(char::is_uppercase));
+        exact.into_iter().chain(lower).collect()
+    }
+}
+
+impl Users {
+    /// Signs a device in with a password.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3login)
+    pub async fn login(
+        &self,
+        identifier: &Identifier,
+        password: String,
+        request: SignIn,
+    ) -> ApiResult<SignedIn> {
+        let account = self.verify_password(identifier, password).await?;
+        self.sign_in(account, request).await
+    }
+
+    /// The account whose password this is; 403 for a wrong password and for an unknown user alike.
+    pub(super) async fn verify_password(
+        &self,
+        identifier: &Identifier,
+        password: String,
+    ) -> ApiResult<Account> {
+        let account = self.identify(identifier).await?;
+        if let Some(account) = &account
+            && account.row.deactivated
+        {
+            return Err(ApiError::new(
+                http::StatusCode::FORBIDDEN,
+                ErrorKind::UserDeactivated,
+                "This account has been deactivated.",
+            ));
+        }
+        let stored = account
+            .as_ref()
+            .and_then(|account| account.row.password.clone());
+        let verdict = self.inner.passwords.verify(password, stored).await?;
+        match (account, verdict) {
+            (Some(account), Verdict::Right { rehashed }) => {
+                if let Some(hash) = rehashed {
+                    self.replace_hash(&account, hash).await?;
+                }
+                Ok(account)
+            }
+            _ => Err(ApiError::forbidden(
+                "The user name or the password is wrong.",
+            )),
+        }
+    }
+
+    async fn identify(&self, identifier: &Identifier) -> ApiResult<Option<Account>> {
+        for user_id in identifier.candidates(&self.inner.server_name) {
+            if let Some(account) = self.account(&user_id).await? {
+                return Ok(Some(account));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn replace_hash(&self, account: &Account, hash: String) -> ApiResult {
+        let verified = account.row.password.clone();
+        self.update_account(account.user, move |row| {
+            // The password may have been changed since it was verified.
+            if row.password == verified {
+                row.password = Some(hash);
+            }
+        })
+        .await
+    }
+
+    /// Gives a device of an account its tokens. Tokens the device had are void from here on.
+    pub async fn sign_in(&self, account: Account, request: SignIn) -> ApiResult<SignedIn> {
+        let user = account.user;
+        let mut session = NewSession::mint(request, self.inner.clock.now())?;
+        let _turn = self.lock(user).await;
+        let device_id = session.device_id().clone();
+        let (known, mut tokens) = self
+            .read(move |_, snapshot| {
+                let known = tables::DEVICE.get(snapshot, (user, &device_id))?;
+                Ok((known, store::tokens_of(snapshot, user)?))
+            })
+            .await?;
+        if let Some(known) = known {
+            session.keep_device(known);
+        }
+        tokens.retain(|token| token.device_id == *session.device_id());
+        let answer = session.answer(account.user_id);
+        let ended: Vec<_> = tokens.iter().map(|token| token.hash).collect();
+        let commit = Commit::silent(move |batch| {
+            for token in &tokens {
+                match token.kind {
+                    TokenKind::Access => {
+                        delete_access(batch, user, &token.device_id, token.hash);
+                    }
+                    TokenKind::Refresh => {
+                        delete_refresh(batch, user, &token.device_id, token.hash);
+                    }
+                }
+            }
+            session.write(batch, user, None);
+        });
+        self.inner.storage.commit(commit).await?;
+        self.inner.sessions.forget(ended);
+        Ok(answer)
+    }
+}

@@ -1,0 +1,123 @@
+//! Users of this server: accounts, passwords, sessions, devices, profiles.
+
+use std::sync::{Arc, OnceLock};
+
+use ruma::OwnedServerName;
+use tokio::sync::{Mutex, MutexGuard};
+
+mod accounts;
+mod deactivation;
+mod devices;
+mod hooks;
+mod localpart;
+mod locks;
+mod login;
+mod password;
+mod profile;
+mod refresh;
+mod register;
+mod registration_tokens;
+mod sessions;
+mod shared_secret;
+pub mod store;
+mod tokens;
+mod uiaa;
+
+pub use self::{
+    accounts::{Account, NewAccount},
+    devices::{Device, DevicesOf},
+    hooks::{Addition, UserHooks},
+    login::Identifier,
+    profile::{PROFILE_MAX_LENGTH, Profile},
+    register::{Registered, Registration},
+    registration_tokens::{NewRegistrationToken, RegistrationToken},
+    sessions::{Session, SignIn, SignedIn},
+    shared_secret::SharedSecretRegistration,
+    store::AccountRow,
+    uiaa::{Operation, Proof},
+};
+use self::{
+    locks::UserLocks, password::Passwords, sessions::CACHED_SESSIONS, shared_secret::Nonces,
+    store::TokenHash, uiaa::UiaaSessions,
+};
+use crate::{
+    ApiResult, Config,
+    clock::SharedClock,
+    config,
+    ids::UserNid,
+    read_cache::ReadCache,
+    storage::{Snapshot, Storage},
+};
+
+/// The users of this server. Clones share everything.
+#[derive(Clone)]
+pub struct Users {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    storage: Storage,
+    clock: SharedClock,
+    server_name: OwnedServerName,
+    registration: config::Registration,
+    passwords: Passwords,
+    sessions: ReadCache<TokenHash, Session>,
+    uiaa: UiaaSessions,
+    nonces: Nonces,
+    locks: UserLocks,
+    /// Held from finding a name free until its account is on disk.
+    creating: Mutex<()>,
+    hooks: OnceLock<Arc<dyn UserHooks>>,
+}
+
+impl Users {
+    /// The users in a database.
+    pub fn new(storage: Storage, clock: SharedClock, config: &Config) -> Self {
+        let inner = Inner {
+            storage,
+            clock,
+            server_name: config.server_name.clone(),
+            registration: config.registration.clone(),
+            passwords: Passwords::default(),
+            sessions: ReadCache::new(CACHED_SESSIONS),
+            uiaa: UiaaSessions::default(),
+            nonces: Nonces::default(),
+            locks: UserLocks::default(),
+            creating: Mutex::default(),
+            hooks: OnceLock::new(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Says whom to tell of changes. The first call counts; before it nobody is told.
+    pub fn observe(&self, hooks: Arc<dyn UserHooks>) {
+        drop(self.inner.hooks.set(hooks));
+    }
+
+    /// Waits for the turn to change rows of a user that depend on what they were. Other domains that keep rows per user
+    /// share these locks.
+    pub async fn lock(&self, user: UserNid) -> MutexGuard<'_, ()> {
+        self.inner.locks.lock(user).await
+    }
+
+    /// The server all these users are on.
+    pub fn server_name(&self) -> &ruma::ServerName {
+        &self.inner.server_name
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Inner, &Snapshot<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let inner = Arc::clone(&self.inner);
+        self.inner
+            .storage
+            .read(move |snapshot| read(&inner, snapshot))
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! Registration: making one's own account.
+
+use ruma::{
+    OwnedUserId,
+    api::client::uiaa::{AuthData, AuthFlow, AuthType},
+};
+
+use super::{NewAccount, Operation, SignIn, SignedIn, Users, localpart::new_user_id, tokens};
+use crate::{ApiError, ApiResult, config::RegistrationMode};
+
+/// Letters of a name that nobody chose.
+const GENERATED_LENGTH: usize = 12;
+
+/// A wish for an account.
+#[derive(Clone, Debug, Default)]
+pub struct Registration {
+    /// The local part of the name; a random one without.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<String>,
+    /// How to sign the first device in, if at all.
+    pub sign_in: Option<SignIn>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// The name.
+    pub user_id: OwnedUserId,
+    /// The first device, if one was signed in.
+    pub signed_in: Option<SignedIn>,
+}
+
+impl Users {
+    /// Makes an account for somebody who authenticates as the configuration demands.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register)
+    pub async fn register(
+        &self,
+        wish: Registration,
+        auth: Option<&AuthData>,
+    ) -> ApiResult<Registered> {
+        let flows = self.registration_flows()?;
+        // A taken or impossible name is told at once, not after the trouble of authenticating.
+        let user_id = match &wish.username {
+            Some(username) => self.check_username(username).await?,
+            None => self.generate_user_id()?,
+        };
+        if auth.is_some() && wish.password.is_none() {
+            return Err(ApiError::missing_param("A new account needs a password."));
+        }
+        let operation = Operation {
+            name: "POST /register".to_owned(),
+            user: None,
+        };
+        let proof = self.authenticate(operation, &flows, auth).await?;
+        let password = wish
+            .password
+            .ok_or_else(|| ApiError::missing_param("A new account needs a password."))?;
+        let account = NewAccount {
+            user_id: user_id.clone(),
+            password: Some(self.inner.passwords.hash(password).await?),
+            admin: false,
+            display_name: None,
+            registration_token: proof.registration_token,
+        };
+        let signed_in = self.create_account(account, wish.sign_in).await?;
+        Ok(Registered { user_id, signed_in })
+    }
+
+    /// The user id a local part gives, if it follows the rules and nobody has it.
+    pub async fn check_username(&self, localpart: &str) -> ApiResult<OwnedUserId> {
+        let user_id = new_user_id(localpart, &self.inner.server_name)?;
+        self.check_free(&user_id).await?;
+        Ok(user_id)
+    }
+
+    /// 403 when nobody can register.
+    pub fn check_registration_open(&self) -> ApiResult {
+        match self.inner.registration.mode {
+            RegistrationMode::Closed => Err(ApiError::forbidden(
+                "Nobody can register here: ask an administrator of the server for an account.",
+            )),
+            RegistrationMode::Open | RegistrationMode::Token => Ok(()),
+        }
+    }
+
+    fn registration_flows(&self) -> ApiResult<Vec<AuthFlow>> {
+        self.check_registration_open()?;
+        let stage = match self.inner.registration.mode {
+            RegistrationMode::Token => AuthType::RegistrationToken,
+            _ => AuthType::Dummy,
+        };
+        Ok(vec![AuthFlow::new(vec![stage])])
+    }
+
+    fn generate_user_id(&self) -> ApiResult<OwnedUserId> {
+        let localpart = tokens::random_text(GENERATED_LENGTH).to_lowercase();
+        new_user_id(&localpart, &self.inner.server_name)
+    }
+}
