@@ -11,6 +11,7 @@ pub mod events;
 pub mod hub;
 pub mod ids;
 pub mod maintenance;
+pub mod push;
 pub mod read_cache;
 pub mod rooms;
 pub mod storage;

@@ -3,15 +3,9 @@
 //! This crate is compiled before anything else can happen on a fresh checkout, so it has few and small
 //! dependencies; whatever needs an HTTP client or a database lives in the crates it starts.
 
-mod bench;
 mod ci;
-mod http;
-mod processes;
-mod run;
-mod servers;
 mod system_packages;
 mod tests;
-mod third_party;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -31,8 +25,6 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build everything, start a homeserver with an administrator, and open the client.
-    Run(run::Options),
     /// Run every test of the workspace.
     Test {
         /// Passed on to `cargo test` in place of `--workspace`, e.g. `-p homeserver sync`.
@@ -41,30 +33,16 @@ enum Task {
     },
     /// Every check that a change has to pass; `.ci/run` calls this.
     Ci,
-    /// Measure what work costs Fialka and what it costs Synapse.
-    Bench(bench::Options),
     /// Format the Rust code.
     Fmt,
-    /// Run the behaviour tests against Synapse from PyPI, which tells a wrong test from a wrong server.
-    TestSynapse {
-        /// Passed on to `cargo test --package spec-tests`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
-    /// Let clients by others talk to each other through a homeserver.
-    TestClients(third_party::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     let task = Arguments::parse().task;
     let workspace = Workspace::locate()?;
     match task {
-        Task::Run(options) => run::run(&workspace, &options),
         Task::Test { arguments } => tests::test(&workspace, &arguments),
         Task::Ci => ci::ci(&workspace),
         Task::Fmt => workspace.cargo(["fmt", "--all"]).run(),
-        Task::Bench(options) => bench::bench(&workspace, &options),
-        Task::TestSynapse { arguments } => tests::test_synapse(&workspace, &arguments),
-        Task::TestClients(options) => third_party::test_clients(&workspace, &options),
     }
 }

@@ -8,7 +8,6 @@ use std::{
 use anyhow::{Result, bail};
 
 use crate::{
-    servers::synapse,
     system_packages,
     workspace::{Program, Workspace},
 };
@@ -24,18 +23,6 @@ pub(crate) fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         .cargo(["build", "--package", "homeserver", "--bins"])
         .run()?;
     with_test_environment(workspace, workspace.cargo(["test"]).args(arguments)).run()
-}
-
-/// Runs the behaviour tests against Synapse.
-pub(crate) fn test_synapse(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    let synapse = synapse::environment(workspace)?;
-    let tests = workspace
-        .cargo(["test", "--package", "spec-tests"])
-        .args(arguments);
-    with_test_environment(workspace, tests)
-        .env("SPEC_TEST_TARGET", "synapse")
-        .env("SYNAPSE_VENV", synapse)
-        .run()
 }
 
 /// What `cargo test` said about each test binary.

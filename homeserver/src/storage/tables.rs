@@ -62,6 +62,16 @@ tables! {
     /// The events that allowed an event.
     AUTH_EDGES: EventNid => Vec<EventNid>, Auth 1;
 
+    // Unread counts
+
+    /// Up to where a user has read: user, room, and the thread (`main` outside of threads, empty for everything).
+    READ: (UserNid, RoomNid, String) => StreamPos, UserData 33;
+    /// Where push rules say something else of a user than of most: user, room, position; the difference in notifying
+    /// events plus one, whether it is a mention, and the thread (empty outside of threads).
+    PERSONAL_NOTIFYING: (UserNid, RoomNid, StreamPos) => (u8, u8, String), UserData 34;
+    /// Events in threads that notify by default: room, position; the thread and the sender.
+    THREAD_NOTIFYING: (RoomNid, StreamPos) => (String, UserNid), Timeline 5;
+
     // Rooms
 
     /// A room's events in the order they are shown: room, position, order within the position.

@@ -1,5 +1,6 @@
 //! Telling clients what changed.
 
+pub mod account_data;
 pub mod filter;
 pub mod room_view;
 pub mod sliding;

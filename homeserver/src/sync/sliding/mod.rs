@@ -13,7 +13,7 @@ use std::{
 };
 
 use ruma::{
-    OwnedDeviceId, OwnedUserId,
+    OwnedDeviceId, OwnedRoomId, OwnedUserId, UInt,
     api::client::sync::sync_events::{
         UnreadNotificationsCount,
         v5::{Request, Response},
@@ -22,6 +22,8 @@ use ruma::{
 
 use self::connections::{Connection, Told};
 use crate::{
+    Server,
+    account_data::Scope,
     error::ApiResult,
     hub::Hub,
     ids::{RoomNid, StreamPos, UserNid},
@@ -52,6 +54,7 @@ pub struct Answer {
 }
 
 struct Build<'a> {
+    server: &'a Server,
     rooms: &'a Rooms,
     hub: &'a Hub,
     snapshot: &'a Snapshot<'a>,
@@ -64,13 +67,14 @@ impl Ask {
     /// What is new up to a position. Runs on a blocking thread.
     pub fn answer(
         &self,
-        rooms: &Rooms,
-        hub: &Hub,
+        server: &Server,
         snapshot: &Snapshot<'_>,
         connection: &Connection,
         upto: StreamPos,
     ) -> ApiResult<Answer> {
+        let (rooms, hub) = (&server.rooms, &server.hub);
         let build = Build {
+            server,
             rooms,
             hub,
             snapshot,
@@ -108,11 +112,32 @@ impl Ask {
 
 impl Build<'_> {
     /// The rooms the user calls direct chats.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#mdirect)
     fn direct_rooms(&self) -> ApiResult<HashSet<RoomNid>> {
-        Ok(HashSet::new())
+        let content = self.server.account_data.get_at(
+            self.snapshot,
+            self.ask.user,
+            Scope::Global,
+            "m.direct",
+        )?;
+        let by_user: HashMap<String, Vec<OwnedRoomId>> = content
+            .and_then(|content| serde_json::from_str(&content).ok())
+            .unwrap_or_default();
+        let mut rooms = HashSet::new();
+        for id in by_user.into_values().flatten() {
+            rooms.extend(self.rooms.storage().interner().find_room(&id)?);
+        }
+        Ok(rooms)
     }
 
-    fn unread(&self, _room: RoomNid, _row: &UserRoomRow) -> ApiResult<UnreadNotificationsCount> {
-        Ok(UnreadNotificationsCount::new())
+    fn unread(&self, room: RoomNid, row: &UserRoomRow) -> ApiResult<UnreadNotificationsCount> {
+        let count = self
+            .server
+            .unread(self.snapshot, self.ask.user, room, row, self.upto)?
+            .total();
+        let mut section = UnreadNotificationsCount::new();
+        section.notification_count = UInt::try_from(count.notifications).ok();
+        section.highlight_count = UInt::try_from(count.highlights).ok();
+        Ok(section)
     }
 }

@@ -3,8 +3,13 @@
 use std::collections::BTreeSet;
 
 use ruma::{
-    api::client::sync::sync_events::v3::{
-        JoinedRoom, RoomSummary as SummarySection, State, StateEvents, Timeline,
+    UInt, UserId,
+    api::client::sync::sync_events::{
+        UnreadNotificationsCount,
+        v3::{
+            JoinedRoom, RoomAccountData, RoomSummary as SummarySection, State, StateEvents,
+            Timeline,
+        },
     },
     events::AnySyncTimelineEvent,
     serde::Raw,
@@ -15,6 +20,7 @@ use super::Build;
 use crate::{
     error::ApiResult,
     ids::{RoomNid, StreamPos},
+    push::unread::Count,
     rooms::{
         Rooms,
         event::RoomEvent,
@@ -23,6 +29,7 @@ use crate::{
         viewer::Viewer,
     },
     sync::{
+        account_data::datum_event,
         filter,
         room_view::{self, Stretch},
         token::timeline_token,
@@ -57,13 +64,75 @@ impl Build<'_> {
             joined.timeline = self.timeline(&viewer, since, stretch)?;
             joined.summary = self.summary(room, since)?;
         }
+        self.add_account_data(&mut joined.account_data, room, since)?;
         let something = since.is_none()
             || !joined.timeline.events.is_empty()
             || joined.timeline.limited
             || !joined.state.is_empty()
             || !joined.ephemeral.events.is_empty()
             || !joined.account_data.events.is_empty();
-        Ok(something.then_some(joined))
+        if !something {
+            return Ok(None);
+        }
+        self.add_unread(&mut joined, room, row)?;
+        Ok(Some(joined))
+    }
+
+    fn add_account_data(
+        &self,
+        section: &mut RoomAccountData,
+        room: RoomNid,
+        since: Option<StreamPos>,
+    ) -> ApiResult<()> {
+        let all;
+        let data = match since {
+            // New to the user, though perhaps not to the client.
+            None => {
+                all = self
+                    .server
+                    .account_data
+                    .all_in_room(self.snapshot, self.ask.user, room)?;
+                &all
+            }
+            Some(_) => match self.data.rooms.get(&room) {
+                Some(data) => data,
+                None => return Ok(()),
+            },
+        };
+        let wanted = &self.ask.filter.room.account_data;
+        for datum in data
+            .iter()
+            .filter(|datum| filter::takes_type(wanted, &datum.event_type))
+        {
+            section.events.push(datum_event(datum)?);
+        }
+        Ok(())
+    }
+
+    /// Unread counts, in threads of their own if the client knows such.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications)
+    fn add_unread(
+        &self,
+        joined: &mut JoinedRoom,
+        room: RoomNid,
+        row: &UserRoomRow,
+    ) -> ApiResult<()> {
+        let unread = self
+            .server
+            .unread(self.snapshot, self.ask.user, room, row, self.upto)?;
+        if self.ask.filter.room.timeline.unread_thread_notifications {
+            joined.unread_notifications = section(unread.main);
+            for (root, count) in unread.threads {
+                if let Ok(root) = root.try_into() {
+                    joined
+                        .unread_thread_notifications
+                        .insert(root, section(count));
+                }
+            }
+        } else {
+            joined.unread_notifications = section(unread.total());
+        }
+        Ok(())
     }
 
     /// The newest events the client has not seen, up to a position.
@@ -177,10 +246,17 @@ impl Build<'_> {
 }
 
 /// The senders of events.
-pub(super) fn senders(stretch: &Stretch) -> BTreeSet<&ruma::UserId> {
+pub(super) fn senders(stretch: &Stretch) -> BTreeSet<&UserId> {
     stretch
         .events
         .iter()
         .map(|event| event.pdu.sender())
         .collect()
+}
+
+fn section(count: Count) -> UnreadNotificationsCount {
+    let mut section = UnreadNotificationsCount::new();
+    section.notification_count = UInt::try_from(count.notifications).ok();
+    section.highlight_count = UInt::try_from(count.highlights).ok();
+    section
 }

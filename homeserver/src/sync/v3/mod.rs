@@ -14,6 +14,7 @@ use ruma::{
 };
 
 use crate::{
+    Server,
     error::ApiResult,
     hub::Hub,
     ids::{RoomNid, StreamPos, UserNid},
@@ -22,7 +23,11 @@ use crate::{
         rows::{Membership, UserRoomRow},
     },
     storage::{Snapshot, tables},
-    sync::token::SyncToken,
+    sync::{
+        account_data::{self, AccountDataBy},
+        filter,
+        token::SyncToken,
+    },
 };
 
 /// What a client asks for.
@@ -46,40 +51,69 @@ pub struct Ask {
 
 /// An answer that is being put together, as of one snapshot.
 struct Build<'a> {
+    server: &'a Server,
     rooms: &'a Rooms,
     hub: &'a Hub,
     snapshot: &'a Snapshot<'a>,
     ask: &'a Ask,
     /// Everything up to here is told.
     upto: StreamPos,
+    /// Account data that is new.
+    data: AccountDataBy,
 }
 
 impl Ask {
     /// Everything after `since` up to `upto`. Runs on a blocking thread.
     pub fn answer(
         &self,
-        rooms: &Rooms,
-        hub: &Hub,
+        server: &Server,
         snapshot: &Snapshot<'_>,
         upto: StreamPos,
     ) -> ApiResult<Response> {
+        let (rooms, hub) = (&server.rooms, &server.hub);
         let token = SyncToken {
-            epoch: rooms.storage().epoch(),
+            epoch: server.storage.epoch(),
             pos: upto,
         };
         let mut response = Response::new(token.to_string());
+        let data = account_data::account_data(server, snapshot, self.user, self.since, upto)?;
+        for datum in data
+            .global
+            .iter()
+            .filter(|datum| takes_datum(&self.filter, &datum.event_type))
+        {
+            response
+                .account_data
+                .events
+                .push(account_data::datum_event(datum)?);
+        }
         let build = Build {
+            server,
             rooms,
             hub,
             snapshot,
             ask: self,
             upto,
+            data,
         };
         for (room, row) in build.candidates()? {
             build.add_room(&mut response.rooms, room, row)?;
         }
         Ok(response)
     }
+}
+
+/// Whether a filter takes global account data of a type.
+fn takes_datum(filter: &FilterDefinition, kind: &str) -> bool {
+    let wanted = &filter.account_data;
+    wanted
+        .types
+        .as_ref()
+        .is_none_or(|types| types.iter().any(|pattern| filter::matches(pattern, kind)))
+        && !wanted
+            .not_types
+            .iter()
+            .any(|pattern| filter::matches(pattern, kind))
 }
 
 impl Build<'_> {

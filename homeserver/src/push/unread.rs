@@ -1,0 +1,150 @@
+//! How much a user has not read.
+//! [spec](https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications)
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Server,
+    ids::{RoomNid, StreamPos, UserNid},
+    rooms::rows::{Place, UserRoomRow},
+    storage::{Result, Snapshot, tables},
+};
+
+impl Server {
+    /// What a member has not read of a room, up to a position.
+    pub fn unread(
+        &self,
+        snapshot: &Snapshot<'_>,
+        user: UserNid,
+        room: RoomNid,
+        row: &UserRoomRow,
+        upto: StreamPos,
+    ) -> Result<Unread> {
+        Unread::count(snapshot, user, room, row, upto)
+    }
+}
+
+/// Notifying events and mentions after what was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Events that notify.
+    pub notifications: u64,
+    /// Events that mention the user.
+    pub highlights: u64,
+}
+
+/// What is unread in a room.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// Outside of threads.
+    pub main: Count,
+    /// In each thread with something unread, by the id of its first event.
+    pub threads: BTreeMap<String, Count>,
+}
+
+impl Unread {
+    /// Everything together, for clients that do not tell threads apart.
+    pub fn total(&self) -> Count {
+        self.threads.values().fold(self.main, |sum, count| Count {
+            notifications: sum.notifications + count.notifications,
+            highlights: sum.highlights + count.highlights,
+        })
+    }
+
+    /// Counts what a member has not read up to a position.
+    pub fn count(
+        snapshot: &Snapshot<'_>,
+        user: UserNid,
+        room: RoomNid,
+        row: &UserRoomRow,
+        upto: StreamPos,
+    ) -> Result<Self> {
+        let read = ReadUpTo::load(snapshot, user, room, row.joined_at)?;
+        let mut unread = Self::default();
+        let now = notifying_at(snapshot, room, upto)?;
+        unread.main.notifications = now.saturating_sub(notifying_at(snapshot, room, read.main)?);
+        let after = (room, read.oldest().plus(1));
+        for row in tables::THREAD_NOTIFYING.range(snapshot, after, (room, upto.plus(1)))? {
+            let ((_, pos), (root, sender)) = row?;
+            if sender != user && pos > read.of(&root) {
+                unread.threads.entry(root).or_default().notifications += 1;
+            }
+        }
+        let after = (user, room, read.oldest().plus(1));
+        for row in tables::PERSONAL_NOTIFYING.range(snapshot, after, (user, room, upto.plus(1)))? {
+            let ((_, _, pos), (difference, highlight, root)) = row?;
+            if root.is_empty() && pos > read.main {
+                unread.main.add(difference, highlight);
+            } else if !root.is_empty() && pos > read.of(&root) {
+                unread
+                    .threads
+                    .entry(root)
+                    .or_default()
+                    .add(difference, highlight);
+            }
+        }
+        unread.threads.retain(|_, count| *count != Count::default());
+        Ok(unread)
+    }
+}
+
+impl Count {
+    /// Adds a personal row, see `PERSONAL_NOTIFYING`.
+    fn add(&mut self, difference: u8, highlight: u8) {
+        self.notifications = (self.notifications + u64::from(difference)).saturating_sub(1);
+        self.highlights += u64::from(highlight);
+    }
+}
+
+/// Up to where a user has read a room.
+struct ReadUpTo {
+    main: StreamPos,
+    /// What is read wherever it stands.
+    everywhere: StreamPos,
+    threads: BTreeMap<String, StreamPos>,
+}
+
+impl ReadUpTo {
+    fn load(
+        snapshot: &Snapshot<'_>,
+        user: UserNid,
+        room: RoomNid,
+        joined_at: StreamPos,
+    ) -> Result<Self> {
+        let mut read = Self {
+            main: joined_at,
+            everywhere: joined_at,
+            threads: BTreeMap::new(),
+        };
+        for row in tables::READ.scan(snapshot, (user, room))? {
+            let ((_, _, thread), pos) = row?;
+            match thread.as_str() {
+                "" => read.everywhere = read.everywhere.max(pos),
+                "main" => read.main = read.main.max(pos),
+                _ => drop(read.threads.insert(thread, pos)),
+            }
+        }
+        read.main = read.main.max(read.everywhere);
+        Ok(read)
+    }
+
+    fn of(&self, thread: &str) -> StreamPos {
+        self.threads
+            .get(thread)
+            .copied()
+            .unwrap_or(StreamPos::ZERO)
+            .max(self.everywhere)
+    }
+
+    /// Nothing before here is unread.
+    fn oldest(&self) -> StreamPos {
+        self.main.min(self.everywhere)
+    }
+}
+
+/// How many events of a room notify by default, up to a position.
+fn notifying_at(snapshot: &Snapshot<'_>, room: RoomNid, position: StreamPos) -> Result<u64> {
+    let first = (room, Place::FIRST.pos, Place::FIRST.sub);
+    let mut rows = tables::TIMELINE.range_back(snapshot, first, (room, position.plus(1), 0))?;
+    Ok(rows.next().transpose()?.map_or(0, |(_, row)| row.notifying))
+}
