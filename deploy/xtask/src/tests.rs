@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the tests of every crate, with the environment they rely on.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
     process::Stdio,
 };
@@ -8,6 +9,7 @@ use std::{
 use anyhow::{Result, bail};
 
 use crate::{
+    servers::synapse,
     system_packages,
     workspace::{Program, Workspace},
 };
@@ -23,6 +25,59 @@ pub(crate) fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         .cargo(["build", "--package", "homeserver", "--bins"])
         .run()?;
     with_test_environment(workspace, workspace.cargo(["test"]).args(arguments)).run()
+}
+
+/// Runs the behaviour tests against Synapse, without those whose difference `known_differences.toml` explains.
+pub(crate) fn test_synapse(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let synapse = synapse::environment(workspace)?;
+    let explained = spec_tests(workspace)
+        .args(["known-differences", "synapse"])
+        .capture()?;
+    let tests = workspace.cargo([
+        "test",
+        "--package",
+        "spec-tests",
+        "--tests",
+        "--no-fail-fast",
+        "--",
+    ]);
+    with_test_environment(workspace, tests.args(explained.lines()).args(arguments))
+        .env("SPEC_TEST_TARGET", "synapse")
+        .env("SYNAPSE_VENV", synapse)
+        .run()
+}
+
+/// Runs the behaviour tests and prints which operations of the specification they cover, and how far.
+pub(crate) fn spec_coverage(workspace: &Workspace) -> Result<()> {
+    let ledger = workspace.target.join("spec-coverage");
+    if ledger.exists() {
+        fs::remove_dir_all(&ledger)?;
+    }
+    workspace
+        .cargo(["build", "--package", "homeserver", "--bins"])
+        .run()?;
+    let tests = workspace.cargo([
+        "test",
+        "--package",
+        "spec-tests",
+        "--tests",
+        "--no-fail-fast",
+    ]);
+    let tests = with_test_environment(workspace, tests)
+        .env("SPEC_TEST_LEDGER", &ledger)
+        .run();
+    // What failing tests have covered is worth knowing, too.
+    with_test_environment(
+        workspace,
+        spec_tests(workspace).args(["coverage"]).args([&ledger]),
+    )
+    .run()?;
+    tests
+}
+
+/// The program beside the behaviour tests.
+fn spec_tests(workspace: &Workspace) -> Program {
+    workspace.cargo(["run", "--quiet", "--package", "spec-tests", "--"])
 }
 
 /// What `cargo test` said about each test binary.

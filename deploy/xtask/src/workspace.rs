@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -89,6 +90,12 @@ impl Program {
 
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.0.env(name, value);
+        self
+    }
+
+    /// Runs it as somebody else, which only root may.
+    pub(crate) fn owned_by(mut self, user: u32, group: u32) -> Self {
+        self.0.uid(user).gid(group);
         self
     }
 

@@ -122,7 +122,8 @@ fn term(words: &mut Words<'_>, allowed: &[&str]) -> bool {
             allowed.contains(&licence)
                 || allowed.contains(&format!("{licence} WITH {exception}").as_str())
         }
-        Some(licence) => allowed.contains(&licence),
+        // `MPL-2.0+` is that version or a later one.
+        Some(licence) => allowed.contains(&licence.trim_end_matches('+')),
         None => false,
     }
 }

@@ -58,7 +58,12 @@ fn fault(link: &str, version: &str, known: &[&str]) -> Option<&'static str> {
     let names_operation = OPERATION_ANCHORS
         .iter()
         .any(|start| anchor.starts_with(start));
-    (names_operation && !known.contains(&link)).then_some("no such operation")
+    // A part of an operation: `…sync_response-200_roomsummary`.
+    let operation = link
+        .find("_response-")
+        .or(link.find("_request"))
+        .map_or(link, |end| &link[..end]);
+    (names_operation && !known.contains(&operation)).then_some("no such operation")
 }
 
 /// `v1.19` in `https://spec.matrix.org/v1.19/…`.
@@ -96,6 +101,10 @@ mod tests {
         let heading = "https://spec.matrix.org/v1.19/client-server-api/#room-history-visibility";
         assert_eq!(fault(PING, "v1.19", &[PING]), None);
         assert_eq!(fault(heading, "v1.19", &[PING]), None);
+        assert_eq!(
+            fault(&format!("{PING}_response-200_room"), "v1.19", &[PING]),
+            None
+        );
         assert_eq!(fault(PING, "v1.19", &[]), Some("no such operation"));
         assert_eq!(
             fault(PING, "v1.18", &[PING]),

@@ -1,0 +1,95 @@
+//! `cargo xtask bench`: what work costs Fialka and what it costs Synapse, in one run.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::{
+    processes::Processes,
+    servers::{
+        Homeserver, Scratch, fialka,
+        synapse::{self, Database},
+    },
+    workspace::Workspace,
+};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    part: Option<Part>,
+    /// How often every row is repeated.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// How long one row loads one server, in seconds.
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Only rows whose names contain this.
+    #[arg(long)]
+    only: Option<String>,
+    /// Write the table to docs/performance.md too.
+    #[arg(long)]
+    write: bool,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// How many commits the storage engine makes in a second, alone and from many writers, with and without fsync.
+    Append,
+}
+
+/// Measures everything, or the part that was named.
+pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
+    match options.part {
+        None => compare(workspace, options),
+        Some(Part::Append) => workspace
+            .cargo(["bench", "--package", "homeserver", "--bench", "append"])
+            .run(),
+    }
+}
+
+/// Ours twice, so that the difference between equals shows how far the numbers can be trusted, and Synapse.
+fn compare(workspace: &Workspace, options: &Options) -> Result<()> {
+    workspace
+        .cargo([
+            "build",
+            "--release",
+            "--package",
+            "homeserver",
+            "--package",
+            "bench",
+            "--bins",
+        ])
+        .run()?;
+    let scratch = Scratch::new("bench")?;
+    let mut processes = Processes::default();
+    let ours = fialka::start(workspace, &mut processes, &scratch, "Fialka", true)?;
+    let synapse = synapse::start(workspace, &mut processes, &scratch, Database::Postgres)?;
+    let control = fialka::start(workspace, &mut processes, &scratch, "Fialka again", true)?;
+
+    let mut load = workspace.program(workspace.binary("fialka-bench", true));
+    for server in [&ours, &synapse, &control] {
+        load = load.args(["--server", &argument(server)]);
+    }
+    load = load.args([
+        "--rounds",
+        &options.rounds.to_string(),
+        "--seconds",
+        &options.seconds.to_string(),
+    ]);
+    if let Some(only) = &options.only {
+        load = load.args(["--only", only]);
+    }
+    if options.write {
+        load = load
+            .args(["--write"])
+            .args([PathBuf::from("docs/performance.md")]);
+    }
+    load.run()
+}
+
+/// `NAME=ADDRESS=PROCESS[,PROCESS…]`, as the load generator wants it.
+fn argument(server: &Homeserver) -> String {
+    let ids: Vec<String> = server.process_ids.iter().map(u32::to_string).collect();
+    format!("{}={}={}", server.name, server.address, ids.join(","))
+}

@@ -1,0 +1,106 @@
+//! `cargo xtask test-clients`: clients by others talk to each other through a homeserver.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use crate::{
+    processes::Processes,
+    servers::{Scratch, fialka, synapse},
+    workspace::Workspace,
+};
+
+const FOLDER: &str = "deploy/third-party";
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Use Synapse from PyPI instead of Fialka, to tell a fault of the test from one of the server.
+    #[arg(long)]
+    synapse: bool,
+    /// Use a homeserver that is running already and has open registration.
+    #[arg(long, conflicts_with = "synapse")]
+    url: Option<String>,
+}
+
+/// Installs the clients into the target directory and plays `deploy/third-party/scenario.py`.
+pub(crate) fn test_clients(workspace: &Workspace, options: &Options) -> Result<()> {
+    let python = install_python_client(workspace)?;
+    let node_modules = install_javascript_client(workspace)?;
+    let scratch = Scratch::new("clients")?;
+    let mut processes = Processes::default();
+    let url = match &options.url {
+        Some(url) => url.clone(),
+        None if options.synapse => synapse::start(
+            workspace,
+            &mut processes,
+            &scratch,
+            synapse::Database::Sqlite,
+        )?
+        .url(),
+        None => {
+            workspace
+                .cargo(["build", "--package", "homeserver", "--bins"])
+                .run()?;
+            fialka::start(workspace, &mut processes, &scratch, "fialka", false)?.url()
+        }
+    };
+    let scenario = workspace.root.join(FOLDER).join("scenario.py");
+    workspace
+        .program(python)
+        .args([&scenario])
+        .args([url])
+        .args([&node_modules])
+        .run()
+}
+
+/// Where this checkout's versions of the clients are installed.
+fn install_folder(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.target.join("third-party");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    Ok(folder)
+}
+
+fn install_python_client(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = install_folder(workspace)?.join("python");
+    let python = folder.join("bin/python");
+    if !python.is_file() {
+        let made = workspace
+            .program("python3")
+            .args(["-m", "venv"])
+            .args([&folder])
+            .run();
+        made.context("python3 with its module venv is needed (Debian: python3-venv)")?;
+    }
+    let requirements = workspace.root.join(FOLDER).join("requirements.txt");
+    workspace
+        .program(&python)
+        .args(["-m", "pip", "install", "--quiet", "--requirement"])
+        .args([requirements])
+        .run()?;
+    Ok(python)
+}
+
+fn install_javascript_client(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = install_folder(workspace)?;
+    let package = fs::read(workspace.root.join(FOLDER).join("package.json"))?;
+    let installed = folder.join("package.json");
+    let node_modules = folder.join("node_modules");
+    // npm takes seconds to find out that there is nothing to do.
+    if fs::read(&installed).is_ok_and(|present| present == package) && node_modules.is_dir() {
+        return Ok(node_modules);
+    }
+    let npm = workspace.program("npm").args([
+        "install",
+        "--no-package-lock",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+    ]);
+    fs::write(&installed, &package)?;
+    if let Err(error) = npm.args([&folder]).run() {
+        fs::remove_file(&installed)?;
+        return Err(error.context("npm is needed for matrix-js-sdk (Debian: npm)"));
+    }
+    Ok(node_modules)
+}
