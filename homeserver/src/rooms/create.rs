@@ -72,6 +72,11 @@ impl Rooms {
         let room_id = pdu.room_id().to_owned();
         let room = self.storage().interner().room(&room_id)?;
         let version = plan.version.to_string();
+        // Two rooms must not take the same alias at once.
+        let _turn = match plan.request.room_alias_name {
+            Some(_) => Some(self.inner.alias_turn.lock().await),
+            None => None,
+        };
         self.write_new(room, rules, version, move |txn| {
             txn.authorize(&pdu)?;
             txn.record(pdu)?;

@@ -1,21 +1,32 @@
 //! Rooms: their events, state, members and summaries.
 
 pub mod aliases;
+mod canonical_alias;
 pub mod create;
+pub mod directory;
 pub mod draft;
 pub mod event;
 pub mod head;
+pub mod history;
+pub mod look;
+pub mod members;
 pub mod membership;
 pub mod project;
+pub mod receipts;
+pub mod redact;
 mod refusal;
 mod restricted;
 pub mod rows;
 pub mod send;
 pub mod show;
 pub mod state;
+pub mod state_events;
 mod summary;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod timeline;
 pub mod txn;
+pub mod typing;
 pub mod viewer;
 
 use std::{
@@ -55,6 +66,9 @@ const CACHED_NODES: usize = 20_000;
 /// Rooms whose heads may be in memory before unused ones are dropped.
 const CACHED_HEADS: usize = 4_000;
 
+/// Receipts that may be taken at once.
+const RECEIPT_TURNS: usize = 32;
+
 /// The service. Clones share it.
 #[derive(Clone)]
 pub struct Rooms {
@@ -71,6 +85,11 @@ struct Inner {
     redacted: Mutex<VecDeque<EventNid>>,
     heads: Mutex<HashMap<RoomNid, Arc<tokio::sync::Mutex<Option<Head>>>>>,
     projections: OnceLock<Vec<Arc<dyn Projection>>>,
+    typing: typing::Typing,
+    /// Held while an alias is taken or given up.
+    alias_turn: tokio::sync::Mutex<()>,
+    /// Held while a receipt of a user is taken; each for those whose numbers have the same remainder.
+    receipt_turns: [tokio::sync::Mutex<()>; RECEIPT_TURNS],
 }
 
 type HeadGuard = tokio::sync::OwnedMutexGuard<Option<Head>>;
@@ -93,6 +112,9 @@ impl Rooms {
             redacted: Mutex::default(),
             heads: Mutex::default(),
             projections: OnceLock::new(),
+            typing: typing::Typing::default(),
+            alias_turn: tokio::sync::Mutex::default(),
+            receipt_turns: Default::default(),
         };
         Self {
             inner: Arc::new(inner),

@@ -1,9 +1,11 @@
 //! Sending events.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#sending-events-to-a-room)
 
+use std::sync::Arc;
+
 use ruma::OwnedEventId;
 
-use super::Rooms;
+use super::{Rooms, event::RoomEvent, txn::Txn};
 use crate::{
     error::ApiResult,
     events::Draft,
@@ -33,35 +35,45 @@ impl Rooms {
         draft: Draft,
         transaction: Option<Transaction>,
     ) -> ApiResult<OwnedEventId> {
-        self.write(room, move |txn| {
-            let Some(Transaction {
-                user,
-                device,
-                scope,
-                id,
-            }) = transaction
-            else {
-                return Ok(txn.append(&draft)?.id().to_owned());
-            };
-            let key = format!("{scope} {id}");
-            let pending = format!("{user} {device} {key}");
-            // The row of a message just sent may still be on its way to the disk.
-            if let Some(event) = txn.head.pending(&pending) {
-                return Ok(event.clone());
-            }
-            if let Some(event) = tables::TRANSACTION.get(txn.snapshot, (user, &device, &key))? {
-                return Ok(event);
-            }
-            let event = txn.append(&draft)?;
-            let (nid, event) = (event.nid, event.id().to_owned());
-            txn.head.remember(pending, event.clone());
-            let made = event.clone();
-            txn.write(move |batch, _| {
-                tables::TRANSACTION.put(batch, (user, &device, &key), &made);
-                tables::EVENT_TRANSACTION.put(batch, nid, &(device, id));
-            });
-            Ok(event)
+        self.write(room, move |txn| match transaction {
+            Some(transaction) => txn.once(transaction, |txn| txn.append(&draft)),
+            None => Ok(txn.append(&draft)?.id().to_owned()),
         })
         .await
+    }
+}
+
+impl Txn<'_> {
+    /// Carries out a transaction, unless it was carried out before. Returns the id of the event it made.
+    pub(super) fn once(
+        &mut self,
+        transaction: Transaction,
+        append: impl FnOnce(&mut Self) -> ApiResult<Arc<RoomEvent>>,
+    ) -> ApiResult<OwnedEventId> {
+        let Transaction {
+            user,
+            device,
+            scope,
+            id,
+        } = transaction;
+        let key = format!("{scope} {id}");
+        let pending = format!("{user} {device} {key}");
+        // The row of a message just sent may still be on its way to the disk. The empty write waits for it.
+        if let Some(event) = self.head.pending(&pending).cloned() {
+            self.write(|_, _| {});
+            return Ok(event);
+        }
+        if let Some(event) = tables::TRANSACTION.get(self.snapshot, (user, &device, &key))? {
+            return Ok(event);
+        }
+        let event = append(self)?;
+        let (nid, event) = (event.nid, event.id().to_owned());
+        self.head.remember(pending, event.clone());
+        let made = event.clone();
+        self.write(move |batch, _| {
+            tables::TRANSACTION.put(batch, (user, &device, &key), &made);
+            tables::EVENT_TRANSACTION.put(batch, nid, &(device, id));
+        });
+        Ok(event)
     }
 }

@@ -8,7 +8,10 @@ use super::{Family, Table};
 use crate::{
     account_data::store::AccountDataRow,
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
-    rooms::rows::{EventRow, Membership, RoomSummary, TimelineRow, UserRoomRow},
+    rooms::{
+        receipts::{ReceiptKind, ReceiptRow},
+        rows::{EventRow, Membership, RoomSummary, TimelineRow, UserRoomRow},
+    },
     users::store::{
         AccountRow, DeviceRow, LastSeenRow, RefreshTokenRow, RegistrationTokenRow, SessionRow,
         TokenHash,
@@ -98,6 +101,10 @@ tables! {
     ALIAS: String => (RoomNid, UserNid), Rooms 5;
     /// Aliases by room.
     ROOM_ALIAS: (RoomNid, String) => (), Rooms 6;
+    /// Receipts of a room in stream order.
+    RECEIPT: (RoomNid, StreamPos) => ReceiptRow, Receipts 1;
+    /// A user's receipt by room, user, thread and kind: when it came, and the place of the event it names.
+    LATEST_RECEIPT: (RoomNid, UserNid, String, ReceiptKind) => (StreamPos, StreamPos, u32), Receipts 2;
     /// What a device's transaction made: user, device, transaction; the event.
     TRANSACTION: (UserNid, String, String) => OwnedEventId, Users 1;
     /// The device that sent an event and the transaction id it gave.

@@ -1,0 +1,179 @@
+//! Reading a room's past: pages of it, an event, and what surrounds an event.
+//! [spec](https://spec.matrix.org/v1.19/client-server-api/#syncing)
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ruma::{EventId, UserId};
+
+use super::{
+    event::RoomEvent,
+    look::{Access, Look},
+    rows::Place,
+    state::tree::StateRoot,
+    timeline::{Direction, Page},
+};
+use crate::error::{ApiError, ApiResult};
+
+/// Events of one page at most.
+const MAX_LIMIT: usize = 1_000;
+/// Rows that are looked at for one page, however few of them are wanted.
+const SCAN_LIMIT: usize = 5_000;
+
+/// Which part of a room's history is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct PageQuery {
+    /// Where to begin; at the end from which one reads if it is not said.
+    pub from: Option<Place>,
+    /// Where to stop.
+    pub to: Option<Place>,
+    /// Which way to read.
+    pub direction: Direction,
+    /// How many events to return.
+    pub limit: usize,
+}
+
+/// An event among those around it.
+pub struct Surroundings {
+    /// The event.
+    pub event: Arc<RoomEvent>,
+    /// What came before it, newest first.
+    pub before: Vec<Arc<RoomEvent>>,
+    /// What came after it, oldest first.
+    pub after: Vec<Arc<RoomEvent>>,
+    /// The place before all of these.
+    pub start: Place,
+    /// The place after all of these.
+    pub end: Place,
+}
+
+impl Look<'_> {
+    /// A page of what the user may see of the room's history, and the place at which it begins.
+    pub fn messages(
+        &self,
+        query: &PageQuery,
+        wanted: impl Fn(&RoomEvent) -> bool,
+    ) -> ApiResult<(Place, Page)> {
+        let end = self.end()?;
+        let start = query.from.unwrap_or(match query.direction {
+            Direction::Forward => Place::FIRST,
+            Direction::Backward => end,
+        });
+        let (from, to) = match query.direction {
+            Direction::Forward => (start, query.to.unwrap_or(Place::END).min(end)),
+            Direction::Backward => (query.to.unwrap_or(Place::FIRST), start.min(end)),
+        };
+        let page = self.page(from, to, query.direction, query.limit, wanted)?;
+        Ok((start, page))
+    }
+
+    fn page(
+        &self,
+        from: Place,
+        to: Place,
+        direction: Direction,
+        limit: usize,
+        wanted: impl Fn(&RoomEvent) -> bool,
+    ) -> ApiResult<Page> {
+        if from >= to {
+            let (events, next) = (Vec::new(), None);
+            return Ok(Page { events, next });
+        }
+        Ok(self.rooms.page(
+            self.snapshot,
+            self.room,
+            from,
+            to,
+            direction,
+            limit.min(MAX_LIMIT),
+            SCAN_LIMIT,
+            |_, event| Ok(wanted(event) && self.may_see(event)?),
+        )?)
+    }
+
+    /// An event of the room that the user may see.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomideventeventid)
+    pub fn event(&self, id: &EventId) -> ApiResult<Arc<RoomEvent>> {
+        let has_forgotten = self.viewer.row.as_ref().is_some_and(|row| row.forgotten);
+        let event = self.rooms.event_by_id(self.snapshot, id)?;
+        match event.filter(|event| event.row.room == self.room) {
+            Some(event)
+                if (!has_forgotten || self.is_world_readable())
+                    && event.row.place != Place::default()
+                    && self.may_see(&event)? =>
+            {
+                Ok(event)
+            }
+            _ => Err(ApiError::not_found(
+                "There is no such event in this room, or you may not see it.",
+            )),
+        }
+    }
+
+    /// An event with up to `limit` events around it.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#event-context)
+    pub fn surroundings(
+        &self,
+        id: &EventId,
+        limit: usize,
+        wanted: impl Fn(&RoomEvent) -> bool,
+    ) -> ApiResult<Surroundings> {
+        let event = self.event(id)?;
+        let limit = limit.min(MAX_LIMIT);
+        let place = event.row.place;
+        let before = self.page(Place::FIRST, place, Direction::Backward, limit / 2, &wanted)?;
+        let to = match self.access() {
+            Ok(_) => self.end()?,
+            // The invited may see single events, but nothing of what follows.
+            Err(_) => place.next(),
+        };
+        let after = self.page(
+            place.next(),
+            to,
+            Direction::Forward,
+            limit - limit / 2,
+            &wanted,
+        )?;
+        Ok(Surroundings {
+            start: before.events.last().map_or(place, |event| event.row.place),
+            end: after
+                .events
+                .last()
+                .map_or(place, |event| event.row.place)
+                .next(),
+            before: before.events,
+            after: after.events,
+            event,
+        })
+    }
+
+    /// The member events of those who sent some events, each as of the sender's newest among them.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#lazy-loading-room-members)
+    pub fn members_of<'e>(
+        &self,
+        events: impl IntoIterator<Item = &'e Arc<RoomEvent>>,
+    ) -> ApiResult<Vec<Arc<RoomEvent>>> {
+        let mut newest: BTreeMap<&UserId, (Place, StateRoot)> = BTreeMap::new();
+        for event in events {
+            let (place, state) = (event.row.place, event.row.state_after);
+            let entry = newest.entry(event.pdu.sender()).or_insert((place, state));
+            if entry.0 < place {
+                *entry = (place, state);
+            }
+        }
+        let mut members = Vec::new();
+        for (sender, (_, state)) in newest {
+            members.extend(self.rooms.state_event_at(
+                self.snapshot,
+                state,
+                "m.room.member",
+                sender.as_str(),
+            )?);
+        }
+        Ok(members)
+    }
+
+    /// Whether the user may look at the room as it is now.
+    pub fn sees_now(&self) -> ApiResult<bool> {
+        Ok(matches!(self.access()?, Access::Now))
+    }
+}

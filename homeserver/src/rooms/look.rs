@@ -1,0 +1,166 @@
+//! Somebody looking into a room: whether they may, and as of when.
+
+use std::sync::Arc;
+
+use ruma::{OwnedDeviceId, OwnedRoomId, OwnedUserId, RoomId, serde::Raw};
+
+use super::{
+    Rooms,
+    event::RoomEvent,
+    refusal,
+    rows::{Membership, Place, RoomSummary},
+    show::Show,
+    state::tree::StateRoot,
+    timeline::{self, Direction},
+    viewer::Viewer,
+};
+use crate::{
+    error::ApiResult,
+    ids::{RoomNid, StreamPos},
+    storage::{Result, Snapshot},
+};
+
+/// A user's device that reads.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// The user.
+    pub user: OwnedUserId,
+    /// The device.
+    pub device: OwnedDeviceId,
+}
+
+/// A look into one room.
+pub struct Look<'a> {
+    pub(super) rooms: &'a Rooms,
+    pub(super) snapshot: &'a Snapshot<'a>,
+    /// The room's number.
+    pub room: RoomNid,
+    /// The room's id.
+    pub room_id: OwnedRoomId,
+    pub(super) summary: RoomSummary,
+    pub(super) viewer: Viewer<'a>,
+    device: OwnedDeviceId,
+    position: StreamPos,
+}
+
+/// How much of a room somebody may look at.
+pub(super) enum Access {
+    /// All of it, as it is now.
+    Now,
+    /// As it was when they left with this event.
+    Until(Arc<RoomEvent>),
+}
+
+impl Rooms {
+    /// Runs reading code on a blocking thread for somebody who looks into a room. Rooms nobody here knows are refused
+    /// like those the user is not in, so that nobody learns which exist.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        reader: Reader,
+        room_id: &RoomId,
+        read: impl FnOnce(&Look<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let room_id = room_id.to_owned();
+        // Tokens must not lie beyond the snapshot.
+        let position = self.storage().position();
+        self.read(move |rooms, snapshot| {
+            let Some(room) = rooms.storage().interner().find_room(&room_id)? else {
+                return Err(refusal::not_joined());
+            };
+            let Some(summary) = rooms.summary(snapshot, room)? else {
+                return Err(refusal::not_joined());
+            };
+            let viewer = Viewer::new(rooms, snapshot, room, &reader.user)?;
+            read(&Look {
+                rooms,
+                snapshot,
+                room,
+                room_id,
+                summary,
+                viewer,
+                device: reader.device,
+                position,
+            })
+        })
+        .await
+    }
+}
+
+impl Look<'_> {
+    /// Refuses those who are not in the room.
+    pub fn require_joined(&self) -> ApiResult<()> {
+        match self.viewer.membership() {
+            Some(Membership::Join) => Ok(()),
+            _ => Err(refusal::not_joined()),
+        }
+    }
+
+    /// How much of the room the user may look at. Those who were never in it, or have forgotten it, see only rooms whose
+    /// history is open to the world.
+    pub(super) fn access(&self) -> ApiResult<Access> {
+        let row = self.viewer.row.as_ref().filter(|row| !row.forgotten);
+        if self.is_world_readable() || row.is_some_and(|row| row.membership == Membership::Join) {
+            return Ok(Access::Now);
+        }
+        match row.filter(|row| row.left_at != StreamPos::ZERO) {
+            Some(row) => Ok(Access::Until(
+                self.rooms.known_event(self.snapshot, row.left)?,
+            )),
+            None => Err(refusal::not_joined()),
+        }
+    }
+
+    /// Whether anybody may read the room as it is now.
+    pub(super) fn is_world_readable(&self) -> bool {
+        self.summary.history_visibility.as_deref() == Some("world_readable")
+    }
+
+    /// The place after the newest event that the user may look at.
+    pub(super) fn end(&self) -> ApiResult<Place> {
+        Ok(match self.access()? {
+            Access::Now => Rooms::end_at(self.position),
+            Access::Until(left) => left.row.place.next(),
+        })
+    }
+
+    /// The room's state before a place.
+    pub(super) fn state_before(&self, place: Place) -> Result<StateRoot> {
+        let mut rows = timeline::rows(
+            self.snapshot,
+            self.room,
+            Place::FIRST,
+            place,
+            Direction::Backward,
+        )?;
+        match rows.next().transpose()? {
+            Some((_, row)) => Ok(self
+                .rooms
+                .known_event(self.snapshot, row.event)?
+                .row
+                .state_after),
+            None => Ok(StateRoot::EMPTY),
+        }
+    }
+
+    /// Whether the user may be shown an event.
+    pub(super) fn may_see(&self, event: &RoomEvent) -> Result<bool> {
+        Ok(event.is_accepted() && self.viewer.may_see(event)?)
+    }
+
+    /// An event as JSON for the user's device.
+    pub fn show<T>(&self, event: &RoomEvent) -> ApiResult<Raw<T>> {
+        let how = Show {
+            device: Some(&self.device),
+            room_id: true,
+        };
+        self.rooms.show(self.snapshot, event, &self.viewer, how)
+    }
+
+    /// Events as JSON for the user's device.
+    pub fn show_all<'e, T>(
+        &self,
+        events: impl IntoIterator<Item = &'e Arc<RoomEvent>>,
+    ) -> ApiResult<Vec<Raw<T>>> {
+        events.into_iter().map(|event| self.show(event)).collect()
+    }
+}

@@ -1,0 +1,62 @@
+//! Sending redactions.
+//! [spec](https://spec.matrix.org/v1.19/client-server-api/#redactions)
+
+use ruma::{OwnedEventId, OwnedUserId, events::TimelineEventType};
+use serde_json::json;
+
+use super::{Rooms, draft, send::Transaction, txn::Txn};
+use crate::{
+    error::{ApiError, ApiResult},
+    events::{Draft, power::Action},
+    ids::RoomNid,
+};
+
+/// A wish to remove an event's content.
+pub struct Redaction {
+    /// Who wishes it.
+    pub sender: OwnedUserId,
+    /// The event.
+    pub target: OwnedEventId,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl Rooms {
+    /// Redacts an event of a room, which takes being its sender or having the power to redact.
+    pub async fn redact(
+        &self,
+        room: RoomNid,
+        redaction: Redaction,
+        transaction: Transaction,
+    ) -> ApiResult<OwnedEventId> {
+        self.write(room, move |txn| {
+            txn.once(transaction, |txn| {
+                let draft = redaction.draft(txn)?;
+                txn.append(&draft)
+            })
+        })
+        .await
+    }
+}
+
+impl Redaction {
+    fn draft(&self, txn: &Txn<'_>) -> ApiResult<Draft> {
+        let target = txn.rooms.event_by_id(txn.snapshot, &self.target)?;
+        let Some(target) = target.filter(|target| target.row.room == txn.room) else {
+            return Err(ApiError::not_found("There is no such event in this room."));
+        };
+        if target.pdu.sender() != self.sender {
+            txn.require_power(&self.sender, &Action::RedactOther)?;
+        }
+        let content = match &self.reason {
+            Some(reason) => json!({ "reason": reason }),
+            None => json!({}),
+        };
+        let kind = TimelineEventType::RoomRedaction;
+        let draft = draft::message(&self.sender, kind, &content, txn.rooms.clock().now())?;
+        Ok(Draft {
+            redacts: Some(self.target.clone()),
+            ..draft
+        })
+    }
+}

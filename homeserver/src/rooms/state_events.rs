@@ -1,0 +1,90 @@
+//! Reading and sending state.
+//! [spec](https://spec.matrix.org/v1.19/client-server-api/#getting-events-for-a-room)
+
+use std::sync::Arc;
+
+use ruma::{OwnedEventId, events::TimelineEventType};
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    Rooms, canonical_alias,
+    event::RoomEvent,
+    look::{Access, Look},
+    state::tree::{self, StateRoot},
+};
+use crate::{
+    error::{ApiError, ApiResult},
+    events::Draft,
+    ids::RoomNid,
+    storage::{Result, tables},
+};
+
+impl Look<'_> {
+    /// The room's state, as it was when the user left if they have left.
+    pub fn state(&self) -> ApiResult<Vec<Arc<RoomEvent>>> {
+        match self.access()? {
+            Access::Now => {
+                let mut events = Vec::new();
+                for row in tables::CURRENT_STATE.scan(self.snapshot, (self.room,))? {
+                    events.push(self.rooms.known_event(self.snapshot, row?.1)?);
+                }
+                Ok(events)
+            }
+            Access::Until(left) => Ok(self.state_in(left.row.state_after)?),
+        }
+    }
+
+    /// One event of that state.
+    pub fn state_event(&self, kind: &str, state_key: &str) -> ApiResult<Arc<RoomEvent>> {
+        let event = match self.access()? {
+            Access::Now => self
+                .rooms
+                .state_event(self.snapshot, self.room, kind, state_key)?,
+            Access::Until(left) => {
+                let state = left.row.state_after;
+                self.rooms
+                    .state_event_at(self.snapshot, state, kind, state_key)?
+            }
+        };
+        event.ok_or_else(|| {
+            ApiError::not_found("The room has no state event of this type with this state key.")
+        })
+    }
+
+    /// All events of a state.
+    pub(super) fn state_in(&self, root: StateRoot) -> Result<Vec<Arc<RoomEvent>>> {
+        let entries = tree::entries(&self.rooms.nodes(self.snapshot), root)?;
+        let events = entries
+            .iter()
+            .map(|entry| self.rooms.known_event(self.snapshot, entry.1));
+        events.collect()
+    }
+}
+
+impl Rooms {
+    /// Sends a state event of a local user. State that is there already is not sent again.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey)
+    pub async fn send_state(&self, room: RoomNid, draft: Draft) -> ApiResult<OwnedEventId> {
+        self.write(room, move |txn| {
+            let kind = draft.event_type.to_string();
+            let current = txn.state(&kind, draft.state_key.as_deref().unwrap_or_default())?;
+            if let Some(current) = &current
+                && current.pdu.sender() == draft.sender
+                && is_same(current.pdu.content(), &draft.content)
+            {
+                return Ok(current.id().to_owned());
+            }
+            if draft.event_type == TimelineEventType::RoomCanonicalAlias {
+                canonical_alias::check(txn, current.as_deref(), &draft.content)?;
+            }
+            Ok(txn.append(&draft)?.id().to_owned())
+        })
+        .await
+    }
+}
+
+/// Whether two contents say the same, however they are written.
+fn is_same(a: &RawValue, b: &RawValue) -> bool {
+    let parse = |raw: &RawValue| serde_json::from_str::<Value>(raw.get()).ok();
+    a.get() == b.get() || parse(a).is_some_and(|a| parse(b) == Some(a))
+}
