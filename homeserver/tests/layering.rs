@@ -22,7 +22,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("e2ee", &["rooms", "storage", "users"]),
     ("media", &["storage", "users"]),
     ("push", &["account_data", "events", "rooms", "storage"]),
-    ("sync", &["account_data", "e2ee", "events", "hub", "push", "rooms", "storage", "users"]),
+    (
+        "sync",
+        &[
+            "account_data",
+            "e2ee",
+            "events",
+            "hub",
+            "push",
+            "rooms",
+            "storage",
+            "users",
+        ],
+    ),
     ("maintenance", &["events", "rooms", "storage"]),
 ];
 
@@ -42,7 +54,11 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// The modules that a source names after `crate::`, alone or in braces.
 fn imports(source: &str) -> BTreeSet<String> {
-    let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code: String = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n");
     let mut found = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
@@ -77,7 +93,9 @@ fn first_names(list: &str) -> Vec<String> {
 }
 
 fn name(text: &str) -> String {
-    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    text.chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }
 
 #[test]
@@ -90,21 +108,33 @@ fn domains_import_only_what_lies_below_them() {
     let mut wrong = Vec::new();
     for path in files {
         let inside = path.strip_prefix(&root).unwrap();
-        let first = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+        let first = inside
+            .iter()
+            .next()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .trim_end_matches(".rs");
         let text = inside.to_str().unwrap();
         // The list of tables names row types of all domains and calls nothing.
-        let exempt = text == "storage/tables.rs" || text.contains("routes") || text.contains("tests");
+        let exempt =
+            text == "storage/tables.rs" || text.contains("routes") || text.contains("tests");
         if exempt || TOGETHER.contains(&first) || COMMON.contains(&first) {
             continue;
         }
         let Some(below) = allowed.get(first) else {
-            wrong.push(format!("{text}: the domain {first} is not in the table of tests/layering.rs"));
+            wrong.push(format!(
+                "{text}: the domain {first} is not in the table of tests/layering.rs"
+            ));
             continue;
         };
         for import in imports(&fs::read_to_string(&path).unwrap()) {
-            let is_domain = allowed.contains_key(import.as_str()) || TOGETHER.contains(&import.as_str());
+            let is_domain =
+                allowed.contains_key(import.as_str()) || TOGETHER.contains(&import.as_str());
             if is_domain && import != first && !below.contains(&import.as_str()) {
-                wrong.push(format!("{text} imports {import}, which does not lie below {first}"));
+                wrong.push(format!(
+                    "{text} imports {import}, which does not lie below {first}"
+                ));
             }
         }
     }
@@ -121,7 +151,10 @@ fn the_table_has_no_cycle() {
                 placed.insert(*domain);
             }
         }
-        assert!(placed.len() > before, "a cycle among the domains that are not in {placed:?}");
+        assert!(
+            placed.len() > before,
+            "a cycle among the domains that are not in {placed:?}"
+        );
     }
 }
 

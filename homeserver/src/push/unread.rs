@@ -4,25 +4,13 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Server,
     ids::{RoomNid, StreamPos, UserNid},
-    rooms::rows::{Place, UserRoomRow},
+    rooms::{
+        Rooms,
+        rows::{Place, UserRoomRow},
+    },
     storage::{Result, Snapshot, tables},
 };
-
-impl Server {
-    /// What a member has not read of a room, up to a position.
-    pub fn unread(
-        &self,
-        snapshot: &Snapshot<'_>,
-        user: UserNid,
-        room: RoomNid,
-        row: &UserRoomRow,
-        upto: StreamPos,
-    ) -> Result<Unread> {
-        Unread::count(snapshot, user, room, row, upto)
-    }
-}
 
 /// Notifying events and mentions after what was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,13 +41,14 @@ impl Unread {
 
     /// Counts what a member has not read up to a position.
     pub fn count(
+        rooms: &Rooms,
         snapshot: &Snapshot<'_>,
         user: UserNid,
         room: RoomNid,
         row: &UserRoomRow,
         upto: StreamPos,
     ) -> Result<Self> {
-        let read = ReadUpTo::load(snapshot, user, room, row.joined_at)?;
+        let read = ReadUpTo::load(rooms, snapshot, user, room, row.joined_at)?;
         let mut unread = Self::default();
         let now = notifying_at(snapshot, room, upto)?;
         unread.main.notifications = now.saturating_sub(notifying_at(snapshot, room, read.main)?);
@@ -106,26 +95,38 @@ struct ReadUpTo {
 
 impl ReadUpTo {
     fn load(
+        rooms: &Rooms,
         snapshot: &Snapshot<'_>,
         user: UserNid,
         room: RoomNid,
         joined_at: StreamPos,
     ) -> Result<Self> {
+        let receipts = rooms.read_positions(snapshot, user, room)?;
+        let everywhere = receipts
+            .unthreaded
+            .map_or(joined_at, |place| place.pos.max(joined_at));
         let mut read = Self {
-            main: joined_at,
-            everywhere: joined_at,
+            main: everywhere,
+            everywhere,
             threads: BTreeMap::new(),
         };
+        for (thread, place) in receipts.threads {
+            read.advance(thread, place.pos);
+        }
         for row in tables::READ.scan(snapshot, (user, room))? {
             let ((_, _, thread), pos) = row?;
-            match thread.as_str() {
-                "" => read.everywhere = read.everywhere.max(pos),
-                "main" => read.main = read.main.max(pos),
-                _ => drop(read.threads.insert(thread, pos)),
-            }
+            read.advance(thread, pos);
         }
-        read.main = read.main.max(read.everywhere);
         Ok(read)
+    }
+
+    fn advance(&mut self, thread: String, pos: StreamPos) {
+        let read = if thread == "main" {
+            &mut self.main
+        } else {
+            self.threads.entry(thread).or_insert(pos)
+        };
+        *read = pos.max(*read);
     }
 
     fn of(&self, thread: &str) -> StreamPos {

@@ -67,7 +67,7 @@ tables! {
 
     // Unread counts
 
-    /// Up to where a user has read: user, room, and the thread (`main` outside of threads, empty for everything).
+    /// What a user sent last, and has read therefore: user, room, and the thread (`main` outside of threads).
     READ: (UserNid, RoomNid, String) => StreamPos, UserData 33;
     /// Where push rules say something else of a user than of most: user, room, position; the difference in notifying
     /// events plus one, whether it is a mention, and the thread (empty outside of threads).

@@ -27,6 +27,7 @@ use crate::{
     error::ApiResult,
     hub::Hub,
     ids::{RoomNid, StreamPos, UserNid},
+    push::Unread,
     rooms::{Rooms, rows::UserRoomRow},
     storage::Snapshot,
 };
@@ -131,10 +132,15 @@ impl Build<'_> {
     }
 
     fn unread(&self, room: RoomNid, row: &UserRoomRow) -> ApiResult<UnreadNotificationsCount> {
-        let count = self
-            .server
-            .unread(self.snapshot, self.ask.user, room, row, self.upto)?
-            .total();
+        let count = Unread::count(
+            self.rooms,
+            self.snapshot,
+            self.ask.user,
+            room,
+            row,
+            self.upto,
+        )?
+        .total();
         let mut section = UnreadNotificationsCount::new();
         section.notification_count = UInt::try_from(count.notifications).ok();
         section.highlight_count = UInt::try_from(count.highlights).ok();

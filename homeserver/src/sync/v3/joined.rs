@@ -20,7 +20,7 @@ use super::Build;
 use crate::{
     error::ApiResult,
     ids::{RoomNid, StreamPos},
-    push::unread::Count,
+    push::unread::{Count, Unread},
     rooms::{
         Rooms,
         event::RoomEvent,
@@ -30,7 +30,7 @@ use crate::{
     },
     sync::{
         account_data::datum_event,
-        filter,
+        ephemeral, filter,
         room_view::{self, Stretch},
         token::timeline_token,
     },
@@ -63,6 +63,22 @@ impl Build<'_> {
             joined.state = self.state(room, &viewer, since, &stretch)?;
             joined.timeline = self.timeline(&viewer, since, stretch)?;
             joined.summary = self.summary(room, since)?;
+        }
+        let wanted = &self.ask.filter.room.ephemeral;
+        let after = since.unwrap_or(StreamPos::ZERO);
+        let events = &mut joined.ephemeral.events;
+        if filter::takes_type(wanted, "m.receipt") {
+            events.extend(ephemeral::receipts(
+                self.server,
+                self.snapshot,
+                room,
+                self.ask.user,
+                after,
+                self.upto,
+            )?);
+        }
+        if filter::takes_type(wanted, "m.typing") {
+            events.extend(ephemeral::typing(self.server, room, since)?);
         }
         self.add_account_data(&mut joined.account_data, room, since)?;
         let something = since.is_none()
@@ -117,9 +133,14 @@ impl Build<'_> {
         room: RoomNid,
         row: &UserRoomRow,
     ) -> ApiResult<()> {
-        let unread = self
-            .server
-            .unread(self.snapshot, self.ask.user, room, row, self.upto)?;
+        let unread = Unread::count(
+            self.rooms,
+            self.snapshot,
+            self.ask.user,
+            room,
+            row,
+            self.upto,
+        )?;
         if self.ask.filter.room.timeline.unread_thread_notifications {
             joined.unread_notifications = section(unread.main);
             for (root, count) in unread.threads {
