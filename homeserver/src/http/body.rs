@@ -1,0 +1,78 @@
+//! Reading a request's JSON body, of bounded size and in bounded time.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use http_body_util::BodyExt;
+use ruma::api::error::ErrorKind;
+use tokio::time::timeout;
+
+use super::session::Authenticated;
+use crate::error::{ApiError, ApiResult};
+
+/// The largest body of a signed-in user: device keys and messages to hundreds of devices come in one request.
+const LARGEST: usize = 4 * 1024 * 1024;
+/// The largest body of anybody else: signing in and registering.
+const LARGEST_OF_STRANGERS: usize = 64 * 1024;
+/// How long a client may pause within a body.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How long a whole body may take.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// The body of a JSON request.
+pub(super) async fn read(parts: &Parts, body: Body) -> ApiResult<Bytes> {
+    let known = parts.extensions.get::<Authenticated>().is_some();
+    let limit = if known { LARGEST } else { LARGEST_OF_STRANGERS };
+    read_at_most(&parts.headers, body, limit).await
+}
+
+/// The body, if it has no more than `limit` bytes.
+pub async fn read_at_most(headers: &HeaderMap, body: Body, limit: usize) -> ApiResult<Bytes> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > limit as u64) {
+        return Err(too_large(limit));
+    }
+    timeout(LONGEST, collect(body, limit)).await.map_err(|_| too_slow())?
+}
+
+async fn collect(mut body: Body, limit: usize) -> ApiResult<Bytes> {
+    let mut collected = BytesMut::new();
+    loop {
+        let frame = timeout(LONGEST_PAUSE, body.frame()).await.map_err(|_| too_slow())?;
+        let Some(frame) = frame else { return Ok(collected.freeze()) };
+        let frame = frame.map_err(|error| {
+            ApiError::not_json("The request body ended before it was complete.").because(error)
+        })?;
+        // Trailers carry nothing that this API knows.
+        let Ok(data) = frame.into_data() else { continue };
+        if collected.len() + data.len() > limit {
+            return Err(too_large(limit));
+        }
+        if collected.is_empty() && body.size_hint_is_done() {
+            return Ok(data);
+        }
+        collected.extend_from_slice(&data);
+    }
+}
+
+/// Whether nothing more will come: then the usual body, which is one frame, need not be copied.
+trait IsDone {
+    fn size_hint_is_done(&self) -> bool;
+}
+
+impl IsDone for Body {
+    fn size_hint_is_done(&self) -> bool {
+        hyper::body::Body::is_end_stream(self)
+    }
+}
+
+fn too_large(limit: usize) -> ApiError {
+    ApiError::too_large(format!("The request body is larger than the {limit} bytes this endpoint takes."))
+}
+
+fn too_slow() -> ApiError {
+    let message = "The request body did not arrive in time.";
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, ErrorKind::Unknown, message)
+}

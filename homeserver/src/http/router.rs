@@ -1,0 +1,17 @@
+//! Every endpoint there is.
+
+use axum::{Router, middleware::from_fn_with_state};
+
+use super::{discovery, edge};
+use crate::{ApiError, Server, ops};
+
+/// The router of the public listeners.
+pub fn router(server: Server) -> Router {
+    Router::new()
+        .merge(discovery::router())
+        .merge(ops::health::router())
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
+        .fallback(|| async { ApiError::unrecognized() })
+        .layer(from_fn_with_state(server.clone(), edge::surround))
+        .with_state(server)
+}
