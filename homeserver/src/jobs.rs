@@ -6,7 +6,7 @@ use futures::FutureExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The first pause before a job that panicked runs again; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The server's background jobs, and its wish to stop. Clones share them.
@@ -27,8 +27,15 @@ impl Jobs {
         self.running.spawn(async move {
             let mut pause = FIRST_PAUSE;
             while AssertUnwindSafe(job()).catch_unwind().await.is_err() {
-                tracing::error!(job = name, "a background job panicked; it starts again in {pause:?}");
-                if stopping.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                tracing::error!(
+                    job = name,
+                    "a background job panicked; it starts again in {pause:?}"
+                );
+                if stopping
+                    .run_until_cancelled(tokio::time::sleep(pause))
+                    .await
+                    .is_none()
+                {
                     break;
                 }
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -59,7 +66,9 @@ impl Jobs {
     /// Waits until every job has ended, but no longer than `patience`; says whether they have.
     pub async fn ended(&self, patience: Duration) -> bool {
         self.running.close();
-        tokio::time::timeout(patience, self.running.wait()).await.is_ok()
+        tokio::time::timeout(patience, self.running.wait())
+            .await
+            .is_ok()
     }
 }
 
@@ -72,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_job_that_panics_runs_again() {
         let jobs = Jobs::default();
         let runs = Arc::new(AtomicU32::new(0));

@@ -23,7 +23,10 @@ pub fn path(keys_dir: &Path) -> PathBuf {
 pub fn load(keys_dir: &Path) -> anyhow::Result<Ed25519KeyPair> {
     let path = path(keys_dir);
     let text = fs::read_to_string(&path).with_context(|| {
-        format!("cannot read the signing key {}; \"fialka-server init\" makes one", path.display())
+        format!(
+            "cannot read the signing key {}; \"fialka-server init\" makes one",
+            path.display()
+        )
     })?;
     parse(&text).with_context(|| format!("the signing key {} is not valid", path.display()))
 }
@@ -43,14 +46,20 @@ pub fn create(keys_dir: &Path) -> anyhow::Result<()> {
 }
 
 fn generate() -> String {
-    let version: String = rand::rng().sample_iter(Alphanumeric).take(6).map(char::from).collect();
+    let version: String = rand::rng()
+        .sample_iter(Alphanumeric)
+        .take(6)
+        .map(char::from)
+        .collect();
     let key = BASE64_STANDARD_NO_PAD.encode(&*Ed25519KeyPair::generate());
     format!("ed25519 a_{version} {key}\n")
 }
 
 fn parse(text: &str) -> anyhow::Result<Ed25519KeyPair> {
     let parts: Vec<&str> = text.split_whitespace().collect();
-    let [algorithm, version, key] = parts[..] else { bail!("it has to be \"ed25519 VERSION KEY\"") };
+    let [algorithm, version, key] = parts[..] else {
+        bail!("it has to be \"ed25519 VERSION KEY\"")
+    };
     if algorithm != "ed25519" {
         bail!("its algorithm is \"{algorithm}\", not \"ed25519\"");
     }
@@ -74,7 +83,13 @@ mod tests {
 
     #[test]
     fn what_is_not_a_key_is_refused() {
-        for text in ["", "ed25519 a_1", "rsa a_1 AAAA", "ed25519 a_1 AAAA", "ed25519 a_1 ???"] {
+        for text in [
+            "",
+            "ed25519 a_1",
+            "rsa a_1 AAAA",
+            "ed25519 a_1 AAAA",
+            "ed25519 a_1 ???",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

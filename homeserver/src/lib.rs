@@ -4,13 +4,18 @@
 //! route receives. docs/ARCHITECTURE.md shows how the domains depend on each other.
 
 pub mod account_data;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
 pub mod events;
+pub mod http;
 pub mod hub;
 pub mod ids;
+pub mod jobs;
+pub mod keys;
 pub mod maintenance;
+pub mod ops;
 pub mod push;
 pub mod read_cache;
 pub mod rooms;
@@ -20,6 +25,7 @@ pub mod users;
 
 use std::{ops::Deref, sync::Arc};
 
+use self::storage::{OpenOptions, Storage};
 pub use self::{
     config::Config,
     error::{ApiError, ApiResult},
@@ -35,6 +41,12 @@ pub struct Domains {
     pub config: Config,
     /// Where the time comes from.
     pub clock: clock::SharedClock,
+    /// Work beside requests, and the wish to stop.
+    pub jobs: jobs::Jobs,
+    /// What is counted.
+    pub metrics: ops::metrics::Metrics,
+    /// How much one address and one account may ask for.
+    pub limits: http::limits::Limits,
     /// The database.
     pub storage: storage::Storage,
     /// Who waits for what.
@@ -53,6 +65,32 @@ impl Server {
     /// Puts the parts together.
     pub fn new(domains: Domains) -> Self {
         Self(Arc::new(domains))
+    }
+
+    /// Opens the database and everything over it. Must be called inside the runtime.
+    pub fn open(config: Config, clock: clock::SharedClock) -> anyhow::Result<Self> {
+        let key = keys::load(&config.keys_dir())?;
+        let storage = Storage::open(&config.database_dir(), OpenOptions::default())?;
+        let hub = hub::Hub::start(&storage, clock.clone());
+        let users = users::Users::new(storage.clone(), clock.clone(), &config);
+        let account_data = account_data::AccountData::new(storage.clone(), users.clone())?;
+        let name = config.server_name.clone();
+        let rooms = rooms::Rooms::new(storage.clone(), clock.clone(), name.clone(), key);
+        let unread = push::PushProjection::new(account_data.clone(), &name)?;
+        rooms.set_projections(vec![Arc::new(unread)]);
+        Ok(Self::new(Domains {
+            jobs: jobs::Jobs::default(),
+            metrics: ops::metrics::Metrics::default(),
+            limits: http::limits::Limits::new(config.limits.enabled, clock.clone()),
+            connections: sync::sliding::connections::Connections::default(),
+            storage,
+            hub,
+            users,
+            account_data,
+            rooms,
+            clock,
+            config,
+        }))
     }
 }
 

@@ -65,7 +65,11 @@ pub fn client_address(peer: IpAddr, trusted_proxies: &[IpAddr], headers: &Header
         .flat_map(|value| value.split(','))
         .filter_map(|text| text.trim().parse().ok())
         .collect();
-    named.into_iter().rev().find(|address| !trusted(address)).unwrap_or(peer)
+    named
+        .into_iter()
+        .rev()
+        .find(|address| !trusted(address))
+        .unwrap_or(peer)
 }
 
 impl FromRequestParts<Server> for ClientAddress {
@@ -83,7 +87,10 @@ mod tests {
     use super::*;
 
     fn headers(forwarded: &'static str) -> HeaderMap {
-        HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), HeaderValue::from_static(forwarded))])
+        HeaderMap::from_iter([(
+            "x-forwarded-for".parse().unwrap(),
+            HeaderValue::from_static(forwarded),
+        )])
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -98,18 +105,31 @@ mod tests {
 
     #[test]
     fn a_trusted_proxy_names_the_client() {
-        let address = client_address(ip("10.0.0.1"), &[ip("10.0.0.1")], &headers("192.0.2.66, 198.51.100.7"));
+        let address = client_address(
+            ip("10.0.0.1"),
+            &[ip("10.0.0.1")],
+            &headers("192.0.2.66, 198.51.100.7"),
+        );
         assert_eq!(address, ip("198.51.100.7"));
     }
 
     #[test]
     fn a_mapped_address_is_an_ipv4_address() {
-        assert_eq!(Origin::from(ip("::ffff:192.0.2.1")), Origin::from(ip("192.0.2.1")));
+        assert_eq!(
+            Origin::from(ip("::ffff:192.0.2.1")),
+            Origin::from(ip("192.0.2.1"))
+        );
     }
 
     #[test]
     fn addresses_of_one_ipv6_network_are_one_origin() {
-        assert_eq!(Origin::from(ip("2001:db8::1")), Origin::from(ip("2001:db8::ffff:1")));
-        assert_ne!(Origin::from(ip("2001:db8::1")), Origin::from(ip("2001:db8:0:1::1")));
+        assert_eq!(
+            Origin::from(ip("2001:db8::1")),
+            Origin::from(ip("2001:db8::ffff:1"))
+        );
+        assert_ne!(
+            Origin::from(ip("2001:db8::1")),
+            Origin::from(ip("2001:db8:0:1::1"))
+        );
     }
 }

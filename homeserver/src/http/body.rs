@@ -9,7 +9,6 @@ use http_body_util::BodyExt;
 use ruma::api::error::ErrorKind;
 use tokio::time::timeout;
 
-use super::session::Authenticated;
 use crate::error::{ApiError, ApiResult};
 
 /// The largest body of a signed-in user: device keys and messages to hundreds of devices come in one request.
@@ -21,6 +20,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How long a whole body may take.
 const LONGEST: Duration = Duration::from_secs(120);
 
+/// Marks a request whose sender is known; they are trusted with larger bodies than strangers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Authenticated;
+
 /// The body of a JSON request.
 pub(super) async fn read(parts: &Parts, body: Body) -> ApiResult<Bytes> {
     let known = parts.extensions.get::<Authenticated>().is_some();
@@ -29,24 +32,34 @@ pub(super) async fn read(parts: &Parts, body: Body) -> ApiResult<Bytes> {
 }
 
 /// The body, if it has no more than `limit` bytes.
-pub async fn read_at_most(headers: &HeaderMap, body: Body, limit: usize) -> ApiResult<Bytes> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+async fn read_at_most(headers: &HeaderMap, body: Body, limit: usize) -> ApiResult<Bytes> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > limit as u64) {
         return Err(too_large(limit));
     }
-    timeout(LONGEST, collect(body, limit)).await.map_err(|_| too_slow())?
+    timeout(LONGEST, collect(body, limit))
+        .await
+        .map_err(|_| too_slow())?
 }
 
 async fn collect(mut body: Body, limit: usize) -> ApiResult<Bytes> {
     let mut collected = BytesMut::new();
     loop {
-        let frame = timeout(LONGEST_PAUSE, body.frame()).await.map_err(|_| too_slow())?;
-        let Some(frame) = frame else { return Ok(collected.freeze()) };
+        let frame = timeout(LONGEST_PAUSE, body.frame())
+            .await
+            .map_err(|_| too_slow())?;
+        let Some(frame) = frame else {
+            return Ok(collected.freeze());
+        };
         let frame = frame.map_err(|error| {
             ApiError::not_json("The request body ended before it was complete.").because(error)
         })?;
         // Trailers carry nothing that this API knows.
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         if collected.len() + data.len() > limit {
             return Err(too_large(limit));
         }
@@ -69,7 +82,9 @@ impl IsDone for Body {
 }
 
 fn too_large(limit: usize) -> ApiError {
-    ApiError::too_large(format!("The request body is larger than the {limit} bytes this endpoint takes."))
+    ApiError::too_large(format!(
+        "The request body is larger than the {limit} bytes this endpoint takes."
+    ))
 }
 
 fn too_slow() -> ApiError {

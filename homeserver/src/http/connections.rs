@@ -39,7 +39,12 @@ impl Connections {
     }
 
     fn at_most(most: usize) -> Self {
-        Self { inner: Arc::new(Inner { most, by_origin: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                most,
+                by_origin: Mutex::default(),
+            }),
+        }
     }
 
     /// A place for a connection from there; none if all are taken, or if that origin alone has half of them. Half is
@@ -53,7 +58,10 @@ impl Connections {
         }
         connections.total += 1;
         connections.counts.insert(origin, count + 1);
-        Some(Admitted { connections: self.clone(), origin })
+        Some(Admitted {
+            connections: self.clone(),
+            origin,
+        })
     }
 
     /// How many there are.
@@ -113,7 +121,9 @@ mod tests {
     #[test]
     fn one_address_gets_at_most_half() {
         let connections = Connections::at_most(10);
-        let taken: Vec<_> = (0..5).map(|_| connections.admit(ip("192.0.2.1")).unwrap()).collect();
+        let taken: Vec<_> = (0..5)
+            .map(|_| connections.admit(ip("192.0.2.1")).unwrap())
+            .collect();
         assert!(connections.admit(ip("192.0.2.1")).is_none());
         assert!(connections.admit(ip("192.0.2.2")).is_some());
         drop(taken);
@@ -124,7 +134,9 @@ mod tests {
     #[test]
     fn all_addresses_together_get_no_more_than_there_is() {
         let connections = Connections::at_most(10);
-        let taken: Vec<_> = (0..20).filter_map(|n| connections.admit(ip(&format!("192.0.2.{n}")))).collect();
+        let taken: Vec<_> = (0..20)
+            .filter_map(|n| connections.admit(ip(&format!("192.0.2.{n}"))))
+            .collect();
         assert_eq!(taken.len(), 10);
         assert_eq!(connections.count(), 10);
     }

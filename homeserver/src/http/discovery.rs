@@ -2,23 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Router,
-    extract::State,
-    response::{IntoResponse, Response},
-    routing::get,
-};
-use http::{HeaderValue, header};
+use axum::{Router, extract::State, response::Response, routing::get};
 use ruma::api::client::discovery::{get_capabilities, get_supported_versions};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Raw, RouterExt, Ruma, Session};
+use super::{Raw, RouterExt, Ruma, Session, json};
 use crate::{ApiError, ApiResult, Server, events::versions};
 
 /// The versions of the specification whose clients find here what they need.
 const VERSIONS: [&str; 20] = [
-    "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12",
-    "v1.13", "v1.14", "v1.15", "v1.16", "v1.17", "v1.18", "v1.19",
+    "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10",
+    "v1.11", "v1.12", "v1.13", "v1.14", "v1.15", "v1.16", "v1.17", "v1.18", "v1.19",
 ];
 
 /// Features outside the specification, one line each. A name stands here when, and only when, the feature works.
@@ -41,7 +35,10 @@ async fn supported_versions(
 ) -> ApiResult<get_supported_versions::Response> {
     let versions = VERSIONS.iter().map(|&version| version.to_owned()).collect();
     let mut response = get_supported_versions::Response::new(versions);
-    response.unstable_features = UNSTABLE_FEATURES.iter().map(|&feature: &&str| (feature.to_owned(), true)).collect();
+    response.unstable_features = UNSTABLE_FEATURES
+        .iter()
+        .map(|&feature: &&str| (feature.to_owned(), true))
+        .collect();
     Ok(response)
 }
 
@@ -52,8 +49,10 @@ async fn capabilities(
     _session: Session,
     Ruma(_): Ruma<get_capabilities::v3::Request>,
 ) -> ApiResult<Raw> {
-    let available: BTreeMap<&str, &str> =
-        versions::OFFERED.iter().map(|version| (version.as_str(), "stable")).collect();
+    let available: BTreeMap<&str, &str> = versions::OFFERED
+        .iter()
+        .map(|version| (version.as_str(), "stable"))
+        .collect();
     // Written out in full: clients take a capability that is not mentioned for whatever suits them.
     let body = json!({ "capabilities": {
         "m.change_password": { "enabled": true },
@@ -64,29 +63,33 @@ async fn capabilities(
         "m.3pid_changes": { "enabled": false },
         "m.get_login_token": { "enabled": false },
     } });
-    Ok(Raw(json_response(&body)))
+    json(&body).map(Raw)
 }
 
 /// Where clients find this server.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixclient)
 async fn well_known_client(State(server): State<Server>) -> ApiResult<Response> {
-    let url = server.config.well_known.client.as_deref().ok_or_else(not_delegated)?;
-    Ok(json_response(&json!({ "m.homeserver": { "base_url": url } })))
+    let url = server
+        .config
+        .well_known
+        .client
+        .as_deref()
+        .ok_or_else(not_delegated)?;
+    json(&json!({ "m.homeserver": { "base_url": url } }))
 }
 
 /// Where other homeservers find this server.
 /// [spec](https://spec.matrix.org/v1.19/server-server-api/#getwell-knownmatrixserver)
 async fn well_known_server(State(server): State<Server>) -> ApiResult<Response> {
-    let name = server.config.well_known.server.as_deref().ok_or_else(not_delegated)?;
-    Ok(json_response(&json!({ "m.server": name })))
+    let name = server
+        .config
+        .well_known
+        .server
+        .as_deref()
+        .ok_or_else(not_delegated)?;
+    json(&json!({ "m.server": name }))
 }
 
 fn not_delegated() -> ApiError {
     ApiError::not_found("This server is found at its own name: nothing is configured here.")
-}
-
-fn json_response(body: &Value) -> Response {
-    let mut response = body.to_string().into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }

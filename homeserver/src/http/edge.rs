@@ -18,7 +18,11 @@ use super::{
 use crate::{ApiError, Server};
 
 /// Surrounds the whole router.
-pub(super) async fn surround(State(server): State<Server>, mut request: Request, next: Next) -> Response {
+pub(super) async fn surround(
+    State(server): State<Server>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     // A browser asks before it sends: the answer is the same for every path, so no route needs to be found.
     let mut response = if request.method() == Method::OPTIONS {
         Response::default()
@@ -35,7 +39,9 @@ pub(super) async fn surround(State(server): State<Server>, mut request: Request,
         let response = run(request, next).instrument(span).await;
         let route = response.extensions().get::<Route>();
         let path = route.map_or("none", |route| route.path);
-        server.metrics.request(path, response.status(), server.clock.elapsed() - started);
+        server
+            .metrics
+            .request(path, response.status(), server.clock.elapsed() - started);
         response
     };
     allow_every_origin(response.headers_mut());
@@ -44,7 +50,9 @@ pub(super) async fn surround(State(server): State<Server>, mut request: Request,
 
 fn address_of(request: &Request) -> ClientAddress {
     let peer = request.extensions().get::<Peer>();
-    ClientAddress(peer.map(|peer| client_address(peer.address, &peer.trusted_proxies, request.headers())))
+    ClientAddress(
+        peer.map(|peer| client_address(peer.address, &peer.trusted_proxies, request.headers())),
+    )
 }
 
 /// A panic in a handler is a bug, but it concerns one request only.
@@ -53,7 +61,9 @@ async fn run(request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            let text = text
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("no message");
             ApiError::internal(anyhow::anyhow!("a handler panicked: {text}")).into_response()
         }
     }
@@ -64,8 +74,14 @@ async fn run(request: Request, next: Next) -> Response {
 fn allow_every_origin(headers: &mut HeaderMap) {
     let allowed = [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE, OPTIONS"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "X-Requested-With, Content-Type, Authorization"),
+        (
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            "GET, POST, PUT, DELETE, OPTIONS",
+        ),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "X-Requested-With, Content-Type, Authorization",
+        ),
     ];
     for (name, value) in allowed {
         headers.insert(name, HeaderValue::from_static(value));

@@ -14,6 +14,10 @@ pub(crate) mod serve;
 pub mod session;
 mod tls;
 
+use axum::{body::Body, response::Response};
+use http::{HeaderValue, header};
+use serde::Serialize;
+
 pub use self::{
     address::ClientAddress,
     connections::Connections,
@@ -21,3 +25,15 @@ pub use self::{
     serve::Listener,
 };
 pub use crate::users::Session;
+use crate::{ApiError, ApiResult};
+
+/// An answer whose body is this value in JSON.
+pub fn json(body: &impl Serialize) -> ApiResult<Response> {
+    let text = serde_json::to_vec(body).map_err(ApiError::internal)?;
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    Ok(response)
+}

@@ -17,7 +17,9 @@ pub(super) fn check_json_object(body: &[u8]) -> ApiResult {
         return Ok(());
     }
     match serde_json::from_str::<serde::de::IgnoredAny>(text) {
-        Ok(_) => Err(ApiError::bad_json("The request body has to be a JSON object.")),
+        Ok(_) => Err(ApiError::bad_json(
+            "The request body has to be a JSON object.",
+        )),
         Err(error) => Err(not_json(&error)),
     }
 }
@@ -39,9 +41,9 @@ fn explain_deserialization(error: DeserializationError) -> ApiError {
         DeserializationError::Json(error) => explain_json(&error),
         // Both the path and the query come here.
         DeserializationError::Query(error) => explain_parameter(&error.to_string()),
-        DeserializationError::Ident(error) => {
-            ApiError::invalid_param(format!("An identifier in the request is not valid: {error}."))
-        }
+        DeserializationError::Ident(error) => ApiError::invalid_param(format!(
+            "An identifier in the request is not valid: {error}."
+        )),
         DeserializationError::Header(error) => {
             ApiError::invalid_param(format!("A header of the request is not valid: {error}."))
         }
@@ -56,7 +58,9 @@ fn explain_json(error: &serde_json::Error) -> ApiError {
         return ApiError::bad_json("The request body is nested too deeply.");
     }
     match error.classify() {
-        Category::Data => ApiError::bad_json(format!("The request body is not what this endpoint takes: {text}.")),
+        Category::Data => ApiError::bad_json(format!(
+            "The request body is not what this endpoint takes: {text}."
+        )),
         Category::Syntax | Category::Eof | Category::Io => not_json(error),
     }
 }
@@ -69,6 +73,8 @@ fn explain_parameter(text: &str) -> ApiError {
     if text.starts_with("missing field") {
         ApiError::missing_param(format!("The request lacks a parameter: {text}."))
     } else {
-        ApiError::invalid_param(format!("A parameter in the path or the query is not valid: {text}."))
+        ApiError::invalid_param(format!(
+            "A parameter in the path or the query is not valid: {text}."
+        ))
     }
 }

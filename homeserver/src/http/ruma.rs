@@ -22,7 +22,7 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, request::Parts};
-use ruma::api::{IncomingRequest, OutgoingResponse, path_builder::PathBuilder};
+use ruma::api::{IncomingRequest, Metadata, OutgoingResponse, path_builder::PathBuilder};
 
 use super::{address::ClientAddress, body, limits::Class, refusal};
 use crate::{ApiError, ApiResult, Server};
@@ -51,7 +51,9 @@ pub trait Answer {
 
 impl<T: OutgoingResponse> Answer for T {
     fn into_http(self) -> ApiResult<Response> {
-        let response = self.try_into_http_response::<BytesMut>().map_err(ApiError::internal)?;
+        let response = self
+            .try_into_http_response::<BytesMut>()
+            .map_err(ApiError::internal)?;
         Ok(response.map(|body| Body::from(body.freeze())))
     }
 }
@@ -68,15 +70,17 @@ pub trait Incoming: Sized + Send {
     type Request: IncomingRequest;
 
     /// Receives a request.
-    fn receive(request: Request, server: &Server) -> impl Future<Output = ApiResult<Self>> + Send;
+    fn receive(
+        parts: Parts,
+        body: Body,
+        path_args: Vec<String>,
+    ) -> impl Future<Output = ApiResult<Self>> + Send;
 }
 
 impl<T: IncomingRequest + Send> Incoming for Ruma<T> {
     type Request = T;
 
-    async fn receive(request: Request, server: &Server) -> ApiResult<Self> {
-        let (mut parts, body) = request.into_parts();
-        let path_args = path_args(&mut parts, server).await?;
+    async fn receive(parts: Parts, body: Body, path_args: Vec<String>) -> ApiResult<Self> {
         let body = match parts.method {
             // Bodies of these mean nothing.
             Method::GET | Method::HEAD => Bytes::new(),
@@ -90,12 +94,14 @@ impl<T: IncomingRequest + Send> Incoming for Ruma<T> {
 impl<T: IncomingRequest + Send> Incoming for Streamed<T> {
     type Request = T;
 
-    async fn receive(request: Request, server: &Server) -> ApiResult<Self> {
-        let (mut parts, body) = request.into_parts();
-        let path_args = path_args(&mut parts, server).await?;
+    async fn receive(parts: Parts, body: Body, path_args: Vec<String>) -> ApiResult<Self> {
         let headers = parts.headers.clone();
         let request = decode(http::Request::from_parts(parts, Bytes::new()), &path_args)?;
-        Ok(Self { request, headers, body })
+        Ok(Self {
+            request,
+            headers,
+            body,
+        })
     }
 }
 
@@ -144,11 +150,15 @@ pub trait RumaHandler<Arguments>: Clone + Send + Sync + 'static {
     type Request: IncomingRequest;
 
     /// Answers one request.
-    fn answer(self, server: Server, request: Request) -> impl Future<Output = ApiResult<Response>> + Send;
+    fn answer(
+        self,
+        server: Server,
+        request: Request,
+    ) -> impl Future<Output = ApiResult<Response>> + Send;
 }
 
 macro_rules! ruma_handler {
-    ($($argument:ident),*) => {
+    ($($name:ident: $argument:ident),*) => {
         impl<F, Answering, A, I, $($argument,)*> RumaHandler<($($argument,)* I,)> for F
         where
             F: Fn(State<Server>, $($argument,)* I) -> Answering + Clone + Send + Sync + 'static,
@@ -159,21 +169,21 @@ macro_rules! ruma_handler {
         {
             type Request = I::Request;
 
-            #[expect(non_snake_case, reason = "the arguments are named after their types")]
             async fn answer(self, server: Server, request: Request) -> ApiResult<Response> {
                 let (mut parts, body) = request.into_parts();
-                $(let $argument = $argument::from_request_parts(&mut parts, &server).await?;)*
-                let incoming = I::receive(Request::from_parts(parts, body), &server).await?;
-                self(State(server), $($argument,)* incoming).await?.into_http()
+                let path_args = path_args(&mut parts, &server).await?;
+                $(let $name = $argument::from_request_parts(&mut parts, &server).await?;)*
+                let incoming = I::receive(parts, body, path_args).await?;
+                self(State(server), $($name,)* incoming).await?.into_http()
             }
         }
     };
 }
 
 ruma_handler!();
-ruma_handler!(First);
-ruma_handler!(First, Second);
-ruma_handler!(First, Second, Third);
+ruma_handler!(first: First);
+ruma_handler!(first: First, second: Second);
+ruma_handler!(first: First, second: Second, third: Third);
 
 /// Registers handlers.
 pub trait RouterExt: Sized {
@@ -189,9 +199,13 @@ impl RouterExt for Router<Server> {
     fn ruma_route<H: RumaHandler<A>, A: 'static>(self, handler: H) -> Self {
         let paths: Vec<&'static str> = H::Request::PATH_BUILDER.all_paths().collect();
         // The newest stable path comes last.
-        let Some(&name) = paths.last() else { return self };
+        let Some(&name) = paths.last() else {
+            return self;
+        };
         let endpoint = Endpoint::new(name, handler);
-        paths.into_iter().fold(self, |router, path| endpoint.clone().serve_at::<H::Request>(router, path))
+        paths.into_iter().fold(self, |router, path| {
+            endpoint.clone().serve_at::<H::Request>(router, path)
+        })
     }
 
     fn ruma_route_at<H: RumaHandler<A>, A: 'static>(self, path: &'static str, handler: H) -> Self {
@@ -201,7 +215,10 @@ impl RouterExt for Router<Server> {
 
 impl Endpoint {
     fn new<H: RumaHandler<A>, A: 'static>(path: &'static str, handler: H) -> Self {
-        let route = Route { path, class: Class::of(&H::Request::METHOD, path) };
+        let route = Route {
+            path,
+            class: Class::of(&H::Request::METHOD, path),
+        };
         let serve = move |server: Server, request: Request| -> Answering {
             let handler = handler.clone();
             Box::pin(async move {
@@ -214,12 +231,17 @@ impl Endpoint {
                 response
             })
         };
-        Self { route, serve: Arc::new(serve) }
+        Self {
+            route,
+            serve: Arc::new(serve),
+        }
     }
 
     fn serve_at<R: IncomingRequest>(self, router: Router<Server>, path: &str) -> Router<Server> {
         // Every method of Matrix is one Axum knows; a new one would be unreachable rather than fatal.
-        let Ok(method) = MethodFilter::try_from(R::METHOD) else { return router };
+        let Ok(method) = MethodFilter::try_from(R::METHOD) else {
+            return router;
+        };
         router.route(&with_numbered_variables(path), on(method, self))
     }
 }
@@ -255,7 +277,9 @@ mod tests {
     #[test]
     fn variables_are_numbered() {
         assert_eq!(
-            with_numbered_variables("/_matrix/client/v3/rooms/{room_id}/send/{event_type}/{txn_id}"),
+            with_numbered_variables(
+                "/_matrix/client/v3/rooms/{room_id}/send/{event_type}/{txn_id}"
+            ),
             "/_matrix/client/v3/rooms/{v1}/send/{v2}/{v3}"
         );
         assert_eq!(with_numbered_variables("/state/"), "/state/");

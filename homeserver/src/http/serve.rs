@@ -23,13 +23,11 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
-use super::{
-    address::Peer,
-    connections::Connections,
-    patience::Patient,
-    tls,
+use super::{address::Peer, connections::Connections, patience::Patient, tls};
+use crate::{
+    config::{Listen, TlsFiles},
+    jobs::Jobs,
 };
-use crate::{config::Listen, jobs::Jobs};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1_024;
@@ -60,9 +58,23 @@ impl Listener {
     /// Takes hold of an address. A certificate that cannot be read or an address that is taken is an error now.
     pub fn bind(listen: &Listen) -> anyhow::Result<Self> {
         let tls = listen.tls().map(tls::acceptor).transpose()?;
-        let trusted_proxies = listen.trusted_proxies.iter().map(IpAddr::to_canonical).collect();
-        let socket = bind(listen.address).with_context(|| format!("cannot listen on {}", listen.address))?;
-        Ok(Self { socket, tls, trusted_proxies })
+        let trusted_proxies = listen
+            .trusted_proxies
+            .iter()
+            .map(IpAddr::to_canonical)
+            .collect();
+        let socket =
+            bind(listen.address).with_context(|| format!("cannot listen on {}", listen.address))?;
+        Ok(Self {
+            socket,
+            tls,
+            trusted_proxies,
+        })
+    }
+
+    /// Reads a certificate and its key as [`Listener::bind`] does, without listening.
+    pub fn check_tls(files: TlsFiles<'_>) -> anyhow::Result<()> {
+        tls::acceptor(files).map(drop)
     }
 
     /// The address, with the port that was chosen if the configuration left that to the system.
@@ -93,12 +105,22 @@ impl Listener {
         }
     }
 
-    fn admit(&self, stream: TcpStream, address: IpAddr, router: &Router, connections: &Connections, jobs: &Jobs) {
+    fn admit(
+        &self,
+        stream: TcpStream,
+        address: IpAddr,
+        router: &Router,
+        connections: &Connections,
+        jobs: &Jobs,
+    ) {
         let Some(admitted) = connections.admit(address) else {
             tracing::debug!(%address, "a connection was turned away: there are too many");
             return;
         };
-        let peer = Peer { address, trusted_proxies: Arc::clone(&self.trusted_proxies) };
+        let peer = Peer {
+            address,
+            trusted_proxies: Arc::clone(&self.trusted_proxies),
+        };
         let (tls, router, stopping) = (self.tls.clone(), router.clone(), jobs.clone());
         jobs.track(async move {
             if let Err(error) = connection(stream, tls, router, peer, stopping).await {
@@ -110,7 +132,11 @@ impl Listener {
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -118,7 +144,10 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 fn is_fault_of_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -158,7 +187,8 @@ pub(crate) async fn serve_stream(
         router.clone().call(request)
     });
     let builder = builder(is_http2);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(Patient::new(stream)), service));
+    let mut connection =
+        pin!(builder.serve_connection(TokioIo::new(Patient::new(stream)), service));
     tokio::select! {
         ended = connection.as_mut() => return ended,
         () = jobs.stopping() => connection.as_mut().graceful_shutdown(),
@@ -168,8 +198,16 @@ pub(crate) async fn serve_stream(
 
 fn builder(is_http2: bool) -> Builder<TokioExecutor> {
     let builder = Builder::new(TokioExecutor::new());
-    let mut builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_SIZE as usize);
+    let mut builder = if is_http2 {
+        builder.http2_only()
+    } else {
+        builder.http1_only()
+    };
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_SIZE as usize);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -4,12 +4,8 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts, Query};
 use http::{header, request::Parts};
 use serde::Deserialize;
 
-use super::{address::ClientAddress, ruma::Route};
+use super::{address::ClientAddress, body::Authenticated, ruma::Route};
 use crate::{ApiError, ApiResult, Server, users::Session};
-
-/// Marks a request whose sender is known; they are trusted with larger bodies than strangers.
-#[derive(Clone, Copy, Debug)]
-pub struct Authenticated;
 
 impl FromRequestParts<Server> for Session {
     type Rejection = ApiError;
@@ -24,7 +20,10 @@ impl FromRequestParts<Server> for Session {
 impl OptionalFromRequestParts<Server> for Session {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Option<Self>, ApiError> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        server: &Server,
+    ) -> Result<Option<Self>, ApiError> {
         match access_token(parts) {
             Some(token) => authenticate(parts, server, &token).await.map(Some),
             None => Ok(None),
@@ -38,7 +37,10 @@ async fn authenticate(parts: &mut Parts, server: &Server, token: &str) -> ApiRes
         server.limits.check(route.class, session.user)?;
     }
     tracing::Span::current().record("user", tracing::field::display(&session.user_id));
-    let address = parts.extensions.get::<ClientAddress>().and_then(|address| address.0);
+    let address = parts
+        .extensions
+        .get::<ClientAddress>()
+        .and_then(|address| address.0);
     server.users.seen(&session, address);
     parts.extensions.insert(Authenticated);
     Ok(session)
@@ -53,7 +55,9 @@ pub fn access_token(parts: &Parts) -> Option<String> {
 fn bearer_token(parts: &Parts) -> Option<String> {
     let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim().to_owned())
 }
 
 fn query_token(parts: &Parts) -> Option<String> {
@@ -79,7 +83,10 @@ mod tests {
     fn a_token_comes_in_the_header() {
         let request = Request::get("/sync?access_token=old").header("authorization", "Bearer new");
         assert_eq!(token(request).as_deref(), Some("new"));
-        assert_eq!(token(Request::get("/").header("Authorization", "bearer a")).as_deref(), Some("a"));
+        assert_eq!(
+            token(Request::get("/").header("Authorization", "bearer a")).as_deref(),
+            Some("a")
+        );
     }
 
     #[test]
@@ -90,8 +97,14 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_token() {
-        assert_eq!(token(Request::get("/").header("authorization", "Basic abc")), None);
-        assert_eq!(token(Request::get("/").header("authorization", "Bearer")), None);
+        assert_eq!(
+            token(Request::get("/").header("authorization", "Basic abc")),
+            None
+        );
+        assert_eq!(
+            token(Request::get("/").header("authorization", "Bearer")),
+            None
+        );
         assert_eq!(token(Request::get("/?token=a")), None);
     }
 }

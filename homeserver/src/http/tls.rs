@@ -22,7 +22,12 @@ pub(super) fn acceptor(files: TlsFiles<'_>) -> anyhow::Result<TlsAcceptor> {
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_no_client_auth()
         .with_single_cert(certificates, key)
-        .with_context(|| format!("the certificate {} does not fit its key", files.cert.display()))?;
+        .with_context(|| {
+            format!(
+                "the certificate {} does not fit its key",
+                files.cert.display()
+            )
+        })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
@@ -31,6 +36,10 @@ fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
         .with_context(|| format!("cannot read the TLS certificate {}", path.display()))?;
-    ensure!(!certificates.is_empty(), "the TLS certificate {} holds no certificate", path.display());
+    ensure!(
+        !certificates.is_empty(),
+        "the TLS certificate {} holds no certificate",
+        path.display()
+    );
     Ok(certificates)
 }

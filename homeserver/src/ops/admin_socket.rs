@@ -11,11 +11,14 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{Router, extract::State, response::Response, routing::get};
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 
-use crate::{ApiError, Server, http::serve::serve_stream};
+use crate::{
+    ApiError, ApiResult, Server,
+    http::{json, serve::serve_stream},
+};
 
 /// Every path of the admin socket begins like this.
 pub const PREFIX: &str = "/_fialka/admin/v1";
@@ -41,9 +44,17 @@ impl AdminSocket {
     /// Opens the socket. A socket that a killed server left behind is replaced; one that answers is an error.
     pub fn bind(path: &Path) -> anyhow::Result<Self> {
         let is_answered = std::os::unix::net::UnixStream::connect(path).is_ok();
-        ensure!(!is_answered, "a server is already running on this data directory: {} answers", path.display());
-        let listener = bind_private(path).with_context(|| format!("cannot open {}", path.display()))?;
-        Ok(Self { listener, path: path.to_owned() })
+        ensure!(
+            !is_answered,
+            "a server is already running on this data directory: {} answers",
+            path.display()
+        );
+        let listener =
+            bind_private(path).with_context(|| format!("cannot open {}", path.display()))?;
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+        })
     }
 
     /// Serves until the server stops.
@@ -87,11 +98,14 @@ fn bind_private(path: &Path) -> io::Result<UnixListener> {
 
 fn router(server: Server) -> Router {
     let commands = Router::new().route("/status", get(status));
-    Router::new().nest(PREFIX, commands).fallback(|| async { ApiError::unrecognized() }).with_state(server)
+    Router::new()
+        .nest(PREFIX, commands)
+        .fallback(|| async { ApiError::unrecognized() })
+        .with_state(server)
 }
 
-async fn status(State(server): State<Server>) -> Json<Status> {
-    Json(Status {
+async fn status(State(server): State<Server>) -> ApiResult<Response> {
+    json(&Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         server_name: server.config.server_name.to_string(),
         uptime_seconds: server.clock.elapsed().as_secs(),

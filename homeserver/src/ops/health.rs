@@ -7,7 +7,9 @@ use crate::Server;
 
 /// `/_fialka/health/…`
 pub fn router() -> Router<Server> {
-    Router::new().route("/_fialka/health/live", get(live)).route("/_fialka/health/ready", get(ready))
+    Router::new()
+        .route("/_fialka/health/live", get(live))
+        .route("/_fialka/health/ready", get(ready))
 }
 
 /// Whoever can answer is alive.

@@ -63,7 +63,9 @@ pub struct Histogram {
 }
 
 /// Upper ends of a histogram's buckets, in microseconds.
-const BUCKETS: [u64; 9] = [100, 500, 2_000, 10_000, 50_000, 200_000, 1_000_000, 5_000_000, 30_000_000];
+const BUCKETS: [u64; 9] = [
+    100, 500, 2_000, 10_000, 50_000, 200_000, 1_000_000, 5_000_000, 30_000_000,
+];
 
 impl Histogram {
     /// Counts one that took so long.
@@ -80,7 +82,11 @@ impl Histogram {
         let mut up_to = 0;
         for (bucket, end) in self.buckets.iter().zip(BUCKETS) {
             up_to += bucket.load(Ordering::Relaxed);
-            line(out, &format!("{name}_bucket{{{label},le=\"{}\"}}", end as f64 / 1e6), up_to);
+            line(
+                out,
+                &format!("{name}_bucket{{{label},le=\"{}\"}}", end as f64 / 1e6),
+                up_to,
+            );
         }
         let count = self.count.load(Ordering::Relaxed);
         line(out, &format!("{name}_bucket{{{label},le=\"+Inf\"}}"), count);
@@ -103,19 +109,35 @@ impl Metrics {
         let counter = Counter::default();
         let counted = counter.clone();
         let read = Box::new(move || counted.0.load(Ordering::Relaxed) as f64);
-        self.inner.values.write().push(Value { name, help, kind: "counter", read });
+        self.inner.values.write().push(Value {
+            name,
+            help,
+            kind: "counter",
+            read,
+        });
         counter
     }
 
     /// A number that goes up and down, looked up when somebody asks for it.
-    pub fn gauge(&self, name: &'static str, help: &'static str, read: impl Fn() -> f64 + Send + Sync + 'static) {
-        self.inner.values.write().push(Value { name, help, kind: "gauge", read: Box::new(read) });
+    pub fn gauge(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> f64 + Send + Sync + 'static,
+    ) {
+        self.inner.values.write().push(Value {
+            name,
+            help,
+            kind: "gauge",
+            read: Box::new(read),
+        });
     }
 
     /// Counts a request that was answered.
     pub fn request(&self, path: &'static str, status: StatusCode, took: Duration) {
         let known = self.inner.requests.read().get(path).cloned();
-        let endpoint = known.unwrap_or_else(|| Arc::clone(self.inner.requests.write().entry(path).or_default()));
+        let endpoint = known
+            .unwrap_or_else(|| Arc::clone(self.inner.requests.write().entry(path).or_default()));
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
         endpoint.by_status[class].fetch_add(1, Ordering::Relaxed);
         endpoint.seconds.record(took);
@@ -135,19 +157,34 @@ impl Metrics {
 
     fn write_requests(&self, out: &mut String) {
         let requests = self.inner.requests.read();
-        header(out, "fialka_requests_total", "counter", "Requests answered, by endpoint and kind of status.");
+        header(
+            out,
+            "fialka_requests_total",
+            "counter",
+            "Requests answered, by endpoint and kind of status.",
+        );
         for (path, endpoint) in requests.iter() {
             for (class, count) in endpoint.by_status.iter().enumerate() {
                 let count = count.load(Ordering::Relaxed);
                 if count > 0 {
-                    let name = format!("fialka_requests_total{{path=\"{path}\",status=\"{}xx\"}}", class + 1);
+                    let name = format!(
+                        "fialka_requests_total{{path=\"{path}\",status=\"{}xx\"}}",
+                        class + 1
+                    );
                     line(out, &name, count);
                 }
             }
         }
-        header(out, "fialka_request_seconds", "histogram", "Time until a request was answered, by endpoint.");
+        header(
+            out,
+            "fialka_request_seconds",
+            "histogram",
+            "Time until a request was answered, by endpoint.",
+        );
         for (path, endpoint) in requests.iter() {
-            endpoint.seconds.write(out, "fialka_request_seconds", &format!("path=\"{path}\""));
+            endpoint
+                .seconds
+                .write(out, "fialka_request_seconds", &format!("path=\"{path}\""));
         }
     }
 }
@@ -197,6 +234,10 @@ mod tests {
 
     #[test]
     fn the_memory_of_this_process_is_known() {
-        assert!(Metrics::default().to_text().contains("process_resident_memory_bytes "));
+        assert!(
+            Metrics::default()
+                .to_text()
+                .contains("process_resident_memory_bytes ")
+        );
     }
 }

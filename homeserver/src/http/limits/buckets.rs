@@ -28,11 +28,19 @@ struct Shard(HashMap<Key, Duration>);
 
 impl Buckets {
     pub(super) fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new() }
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+        }
     }
 
     /// Takes one; or says how long until there is one.
-    pub(super) fn take(&self, key: Key, allowance: Allowance, now: Duration) -> Result<(), Duration> {
+    pub(super) fn take(
+        &self,
+        key: Key,
+        allowance: Allowance,
+        now: Duration,
+    ) -> Result<(), Duration> {
         let shard = self.hasher.hash_one(key) as usize % SHARDS;
         self.shards[shard].lock().take(key, allowance, now)
     }
@@ -71,7 +79,10 @@ mod tests {
     use super::*;
     use crate::ids::UserNid;
 
-    const SLOW: Allowance = Allowance { burst: 1, per_second: 0.001 };
+    const SLOW: Allowance = Allowance {
+        burst: 1,
+        per_second: 0.001,
+    };
 
     #[test]
     fn an_attacker_with_many_addresses_does_not_fill_the_memory() {
@@ -80,7 +91,11 @@ mod tests {
             let key = (Class::Register, Subject::Account(UserNid(user)));
             buckets.take(key, SLOW, Duration::ZERO).unwrap();
         }
-        let kept: usize = buckets.shards.iter().map(|shard| shard.lock().0.len()).sum();
+        let kept: usize = buckets
+            .shards
+            .iter()
+            .map(|shard| shard.lock().0.len())
+            .sum();
         assert!(kept <= SHARDS * KEPT, "{kept}");
     }
 
@@ -88,14 +103,26 @@ mod tests {
     fn the_burst_comes_back_after_a_rest() {
         let buckets = Buckets::new();
         let key = (Class::Send, Subject::Account(UserNid(1)));
-        let allowance = Allowance { burst: 3, per_second: 1.0 };
+        let allowance = Allowance {
+            burst: 3,
+            per_second: 1.0,
+        };
         for _ in 0..3 {
             buckets.take(key, allowance, Duration::ZERO).unwrap();
         }
-        assert_eq!(buckets.take(key, allowance, Duration::ZERO), Err(Duration::from_secs(1)));
+        assert_eq!(
+            buckets.take(key, allowance, Duration::ZERO),
+            Err(Duration::from_secs(1))
+        );
         for _ in 0..3 {
-            buckets.take(key, allowance, Duration::from_secs(3)).unwrap();
+            buckets
+                .take(key, allowance, Duration::from_secs(3))
+                .unwrap();
         }
-        assert!(buckets.take(key, allowance, Duration::from_secs(3)).is_err());
+        assert!(
+            buckets
+                .take(key, allowance, Duration::from_secs(3))
+                .is_err()
+        );
     }
 }

@@ -37,7 +37,9 @@ impl Class {
             return Self::Federation;
         }
         let is_read = matches!(*method, Method::GET | Method::HEAD);
-        let last = path.rsplit('/').find(|segment| !segment.is_empty() && !segment.starts_with('{'));
+        let last = path
+            .rsplit('/')
+            .find(|segment| !segment.is_empty() && !segment.starts_with('{'));
         match last.unwrap_or_default() {
             "login" | "password" | "refresh" if !is_read => Self::SignIn,
             "register" | "available" | "validity" => Self::Register,
@@ -93,16 +95,44 @@ mod tests {
             (Method::POST, "/_matrix/client/v3/login", Class::SignIn),
             (Method::GET, "/_matrix/client/v3/login", Class::Other),
             (Method::POST, "/_matrix/client/v3/register", Class::Register),
-            (Method::PUT, "/_matrix/client/v3/rooms/{room_id}/send/{event_type}/{txn_id}", Class::Send),
-            (Method::PUT, "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/{state_key}", Class::Send),
-            (Method::GET, "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/{state_key}", Class::Other),
-            (Method::POST, "/_matrix/client/v3/join/{room_id_or_alias}", Class::Join),
+            (
+                Method::PUT,
+                "/_matrix/client/v3/rooms/{room_id}/send/{event_type}/{txn_id}",
+                Class::Send,
+            ),
+            (
+                Method::PUT,
+                "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/{state_key}",
+                Class::Send,
+            ),
+            (
+                Method::GET,
+                "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/{state_key}",
+                Class::Other,
+            ),
+            (
+                Method::POST,
+                "/_matrix/client/v3/join/{room_id_or_alias}",
+                Class::Join,
+            ),
             (Method::POST, "/_matrix/client/v3/createRoom", Class::Join),
             (Method::POST, "/_matrix/media/v3/upload", Class::Upload),
-            (Method::GET, "/_matrix/client/v1/media/download/{server_name}/{media_id}", Class::Download),
-            (Method::POST, "/_matrix/client/v3/user_directory/search", Class::Search),
+            (
+                Method::GET,
+                "/_matrix/client/v1/media/download/{server_name}/{media_id}",
+                Class::Download,
+            ),
+            (
+                Method::POST,
+                "/_matrix/client/v3/user_directory/search",
+                Class::Search,
+            ),
             (Method::GET, "/_matrix/client/v3/sync", Class::Other),
-            (Method::PUT, "/_matrix/federation/v1/send/{transaction_id}", Class::Federation),
+            (
+                Method::PUT,
+                "/_matrix/federation/v1/send/{transaction_id}",
+                Class::Federation,
+            ),
         ];
         for (method, path, class) in cases {
             assert_eq!(Class::of(&method, path), class, "{method} {path}");

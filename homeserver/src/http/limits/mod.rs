@@ -59,12 +59,17 @@ pub struct Limits {
 impl Limits {
     /// Limits that count, or, when they are switched off, let everything pass.
     pub fn new(enabled: bool, clock: SharedClock) -> Self {
-        Self { buckets: enabled.then(Buckets::new), clock }
+        Self {
+            buckets: enabled.then(Buckets::new),
+            clock,
+        }
     }
 
     /// Takes one request from an allowance; 429 `M_LIMIT_EXCEEDED` when there is none left.
     pub fn check(&self, class: Class, subject: impl Into<Subject>) -> ApiResult {
-        let Some(buckets) = &self.buckets else { return Ok(()) };
+        let Some(buckets) = &self.buckets else {
+            return Ok(());
+        };
         let subject = subject.into();
         let allowance = match subject {
             Subject::Address(_) => class.per_address(),

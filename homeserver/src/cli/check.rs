@@ -1,0 +1,56 @@
+//! `fialka-server check`
+
+use anyhow::bail;
+use clap::Args;
+
+use super::ConfigFile;
+use crate::{
+    Config,
+    config::Listen,
+    http::Listener,
+    keys,
+    maintenance::{self, check::Report},
+    storage,
+};
+
+#[derive(Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Also check every row of the database; the server must not be running.
+    #[arg(long)]
+    deep: bool,
+}
+
+impl Check {
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        let config = self.file.load()?;
+        keys::load(&config.keys_dir())?;
+        for files in config.listen.iter().filter_map(Listen::tls) {
+            Listener::check_tls(files)?;
+        }
+        if self.deep {
+            if maintenance::is_served(&config.data_dir) {
+                bail!("the server is running; stop it first, or check a backup instead");
+            }
+            deep(&config)?;
+        }
+        println!("{} is in order", self.file.config.display());
+        Ok(())
+    }
+}
+
+fn deep(config: &Config) -> anyhow::Result<()> {
+    let report: Report = storage::inspect(&config.database_dir(), maintenance::check::check)?;
+    for problem in &report.problems {
+        println!("{problem}");
+    }
+    if !report.is_clean() {
+        bail!("the database has {} problems", report.count);
+    }
+    println!(
+        "{} events in {} rooms agree with each other",
+        report.events, report.rooms
+    );
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! `fialka-server serve`
+
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::{Router, extract::State, routing::get};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::ConfigFile;
+use crate::{
+    Config, Server,
+    clock::SystemClock,
+    config::Listen,
+    http::{Connections, Listener, router::router},
+    ops::{admin_socket::AdminSocket, logging, metrics::Metrics},
+};
+
+/// How long the last requests and jobs may take after a signal. A supervisor kills after ten seconds or more.
+const LAST_WORK: Duration = Duration::from_secs(8);
+/// Threads for reading the database, per processor.
+const BLOCKING_THREADS_PER_CORE: usize = 4;
+
+pub(super) fn run(file: &ConfigFile) -> anyhow::Result<()> {
+    let config = file.load()?;
+    logging::start(&config.log)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores)
+        .max_blocking_threads(cores.max(4) * BLOCKING_THREADS_PER_CORE)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let result = runtime.block_on(serve(config));
+    // What still runs has had its time.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    // First of all, so that a signal during a long start is not lost, also where nobody else handles it: as process 1.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    let admin_socket = AdminSocket::bind(&config.admin_socket())?;
+    let listeners = config
+        .listen
+        .iter()
+        .map(Listener::bind)
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let metrics_listener = metrics_listener(&config)?;
+    let server = Server::open(config, SystemClock::shared())?;
+    let connections = Connections::new();
+    let counted = connections.clone();
+    server
+        .metrics
+        .gauge("fialka_connections", "Open connections.", move || {
+            counted.count() as f64
+        });
+
+    for listener in listeners {
+        let scheme = if listener.is_tls() { "https" } else { "http" };
+        tracing::info!(
+            "serving {} on {scheme}://{}",
+            server.config.server_name,
+            listener.address()?
+        );
+        let router = router(server.clone());
+        server
+            .jobs
+            .track(listener.serve(router, connections.clone(), server.jobs.clone()));
+    }
+    if let Some(listener) = metrics_listener {
+        let router = metrics_router(server.metrics.clone());
+        server
+            .jobs
+            .track(listener.serve(router, connections.clone(), server.jobs.clone()));
+    }
+    server.jobs.track(admin_socket.serve(server.clone()));
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    server.jobs.stop();
+    tokio::select! {
+        ended = server.jobs.ended(LAST_WORK) => if !ended {
+            tracing::warn!("some work did not end in time and is abandoned");
+        },
+        // Whoever asks twice does not want to wait.
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn metrics_listener(config: &Config) -> anyhow::Result<Option<Listener>> {
+    let listen = |address| Listen {
+        address,
+        tls_cert: None,
+        tls_key: None,
+        trusted_proxies: Vec::new(),
+    };
+    config
+        .metrics
+        .address
+        .map(|address| Listener::bind(&listen(address)))
+        .transpose()
+}
+
+fn metrics_router(metrics: Metrics) -> Router {
+    let text = async |State(metrics): State<Metrics>| metrics.to_text();
+    Router::new()
+        .route("/metrics", get(text))
+        .with_state(metrics)
+}
