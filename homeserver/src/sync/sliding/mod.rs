@@ -4,6 +4,7 @@
 
 mod bump;
 pub mod connections;
+mod extensions;
 mod lists;
 mod room;
 
@@ -28,7 +29,10 @@ use crate::{
     hub::Hub,
     ids::{RoomNid, StreamPos, UserNid},
     push::Unread,
-    rooms::{Rooms, rows::UserRoomRow},
+    rooms::{
+        Rooms,
+        rows::{Membership, UserRoomRow},
+    },
     storage::Snapshot,
 };
 
@@ -51,7 +55,7 @@ pub struct Answer {
     /// What the client knows of each room once it has the answer.
     pub told: Vec<(RoomNid, Told)>,
     /// Whether there is anything in it worth waking a client for.
-    pub is_empty: bool,
+    pub has_news: bool,
 }
 
 struct Build<'a> {
@@ -88,7 +92,11 @@ impl Ask {
         response.txn_id.clone_from(&self.request.txn_id);
         response.lists = windows.lists;
         let mut told = Vec::new();
+        let mut inside = Vec::new();
         for (room, row, wanted) in windows.rooms {
+            if row.membership == Membership::Join {
+                inside.push((room, wanted.lists.clone()));
+            }
             if let Some(answer) = build.room(room, &row, &wanted)? {
                 response.rooms.insert(rooms.room_id(room)?, answer);
                 let required_state = Arc::new(wanted.required_state);
@@ -102,12 +110,10 @@ impl Ask {
                 ));
             }
         }
-        let is_empty = response.rooms.is_empty();
-        Ok(Answer {
-            response,
-            told,
-            is_empty,
-        })
+        let since = connection.upto();
+        response.extensions = build.extensions(&inside, &response.rooms, since)?;
+        let has_news = !response.rooms.is_empty() || extensions::has_news(&response.extensions);
+        Ok(Answer { response, told, has_news })
     }
 }
 

@@ -1,0 +1,118 @@
+//! The endpoints of sync.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::State};
+use ruma::api::client::{
+    filter::FilterDefinition,
+    sync::sync_events::{v3, v5},
+};
+
+use super::{sliding, token::SyncToken, v3::Ask, wait::Poll};
+use crate::{
+    ApiError, ApiResult, Server,
+    account_data::filters::parse_filter,
+    http::ruma::{RouterExt, Ruma},
+    users::Session,
+};
+
+/// The endpoints of sync.
+pub fn router() -> Router<Server> {
+    Router::new().ruma_route(sync).ruma_route(sliding_sync)
+}
+
+/// Tells what is new since the last answer, waiting for it if there is nothing.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync)
+async fn sync(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<v3::Request>,
+) -> ApiResult<v3::Response> {
+    let epoch = server.storage.epoch();
+    let since = request.since.as_deref().map(|token| SyncToken::parse_since(token, epoch)).transpose()?.flatten();
+    let ask = Ask {
+        user: session.user,
+        user_id: session.user_id.clone(),
+        device: session.device_id.clone(),
+        since,
+        full_state: request.full_state,
+        state_after: request.use_state_after,
+        filter: filter(&server, &session, request.filter).await?,
+    };
+    let mut poll = Poll::begin(&server.hub, &server.storage, session.user, request.timeout)?;
+    let mut seen = since.filter(|_| !request.full_state);
+    loop {
+        let upto = match seen {
+            Some(seen) => poll.next(seen).await,
+            None => server.storage.position(),
+        };
+        let (asked, all) = (ask.clone(), server.clone());
+        let answer = server.storage.read(move |snapshot| asked.answer(&all, snapshot, upto)).await?;
+        if seen.is_none() || has_news(&answer) || poll.is_over() {
+            return Ok(answer);
+        }
+        seen = Some(upto);
+    }
+}
+
+/// Whether an answer has anything a waiting client should be told.
+fn has_news(answer: &v3::Response) -> bool {
+    !(answer.rooms.is_empty()
+        && answer.account_data.is_empty()
+        && answer.to_device.is_empty()
+        && answer.device_lists.is_empty()
+        && answer.presence.is_empty())
+}
+
+async fn filter(server: &Server, session: &Session, asked: Option<v3::Filter>) -> ApiResult<FilterDefinition> {
+    match asked {
+        None => Ok(FilterDefinition::default()),
+        Some(v3::Filter::FilterDefinition(filter)) => Ok(filter),
+        Some(v3::Filter::FilterId(id)) => {
+            let filter = server.account_data.filter(session.user, &id).await?;
+            let filter = filter.ok_or_else(|| ApiError::invalid_param("There is no filter with this id."))?;
+            parse_filter(filter.get())
+        }
+        Some(_) => Err(ApiError::invalid_param("filter is the id of a filter, or a filter as JSON.")),
+    }
+}
+
+/// Simplified sliding sync: tells what is new of the rooms a client looks at.
+/// [MSC4186](https://github.com/matrix-org/matrix-spec-proposals/pull/4186)
+async fn sliding_sync(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<v5::Request>,
+) -> ApiResult<v5::Response> {
+    let name = request.conn_id.clone().unwrap_or_default();
+    let mut connection = server.connections.take(session.user, &session.device_id, &name).await;
+    connection.resume(request.pos.as_deref())?;
+    let mut poll = Poll::begin(&server.hub, &server.storage, session.user, request.timeout)?;
+    let ask = sliding::Ask {
+        user: session.user,
+        user_id: session.user_id.clone(),
+        device: session.device_id.clone(),
+        request,
+    };
+    let ask = Arc::new(ask);
+    let since = connection.upto();
+    let mut seen = None;
+    loop {
+        let upto = match seen {
+            Some(seen) => poll.next(seen).await,
+            None => server.storage.position(),
+        };
+        let (asked, all) = (Arc::clone(&ask), server.clone());
+        let (answer, held) = server
+            .storage
+            .read(move |snapshot| asked.answer(&all, snapshot, &connection, upto).map(|answer| (answer, connection)))
+            .await?;
+        connection = held;
+        if answer.has_news || since.is_none() || poll.is_over() {
+            let mut response = answer.response;
+            response.pos = connection.send(upto, answer.told);
+            return Ok(response);
+        }
+        seen = Some(upto);
+    }
+}

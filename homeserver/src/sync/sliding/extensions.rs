@@ -1,0 +1,136 @@
+//! What a client is told beside rooms, if it asks for it.
+
+use std::collections::BTreeMap;
+
+use ruma::{
+    OwnedRoomId,
+    api::client::sync::sync_events::v5::{
+        request::ExtensionRoomConfig,
+        response::{AccountData, Extensions, Receipts, Room, Typing},
+    },
+};
+
+use super::Build;
+use crate::{
+    error::ApiResult,
+    ids::{RoomNid, StreamPos},
+    sync::{account_data, ephemeral},
+};
+
+/// A room the client looks at, with the lists it is in; none for a subscription.
+type Inside = (RoomNid, Vec<String>);
+
+/// Whether there is anything in them worth waking a client for.
+pub(super) fn has_news(extensions: &Extensions) -> bool {
+    let messages = extensions.to_device.as_ref().is_some_and(|to_device| !to_device.events.is_empty());
+    let device_lists = &extensions.e2ee.device_lists;
+    messages
+        || !device_lists.is_empty()
+        || !extensions.account_data.is_empty()
+        || !extensions.receipts.is_empty()
+        || !extensions.typing.is_empty()
+}
+
+impl Build<'_> {
+    /// The extensions the client switched on. `since` is what it knows of the stream as a whole.
+    pub(super) fn extensions(
+        &self,
+        inside: &[Inside],
+        answered: &BTreeMap<OwnedRoomId, Room>,
+        since: Option<StreamPos>,
+    ) -> ApiResult<Extensions> {
+        let wanted = &self.ask.request.extensions;
+        let mut extensions = Extensions::default();
+        if wanted.account_data.enabled == Some(true) {
+            let config = (&wanted.account_data.lists, &wanted.account_data.rooms);
+            extensions.account_data = self.account_data(&self.chosen(inside, config)?, answered, since)?;
+        }
+        if wanted.receipts.enabled == Some(true) {
+            let config = (&wanted.receipts.lists, &wanted.receipts.rooms);
+            extensions.receipts = self.receipts(&self.chosen(inside, config)?, since)?;
+        }
+        if wanted.typing.enabled == Some(true) {
+            let config = (&wanted.typing.lists, &wanted.typing.rooms);
+            extensions.typing = self.typing(&self.chosen(inside, config)?, since)?;
+        }
+        Ok(extensions)
+    }
+
+    /// The rooms an extension is asked for: all the client looks at, unless it names lists or rooms.
+    fn chosen(
+        &self,
+        inside: &[Inside],
+        (lists, rooms): (&Option<Vec<String>>, &Option<Vec<ExtensionRoomConfig>>),
+    ) -> ApiResult<Vec<RoomNid>> {
+        let mut chosen = Vec::new();
+        for (room, in_lists) in inside {
+            let by_list = match lists {
+                Some(lists) => in_lists.iter().any(|list| lists.iter().any(|wanted| wanted == list || wanted == "*")),
+                None => !in_lists.is_empty(),
+            };
+            let id = self.rooms.room_id(*room)?;
+            let subscribed = self.ask.request.room_subscriptions.contains_key(&id);
+            let by_room = subscribed
+                && rooms.as_ref().is_none_or(|rooms| {
+                    rooms.iter().any(|config| match config {
+                        ExtensionRoomConfig::AllSubscribed => true,
+                        ExtensionRoomConfig::Room(wanted) => *wanted == id,
+                    })
+                });
+            if by_list || by_room {
+                chosen.push(*room);
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn account_data(
+        &self,
+        rooms: &[RoomNid],
+        answered: &BTreeMap<OwnedRoomId, Room>,
+        since: Option<StreamPos>,
+    ) -> ApiResult<AccountData> {
+        let new = account_data::account_data(self.server, self.snapshot, self.ask.user, since, self.upto)?;
+        let mut section = AccountData::default();
+        for datum in &new.global {
+            section.global.push(account_data::datum_event(datum)?);
+        }
+        for room in rooms {
+            let id = self.rooms.room_id(*room)?;
+            let initial = answered.get(&id).is_some_and(|answer| answer.initial == Some(true));
+            let data = if initial {
+                self.server.account_data.all_in_room(self.snapshot, self.ask.user, *room)?
+            } else {
+                new.rooms.get(room).cloned().unwrap_or_default()
+            };
+            if !data.is_empty() {
+                let events = data.iter().map(account_data::datum_event).collect::<Result<_, _>>()?;
+                section.rooms.insert(id, events);
+            }
+        }
+        Ok(section)
+    }
+
+    fn receipts(&self, rooms: &[RoomNid], since: Option<StreamPos>) -> ApiResult<Receipts> {
+        let mut section = Receipts::default();
+        for room in rooms {
+            let since = since.filter(|_| self.told.contains_key(room)).unwrap_or(StreamPos::ZERO);
+            let event = ephemeral::receipts(self.server, self.snapshot, *room, self.ask.user, since, self.upto)?;
+            if let Some(event) = event {
+                section.rooms.insert(self.rooms.room_id(*room)?, event);
+            }
+        }
+        Ok(section)
+    }
+
+    fn typing(&self, rooms: &[RoomNid], since: Option<StreamPos>) -> ApiResult<Typing> {
+        let mut section = Typing::default();
+        for room in rooms {
+            let since = since.filter(|_| self.told.contains_key(room));
+            if let Some(event) = ephemeral::typing(self.server, *room, since)? {
+                section.rooms.insert(self.rooms.room_id(*room)?, event);
+            }
+        }
+        Ok(section)
+    }
+}
