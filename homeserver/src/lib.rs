@@ -48,7 +48,7 @@ pub struct Domains {
     /// How much one address and one account may ask for.
     pub limits: http::limits::Limits,
     /// The database.
-    pub storage: storage::Storage,
+    pub storage: Storage,
     /// Who waits for what.
     pub hub: hub::Hub,
     /// Accounts, sessions, devices, profiles.

@@ -3,13 +3,14 @@
 use axum::{Router, middleware::from_fn_with_state};
 
 use super::{discovery, edge};
-use crate::{ApiError, Server, ops};
+use crate::{ApiError, Server, ops, sync};
 
 /// The router of the public listeners.
 pub fn router(server: Server) -> Router {
     Router::new()
         .merge(discovery::router())
         .merge(ops::health::router())
+        .merge(sync::routes::router())
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .fallback(|| async { ApiError::unrecognized() })
         .layer(from_fn_with_state(server.clone(), edge::surround))

@@ -29,7 +29,12 @@ async fn sync(
     Ruma(request): Ruma<v3::Request>,
 ) -> ApiResult<v3::Response> {
     let epoch = server.storage.epoch();
-    let since = request.since.as_deref().map(|token| SyncToken::parse_since(token, epoch)).transpose()?.flatten();
+    let since = request
+        .since
+        .as_deref()
+        .map(|token| SyncToken::parse_since(token, epoch))
+        .transpose()?
+        .flatten();
     let ask = Ask {
         user: session.user,
         user_id: session.user_id.clone(),
@@ -47,7 +52,10 @@ async fn sync(
             None => server.storage.position(),
         };
         let (asked, all) = (ask.clone(), server.clone());
-        let answer = server.storage.read(move |snapshot| asked.answer(&all, snapshot, upto)).await?;
+        let answer = server
+            .storage
+            .read(move |snapshot| asked.answer(&all, snapshot, upto))
+            .await?;
         if seen.is_none() || has_news(&answer) || poll.is_over() {
             return Ok(answer);
         }
@@ -64,16 +72,23 @@ fn has_news(answer: &v3::Response) -> bool {
         && answer.presence.is_empty())
 }
 
-async fn filter(server: &Server, session: &Session, asked: Option<v3::Filter>) -> ApiResult<FilterDefinition> {
+async fn filter(
+    server: &Server,
+    session: &Session,
+    asked: Option<v3::Filter>,
+) -> ApiResult<FilterDefinition> {
     match asked {
         None => Ok(FilterDefinition::default()),
         Some(v3::Filter::FilterDefinition(filter)) => Ok(filter),
         Some(v3::Filter::FilterId(id)) => {
             let filter = server.account_data.filter(session.user, &id).await?;
-            let filter = filter.ok_or_else(|| ApiError::invalid_param("There is no filter with this id."))?;
+            let filter = filter
+                .ok_or_else(|| ApiError::invalid_param("There is no filter with this id."))?;
             parse_filter(filter.get())
         }
-        Some(_) => Err(ApiError::invalid_param("filter is the id of a filter, or a filter as JSON.")),
+        Some(_) => Err(ApiError::invalid_param(
+            "filter is the id of a filter, or a filter as JSON.",
+        )),
     }
 }
 
@@ -85,7 +100,10 @@ async fn sliding_sync(
     Ruma(request): Ruma<v5::Request>,
 ) -> ApiResult<v5::Response> {
     let name = request.conn_id.clone().unwrap_or_default();
-    let mut connection = server.connections.take(session.user, &session.device_id, &name).await;
+    let mut connection = server
+        .connections
+        .take(session.user, &session.device_id, &name)
+        .await;
     connection.resume(request.pos.as_deref())?;
     let mut poll = Poll::begin(&server.hub, &server.storage, session.user, request.timeout)?;
     let ask = sliding::Ask {
@@ -105,7 +123,11 @@ async fn sliding_sync(
         let (asked, all) = (Arc::clone(&ask), server.clone());
         let (answer, held) = server
             .storage
-            .read(move |snapshot| asked.answer(&all, snapshot, &connection, upto).map(|answer| (answer, connection)))
+            .read(move |snapshot| {
+                asked
+                    .answer(&all, snapshot, &connection, upto)
+                    .map(|answer| (answer, connection))
+            })
             .await?;
         connection = held;
         if answer.has_news || since.is_none() || poll.is_over() {

@@ -22,7 +22,10 @@ type Inside = (RoomNid, Vec<String>);
 
 /// Whether there is anything in them worth waking a client for.
 pub(super) fn has_news(extensions: &Extensions) -> bool {
-    let messages = extensions.to_device.as_ref().is_some_and(|to_device| !to_device.events.is_empty());
+    let messages = extensions
+        .to_device
+        .as_ref()
+        .is_some_and(|to_device| !to_device.events.is_empty());
     let device_lists = &extensions.e2ee.device_lists;
     messages
         || !device_lists.is_empty()
@@ -43,7 +46,8 @@ impl Build<'_> {
         let mut extensions = Extensions::default();
         if wanted.account_data.enabled == Some(true) {
             let config = (&wanted.account_data.lists, &wanted.account_data.rooms);
-            extensions.account_data = self.account_data(&self.chosen(inside, config)?, answered, since)?;
+            extensions.account_data =
+                self.account_data(&self.chosen(inside, config)?, answered, since)?;
         }
         if wanted.receipts.enabled == Some(true) {
             let config = (&wanted.receipts.lists, &wanted.receipts.rooms);
@@ -65,7 +69,9 @@ impl Build<'_> {
         let mut chosen = Vec::new();
         for (room, in_lists) in inside {
             let by_list = match lists {
-                Some(lists) => in_lists.iter().any(|list| lists.iter().any(|wanted| wanted == list || wanted == "*")),
+                Some(lists) => in_lists
+                    .iter()
+                    .any(|list| lists.iter().any(|wanted| wanted == list || wanted == "*")),
                 None => !in_lists.is_empty(),
             };
             let id = self.rooms.room_id(*room)?;
@@ -75,6 +81,7 @@ impl Build<'_> {
                     rooms.iter().any(|config| match config {
                         ExtensionRoomConfig::AllSubscribed => true,
                         ExtensionRoomConfig::Room(wanted) => *wanted == id,
+                        _ => false,
                     })
                 });
             if by_list || by_room {
@@ -90,21 +97,34 @@ impl Build<'_> {
         answered: &BTreeMap<OwnedRoomId, Room>,
         since: Option<StreamPos>,
     ) -> ApiResult<AccountData> {
-        let new = account_data::account_data(self.server, self.snapshot, self.ask.user, since, self.upto)?;
+        let new = account_data::account_data(
+            self.server,
+            self.snapshot,
+            self.ask.user,
+            since,
+            self.upto,
+        )?;
         let mut section = AccountData::default();
         for datum in &new.global {
             section.global.push(account_data::datum_event(datum)?);
         }
         for room in rooms {
             let id = self.rooms.room_id(*room)?;
-            let initial = answered.get(&id).is_some_and(|answer| answer.initial == Some(true));
+            let initial = answered
+                .get(&id)
+                .is_some_and(|answer| answer.initial == Some(true));
             let data = if initial {
-                self.server.account_data.all_in_room(self.snapshot, self.ask.user, *room)?
+                self.server
+                    .account_data
+                    .all_in_room(self.snapshot, self.ask.user, *room)?
             } else {
                 new.rooms.get(room).cloned().unwrap_or_default()
             };
             if !data.is_empty() {
-                let events = data.iter().map(account_data::datum_event).collect::<Result<_, _>>()?;
+                let events = data
+                    .iter()
+                    .map(account_data::datum_event)
+                    .collect::<Result<_, _>>()?;
                 section.rooms.insert(id, events);
             }
         }
@@ -114,8 +134,17 @@ impl Build<'_> {
     fn receipts(&self, rooms: &[RoomNid], since: Option<StreamPos>) -> ApiResult<Receipts> {
         let mut section = Receipts::default();
         for room in rooms {
-            let since = since.filter(|_| self.told.contains_key(room)).unwrap_or(StreamPos::ZERO);
-            let event = ephemeral::receipts(self.server, self.snapshot, *room, self.ask.user, since, self.upto)?;
+            let since = since
+                .filter(|_| self.told.contains_key(room))
+                .unwrap_or(StreamPos::ZERO);
+            let event = ephemeral::receipts(
+                self.server,
+                self.snapshot,
+                *room,
+                self.ask.user,
+                since,
+                self.upto,
+            )?;
             if let Some(event) = event {
                 section.rooms.insert(self.rooms.room_id(*room)?, event);
             }

@@ -113,7 +113,11 @@ impl Ask {
         let since = connection.upto();
         response.extensions = build.extensions(&inside, &response.rooms, since)?;
         let has_news = !response.rooms.is_empty() || extensions::has_news(&response.extensions);
-        Ok(Answer { response, told, has_news })
+        Ok(Answer {
+            response,
+            told,
+            has_news,
+        })
     }
 }
 
