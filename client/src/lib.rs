@@ -6,7 +6,10 @@
 
 pub mod bridge;
 pub mod model;
+pub mod options;
+pub mod paths;
 pub mod render;
 pub mod rows;
 pub mod secrets;
 pub mod session;
+pub mod settings;

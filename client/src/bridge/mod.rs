@@ -11,7 +11,9 @@
 //! the window is closed.
 
 pub mod command;
+pub mod dispatch;
 pub mod pixels;
+pub mod runtime;
 pub mod secret;
 pub mod trouble;
 pub mod update;

@@ -14,7 +14,11 @@ use super::blocks::{Block, Span, Style};
 #[must_use]
 pub fn parse(html: &str) -> Vec<Block> {
     let html = Html::parse(html);
-    html.sanitize_with(&SanitizerConfig::compat().remove_reply_fallback());
+    // Unknown elements go and their text stays; the text of these was never meant to be read.
+    let config = SanitizerConfig::compat()
+        .remove_reply_fallback()
+        .remove_elements(["script", "style", "title"]);
+    html.sanitize_with(&config);
     blocks_of(html.children(), &Context::default())
 }
 

@@ -8,6 +8,7 @@ mod account_store;
 mod actor;
 mod certificates;
 mod connection;
+mod discovery;
 mod encryption;
 mod media;
 mod media_cache;

@@ -1,0 +1,80 @@
+//! The session's threads.
+
+use std::{io, thread, time::Duration};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::mpsc,
+    task::JoinHandle,
+};
+
+use super::{
+    command::{AccountCommand, Command, Commands},
+    update::Update,
+};
+use crate::session::{self, Config};
+
+/// Updates that may wait for the UI thread before the session waits too.
+const UPDATES: usize = 1024;
+/// Syncing, decoding and database work for one person.
+const WORKERS: usize = 2;
+/// How long closing the session may take, e.g. signing out on a shared computer over a slow network.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// The running session, seen from the views' side.
+pub struct Backend {
+    runtime: Runtime,
+    commands: Commands,
+    session: JoinHandle<()>,
+}
+
+impl Backend {
+    /// Starts the session on threads of its own.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start(config: Config) -> io::Result<(Self, mpsc::Receiver<Update>)> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("session")
+            .enable_all()
+            .build()?;
+        let (commands, envelopes) = Commands::channel();
+        let (updates, receiver) = mpsc::channel(UPDATES);
+        let session = runtime.spawn(session::run(config, envelopes, updates));
+        Ok((
+            Self {
+                runtime,
+                commands,
+                session,
+            },
+            receiver,
+        ))
+    }
+
+    /// Where views send their commands.
+    #[must_use]
+    pub fn commands(&self) -> Commands {
+        self.commands.clone()
+    }
+
+    /// Closes the session cleanly. Call it after the window is gone: it waits, though not for ever.
+    pub fn shut_down(self) {
+        self.commands
+            .send(Command::Account(AccountCommand::Shutdown));
+        let Self {
+            runtime, session, ..
+        } = self;
+        let ended = thread::spawn(move || {
+            runtime.block_on(async {
+                if tokio::time::timeout(SHUTDOWN, session).await.is_err() {
+                    tracing::warn!("the session did not end in time");
+                }
+            });
+            runtime.shutdown_background();
+        });
+        if ended.join().is_err() {
+            tracing::error!("the session ended with a panic");
+        }
+    }
+}

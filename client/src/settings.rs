@@ -1,0 +1,173 @@
+//! What a person has chosen, kept in `settings.toml`.
+
+use std::{
+    cell::{Ref, RefCell},
+    fs, io,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{render::Language, secrets::write_private};
+
+/// Everything that can be chosen. A missing or unknown value falls back to its default, so that a file written by
+/// another version of the program does no harm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Choices {
+    pub language: Language,
+    pub theme: Theme,
+    /// Size of everything, in percent: 90 to 150.
+    pub zoom: u32,
+    pub compact_rooms: bool,
+    pub reduced_motion: bool,
+    /// Enter sends; otherwise Ctrl+Enter does.
+    pub enter_sends: bool,
+    pub window: WindowSize,
+    /// Tick "this is a classroom PC" at sign-in.
+    pub shared_computer: bool,
+    /// The server offered at the first sign-in, e.g. set by whoever prepares the computers.
+    pub server: Option<String>,
+    /// Certificate authorities to trust besides the system's: PEM files.
+    pub extra_ca: Vec<PathBuf>,
+    /// Draw without the graphics card.
+    pub software_rendering: bool,
+    /// Keep secrets in the system's keyring where there is one.
+    pub use_keyring: bool,
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self {
+            language: Language::default(),
+            theme: Theme::default(),
+            zoom: 100,
+            compact_rooms: false,
+            reduced_motion: false,
+            enter_sends: true,
+            window: WindowSize::default(),
+            shared_computer: false,
+            server: None,
+            extra_ca: Vec::new(),
+            software_rendering: true,
+            use_keyring: true,
+        }
+    }
+}
+
+/// Light, dark, or as the system has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Theme {
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+/// The window as it was left, in logical pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct WindowSize {
+    pub width: f32,
+    pub height: f32,
+    pub maximized: bool,
+}
+
+impl Default for WindowSize {
+    fn default() -> Self {
+        Self {
+            width: 1180.0,
+            height: 740.0,
+            maximized: false,
+        }
+    }
+}
+
+/// The choices and their file, shared by the views on the UI thread.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    file: PathBuf,
+    choices: Rc<RefCell<Choices>>,
+}
+
+impl Settings {
+    /// Reads the choices kept in a folder. A file that cannot be understood counts as absent; it is replaced at the
+    /// next change.
+    #[must_use]
+    pub fn load(folder: &Path) -> Self {
+        let file = folder.join("settings.toml");
+        let choices = match fs::read_to_string(&file) {
+            Ok(text) => toml::from_str(&text).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the settings cannot be understood");
+                Choices::default()
+            }),
+            Err(_) => Choices::default(),
+        };
+        Self {
+            file,
+            choices: Rc::new(RefCell::new(choices)),
+        }
+    }
+
+    /// The choices now.
+    #[must_use]
+    pub fn get(&self) -> Ref<'_, Choices> {
+        self.choices.borrow()
+    }
+
+    /// Changes the choices and keeps them.
+    pub fn change(&self, change: impl FnOnce(&mut Choices)) {
+        let before = self.get().clone();
+        change(&mut self.choices.borrow_mut());
+        if *self.get() != before
+            && let Err(error) = self.write()
+        {
+            tracing::warn!(%error, "the settings were not kept");
+        }
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let text = toml::to_string_pretty(&*self.get()).map_err(io::Error::other)?;
+        write_private(&self.file, text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn a_choice_is_there_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        Settings::load(folder.path()).change(|choices| choices.language = Language::English);
+        assert_eq!(
+            Settings::load(folder.path()).get().language,
+            Language::English
+        );
+    }
+
+    #[test]
+    fn what_another_version_wrote_is_read_as_far_as_possible() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(
+            folder.path().join("settings.toml"),
+            "theme = \"dark\"\nhologram = true\n",
+        )
+        .unwrap();
+        let settings = Settings::load(folder.path());
+        assert_eq!(
+            (settings.get().theme, settings.get().zoom),
+            (Theme::Dark, 100)
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_is_replaced_by_the_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("settings.toml"), "zoom = \"large").unwrap();
+        assert_eq!(*Settings::load(folder.path()).get(), Choices::default());
+    }
+}

@@ -1,0 +1,31 @@
+//! Whole conversations between sessions of this client, without a window, against a real homeserver: the one whose
+//! binary `FIALKA_SERVER_BIN` names (`cargo xtask test` sets it).
+#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod conversation;
+mod person;
+mod server;
+
+use std::env;
+
+use server::Server;
+
+/// Starts the log (`RUST_LOG` chooses what) and a server, or says why there is none. On a developer's machine the flows may be left out; where `CI` is set
+/// they may not.
+fn server() -> Option<Server> {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_test_writer()
+        .init();
+    match env::var_os("FIALKA_SERVER_BIN") {
+        Some(binary) => Some(Server::start(binary.into())),
+        None if env::var_os("CI").is_some() => {
+            panic!("FIALKA_SERVER_BIN must name the homeserver's binary")
+        }
+        None => {
+            println!("SKIPPED: FIALKA_SERVER_BIN does not name a homeserver's binary");
+            None
+        }
+    }
+}

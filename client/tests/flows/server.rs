@@ -1,0 +1,125 @@
+//! A homeserver of its own for a test, which can be killed and started again.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+const START: Duration = Duration::from_secs(60);
+
+pub(crate) struct Server {
+    binary: PathBuf,
+    folder: TempDir,
+    port: u16,
+    child: Child,
+}
+
+impl Server {
+    pub(crate) fn start(binary: PathBuf) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let config = format!(
+            "server_name = \"flows.test\"\n\
+             data_dir = \"{}\"\n\
+             [[listen]]\n\
+             address = \"127.0.0.1:{port}\"\n\
+             [registration]\n\
+             mode = \"open\"\n\
+             [limits]\n\
+             enabled = false\n",
+            folder.path().join("data").display()
+        );
+        fs::write(folder.path().join("fialka.toml"), config).unwrap();
+        let child = spawn(&binary, &folder);
+        let server = Self {
+            binary,
+            folder,
+            port,
+            child,
+        };
+        server.wait();
+        server
+    }
+
+    /// What a person would type.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Ends the server the hard way: nothing of it gets to say goodbye.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(&self.binary, &self.folder);
+        self.wait();
+    }
+
+    fn wait(&self) {
+        let deadline = Instant::now() + START;
+        let url = format!("http://{}/_matrix/client/versions", self.address());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            while !reqwest::get(&url)
+                .await
+                .is_ok_and(|answer| answer.status().is_success())
+            {
+                assert!(
+                    Instant::now() < deadline,
+                    "the server does not answer at {url}\n{}",
+                    self.log()
+                );
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Err(error) = self.child.kill().and_then(|()| self.child.wait()) {
+            eprintln!("the server was not ended: {error}");
+        }
+        if std::thread::panicking() {
+            eprintln!("--- the server's log ---\n{}", self.log());
+        }
+    }
+}
+
+fn spawn(binary: &PathBuf, folder: &TempDir) -> Child {
+    let log = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.path().join("log"))
+        .unwrap();
+    Command::new(binary)
+        .args(["serve", "--config"])
+        .arg(folder.path().join("fialka.toml"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{} cannot be started: {error}", binary.display()))
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
