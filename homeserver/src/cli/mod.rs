@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod admin_client;
+mod backup;
 mod check;
 mod init;
 mod serve;
@@ -27,6 +28,8 @@ enum Command {
     Init(init::Init),
     /// Check the configuration and, with --deep, the whole database of a server that is not running.
     Check(check::Check),
+    /// Make, list, verify, restore and remove backups.
+    Backup(backup::Backup),
     /// Show the version.
     Version,
 }
@@ -51,6 +54,7 @@ pub fn run() -> ExitCode {
         Command::Serve(file) => serve::run(&file),
         Command::Init(init) => init.run(),
         Command::Check(check) => check.run(),
+        Command::Backup(backup) => backup.run(),
         Command::Version => {
             println!("fialka-server {}", env!("CARGO_PKG_VERSION"));
             Ok(())
