@@ -7,8 +7,6 @@ use std::{
     net::{IpAddr, UdpSocket},
     path::{Path, PathBuf},
     process::ExitStatus,
-    sync::mpsc::{Receiver, RecvTimeoutError},
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -71,10 +69,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             workspace.program(workspace.binary("fialka", options.release)),
         )?;
     }
-    let result = supervise(&mut processes, &stop);
+    let ended = processes.wait(&stop)?;
     println!("Stopping.");
     processes.stop();
-    result
+    ended.map_or(Ok(()), |(name, status)| report_end(&name, status))
 }
 
 fn build(workspace: &Workspace, options: &Options) -> Result<()> {
@@ -163,19 +161,7 @@ fn has_display() -> bool {
         .any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Waits for Ctrl-C or for a child that ends by itself. Closing the client's window stops everything, too.
-fn supervise(processes: &mut Processes, stop: &Receiver<()>) -> Result<()> {
-    loop {
-        match stop.recv_timeout(Duration::from_millis(200)) {
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        if let Some((name, status)) = processes.ended()? {
-            return report_end(&name, status);
-        }
-    }
-}
-
+/// Closing the client's window is a way to stop; any other end is not.
 fn report_end(name: &str, status: ExitStatus) -> Result<()> {
     if name == CLIENT && status.success() {
         println!("The client was closed.");
