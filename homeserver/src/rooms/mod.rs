@@ -11,6 +11,7 @@ pub mod history;
 pub mod look;
 pub mod members;
 pub mod membership;
+mod profile;
 pub mod project;
 pub mod receipts;
 pub mod redact;
@@ -24,6 +25,8 @@ pub mod state_events;
 mod summary;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod timeline;
 pub mod txn;
 pub mod typing;

@@ -28,7 +28,7 @@ pub use self::{
     devices::{Device, DevicesOf},
     hooks::{Addition, UserHooks},
     login::Identifier,
-    profile::{PROFILE_MAX_LENGTH, Profile},
+    profile::{PROFILE_MAX_LENGTH, Profile, profile_of},
     register::{Registered, Registration},
     registration_tokens::{NewRegistrationToken, RegistrationToken},
     sessions::{Session, SignIn, SignedIn},
