@@ -34,7 +34,7 @@ pub mod viewer;
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
 use parking_lot::Mutex;
@@ -88,6 +88,8 @@ struct Inner {
     redacted: Mutex<VecDeque<EventNid>>,
     heads: Mutex<HashMap<RoomNid, Arc<tokio::sync::Mutex<Option<Head>>>>>,
     projections: OnceLock<Vec<Arc<dyn Projection>>>,
+    /// The time of the newest create event made here, in milliseconds.
+    last_creation: AtomicU64,
     typing: typing::Typing,
     /// Held while an alias is taken or given up.
     alias_turn: tokio::sync::Mutex<()>,
@@ -115,6 +117,7 @@ impl Rooms {
             redacted: Mutex::default(),
             heads: Mutex::default(),
             projections: OnceLock::new(),
+            last_creation: AtomicU64::new(0),
             typing: typing::Typing::default(),
             alias_turn: tokio::sync::Mutex::default(),
             receipt_turns: Default::default(),

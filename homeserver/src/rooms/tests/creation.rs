@@ -139,3 +139,10 @@ async fn initial_state_overrides_the_preset_and_bad_state_is_refused() {
         "M_UNSUPPORTED_ROOM_VERSION"
     );
 }
+
+#[tokio::test]
+async fn two_wishes_in_one_millisecond_make_two_rooms() {
+    let server = TestServer::new();
+    let (one, two) = tokio::join!(server.create(Request::new()), server.create(Request::new()));
+    assert_ne!(one.unwrap(), two.unwrap());
+}
