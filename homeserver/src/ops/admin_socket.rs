@@ -105,7 +105,8 @@ fn bind_private(path: &Path) -> io::Result<UnixListener> {
 fn router(server: Server) -> Router {
     let commands = Router::new()
         .route("/status", get(status))
-        .route("/backups", post(back_up));
+        .route("/backups", post(back_up))
+        .merge(crate::users::routes::admin::router());
     Router::new()
         .nest(PREFIX, commands)
         .fallback(|| async { ApiError::unrecognized() })

@@ -17,6 +17,7 @@ mod profile;
 mod refresh;
 mod register;
 mod registration_tokens;
+pub mod routes;
 mod sessions;
 mod shared_secret;
 pub mod store;
