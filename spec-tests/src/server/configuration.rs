@@ -112,8 +112,7 @@ fn synapse(settings: &Settings, folder: &Path, port: u16) -> serde_json::Value {
         "max_upload_size": "10M",
         "dynamic_thumbnails": true,
         "allow_public_rooms_without_auth": true,
-        // Synapse otherwise refuses to search or list the names of people without a common room.
-        "user_directory": { "search_all_users": true },
+        "room_list_publication_rules": [{ "action": "allow" }],
         "rc_message": unlimited,
         "rc_registration": unlimited,
         "rc_registration_token_validity": unlimited,
