@@ -7,7 +7,7 @@ use ruma::api::{IncomingRequest, Metadata, error::FromHttpRequestError};
 use serde::{
     Deserialize,
     de::{
-        DeserializeOwned, Error as _,
+        DeserializeOwned, Error as _, IntoDeserializer,
         value::{Error as ParameterError, SeqDeserializer},
     },
 };
@@ -51,7 +51,11 @@ where
     ) -> Result<Self, FromHttpRequestError> {
         Self::check_request_method(request.method())?;
         let variables = path_args.iter().map(AsRef::as_ref);
-        let path = P::deserialize(SeqDeserializer::<_, ParameterError>::new(variables))?;
+        // No variables are a unit, which is no sequence to Serde.
+        let path = match path_args {
+            [] => P::deserialize(IntoDeserializer::<ParameterError>::into_deserializer(()))?,
+            _ => P::deserialize(SeqDeserializer::<_, ParameterError>::new(variables))?,
+        };
         let query = axum::extract::Query::try_from_uri(request.uri())
             .map_err(|error| ParameterError::custom(error.body_text()))?;
         let body = match request.body().as_ref() {
