@@ -36,7 +36,7 @@ impl Server {
         );
         fs::write(folder.path().join("fialka.toml"), config).unwrap();
         let child = spawn(&binary, &folder);
-        let server = Self {
+        let mut server = Self {
             binary,
             folder,
             port,
@@ -62,7 +62,7 @@ impl Server {
         self.wait();
     }
 
-    fn wait(&self) {
+    fn wait(&mut self) {
         let deadline = Instant::now() + START;
         let url = format!("http://{}/_matrix/client/versions", self.address());
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -74,10 +74,11 @@ impl Server {
                 .await
                 .is_ok_and(|answer| answer.status().is_success())
             {
+                let ended = self.child.try_wait().unwrap();
+                assert!(ended.is_none(), "the server ended: {ended:?}");
                 assert!(
                     Instant::now() < deadline,
-                    "the server does not answer at {url}\n{}",
-                    self.log()
+                    "the server does not answer at {url}"
                 );
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -109,6 +110,8 @@ fn spawn(binary: &PathBuf, folder: &TempDir) -> Child {
     Command::new(binary)
         .args(["serve", "--config"])
         .arg(folder.path().join("fialka.toml"))
+        // The server takes such variables for settings of its own.
+        .env_remove("FIALKA_SERVER_BIN")
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
