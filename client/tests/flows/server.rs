@@ -34,6 +34,7 @@ impl Server {
              enabled = false\n",
             folder.path().join("data").display()
         );
+        init(&binary, &folder);
         fs::write(folder.path().join("fialka.toml"), config).unwrap();
         let child = spawn(&binary, &folder);
         let mut server = Self {
@@ -101,6 +102,20 @@ impl Drop for Server {
     }
 }
 
+/// Makes the signing key; the configuration that comes with it is replaced by the test's.
+fn init(binary: &PathBuf, folder: &TempDir) {
+    let made = Command::new(binary)
+        .args(["init", "--server-name", "flows.test", "--data-dir"])
+        .arg(folder.path().join("data"))
+        .output()
+        .unwrap_or_else(|error| panic!("{} cannot be started: {error}", binary.display()));
+    assert!(
+        made.status.success(),
+        "init failed: {}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+}
+
 fn spawn(binary: &PathBuf, folder: &TempDir) -> Child {
     let log = fs::OpenOptions::new()
         .create(true)
@@ -110,8 +125,6 @@ fn spawn(binary: &PathBuf, folder: &TempDir) -> Child {
     Command::new(binary)
         .args(["serve", "--config"])
         .arg(folder.path().join("fialka.toml"))
-        // The server takes such variables for settings of its own.
-        .env_remove("FIALKA_SERVER_BIN")
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
