@@ -135,7 +135,7 @@ impl Action {
             }
             Self::Admin { name, revoke } => (change.name, change.admin) = (name, Some(!revoke)),
             Self::Add { name, .. } | Self::Show { name } | Self::Deactivate { name, .. } => {
-                change.name = name
+                change.name = name;
             }
             Self::List => {}
         }

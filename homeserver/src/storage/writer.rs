@@ -181,7 +181,7 @@ impl Thread {
             Err(error) => {
                 tracing::error!(%error, "a group of commits could not be encoded and was refused");
                 acks.into_iter().for_each(|(ack, _)| {
-                    drop(ack.send(Err(Error::Corrupt("a row cannot be encoded"))))
+                    drop(ack.send(Err(Error::Corrupt("a row cannot be encoded"))));
                 });
                 return;
             }
