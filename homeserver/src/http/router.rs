@@ -3,7 +3,7 @@
 use axum::{Router, middleware::from_fn_with_state};
 
 use super::{discovery, edge};
-use crate::{ApiError, Server, account_data, ops, sync, users};
+use crate::{ApiError, Server, account_data, ops, rooms, sync, users};
 
 /// The router of the public listeners.
 pub fn router(server: Server) -> Router {
@@ -12,6 +12,7 @@ pub fn router(server: Server) -> Router {
         .merge(users::routes::router())
         .merge(account_data::routes::router())
         .merge(ops::health::router())
+        .merge(rooms::routes::router())
         .merge(sync::routes::router())
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .fallback(|| async { ApiError::unrecognized() })

@@ -17,6 +17,7 @@ pub mod receipts;
 pub mod redact;
 mod refusal;
 mod restricted;
+pub mod routes;
 pub mod rows;
 pub mod send;
 pub mod show;
@@ -163,6 +164,13 @@ impl Rooms {
     pub fn find(&self, id: &RoomId) -> ApiResult<RoomNid> {
         let nid = self.storage().interner().find_room(id)?;
         nid.ok_or_else(|| ApiError::not_found("This server does not know the room."))
+    }
+
+    /// The same for somebody who wants to change the room: one that nobody here knows is refused like one the user is
+    /// not in, so that nobody learns which exist.
+    pub fn find_to_write(&self, id: &RoomId) -> ApiResult<RoomNid> {
+        let nid = self.storage().interner().find_room(id)?;
+        nid.ok_or_else(refusal::not_joined)
     }
 
     /// Changes a room that exists: `change` runs on a blocking thread under the room's lock, its appended events and
