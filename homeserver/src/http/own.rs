@@ -14,7 +14,7 @@ use serde::{
 
 /// A request to the endpoint of `R`, with path `P`, body `B` and query `Q`.
 pub struct Own<R, P, B, Q = Nothing> {
-    /// The variables of the path: a tuple.
+    /// The variables of the path: a tuple, or [`Nothing`].
     pub path: P,
     /// The body; an empty one counts as `{}`.
     pub body: B,

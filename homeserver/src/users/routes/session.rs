@@ -26,7 +26,7 @@ use super::refresh_parts;
 use crate::{
     ApiError, ApiResult, Server,
     http::{
-        Own, Ruma, Session,
+        Nothing, Own, Ruma, Session,
         limits::{Class, Subject},
     },
     users::{DevicesOf, Identifier, SignIn},
@@ -83,7 +83,7 @@ impl LoginBody {
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3login)
 pub(super) async fn login(
     State(server): State<Server>,
-    Ruma(request): Ruma<Own<login::v3::Request, (), LoginBody>>,
+    Ruma(request): Ruma<Own<login::v3::Request, Nothing, LoginBody>>,
 ) -> ApiResult<login::v3::Response> {
     let body = request.body;
     body.check_type()?;
