@@ -6,7 +6,7 @@ use anyhow::Context;
 use axum::{Router, extract::State, routing::get};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::ConfigFile;
+use super::{ConfigFile, init::prepare_data_dir};
 use crate::{
     Config, Server,
     clock::SystemClock,
@@ -41,6 +41,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
+    // A container starts with a configuration and an empty volume.
+    prepare_data_dir(&config.data_dir)?;
     let admin_socket = AdminSocket::bind(&config.admin_socket())?;
     let listeners = config
         .listen
