@@ -4,8 +4,8 @@
 //! SDK and turns what it learns into plain rows ([`rows`], [`render`]). The UI thread holds models ([`model`]) and
 //! windows. Between them there is only [`bridge`]: commands go down, updates come up.
 
-pub mod app;
 pub mod bridge;
+pub mod i18n;
 pub mod model;
 pub mod options;
 pub mod paths;
@@ -14,3 +14,4 @@ pub mod rows;
 pub mod secrets;
 pub mod session;
 pub mod settings;
+pub mod view;

@@ -135,6 +135,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
     use super::*;
 
     #[test]

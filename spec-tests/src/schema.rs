@@ -65,15 +65,7 @@ fn load() -> Schemas {
                 status,
                 row["api"].as_str().unwrap_or_default(),
             ) {
-                let mut schema = row["schema"].take();
-                // A slip of the specification: with format=event both of its alternatives fit.
-                if operation == "getRoomStateWithKey"
-                    && let Some(alternatives) =
-                        schema.as_object_mut().and_then(|s| s.remove("oneOf"))
-                {
-                    schema["anyOf"] = alternatives;
-                }
-                sources.insert((operation, status), schema);
+                sources.insert((operation, status), row["schema"].take());
             }
         }
     }

@@ -91,6 +91,8 @@ fn pixels_of(picture: DynamicImage) -> Pixels {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
     use image::{ImageFormat, Rgba, RgbaImage};
 
     use super::*;

@@ -85,7 +85,7 @@ fn compare(workspace: &Workspace, options: &Options) -> Result<()> {
             .args(["--write"])
             .args([PathBuf::from("docs/performance.md")]);
     }
-    processes.run("The load generator", load)
+    load.run()
 }
 
 /// `NAME=ADDRESS=PROCESS[,PROCESS…]`, as the load generator wants it.

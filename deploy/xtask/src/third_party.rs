@@ -46,12 +46,12 @@ pub(crate) fn test_clients(workspace: &Workspace, options: &Options) -> Result<(
         }
     };
     let scenario = workspace.root.join(FOLDER).join("scenario.py");
-    let scenario = workspace
+    workspace
         .program(python)
         .args([&scenario])
         .args([url])
-        .args([&node_modules]);
-    processes.run("The scenario", scenario)
+        .args([&node_modules])
+        .run()
 }
 
 /// Where this checkout's versions of the clients are installed.

@@ -7,7 +7,7 @@ use ruma::{
 use serde_json::{Value, json};
 
 use super::{
-    Rooms, profile, refusal, restricted,
+    Rooms, refusal, restricted,
     rows::{Membership, UserRoomRow},
     txn::Txn,
 };
@@ -15,7 +15,6 @@ use crate::{
     error::{ApiError, ApiResult},
     ids::{RoomNid, UserNid},
     storage::{self, Change, Commit, Snapshot, tables},
-    users::profile_of,
 };
 
 /// A step in somebody's membership.
@@ -241,11 +240,8 @@ impl Txn<'_> {
     }
 
     /// The content of a member event with the profile of a local user.
-    pub fn member_content(&self, user: &UserId, membership: &str) -> ApiResult<Value> {
-        let mut content = json!({ "membership": membership });
-        if let Some(user) = self.rooms.storage().interner().find_user(user)? {
-            profile::show_in(&mut content, &profile_of(self.snapshot, user)?);
-        }
+    pub fn member_content(&self, _user: &UserId, membership: &str) -> ApiResult<Value> {
+        let content = json!({ "membership": membership });
         Ok(content)
     }
 }

@@ -17,7 +17,6 @@ mod profile;
 mod refresh;
 mod register;
 mod registration_tokens;
-pub mod routes;
 mod sessions;
 mod shared_secret;
 pub mod store;
@@ -29,7 +28,7 @@ pub use self::{
     devices::{Device, DevicesOf},
     hooks::{Addition, UserHooks},
     login::Identifier,
-    profile::{PROFILE_MAX_LENGTH, Profile, profile_of},
+    profile::{PROFILE_MAX_LENGTH, Profile},
     register::{Registered, Registration},
     registration_tokens::{NewRegistrationToken, RegistrationToken},
     sessions::{Session, SignIn, SignedIn},

@@ -1,0 +1,41 @@
+//! The system's clipboard.
+
+use std::cell::RefCell;
+
+use arboard::Clipboard;
+
+thread_local! {
+    // Kept open: on X11 what was copied is gone with the program that offers it.
+    static CLIPBOARD: RefCell<Option<Clipboard>> = const { RefCell::new(None) };
+}
+
+/// Puts text into the clipboard.
+pub(super) fn copy(text: &str) {
+    with(|clipboard| clipboard.set_text(text));
+}
+
+/// The picture in the clipboard as PNG, if there is one.
+pub(super) fn picture() -> Option<Vec<u8>> {
+    let picture = with(Clipboard::get_image)?;
+    let (width, height) = (
+        u32::try_from(picture.width).ok()?,
+        u32::try_from(picture.height).ok()?,
+    );
+    let pixels = image::RgbaImage::from_raw(width, height, picture.bytes.into_owned())?;
+    let mut png = std::io::Cursor::new(Vec::new());
+    pixels.write_to(&mut png, image::ImageFormat::Png).ok()?;
+    Some(png.into_inner())
+}
+
+fn with<T>(act: impl FnOnce(&mut Clipboard) -> Result<T, arboard::Error>) -> Option<T> {
+    CLIPBOARD.with_borrow_mut(|kept| {
+        if kept.is_none() {
+            *kept = Clipboard::new()
+                .inspect_err(|error| tracing::warn!(%error, "there is no clipboard"))
+                .ok();
+        }
+        act(kept.as_mut()?)
+            .inspect_err(|error| tracing::debug!(%error, "the clipboard was not used"))
+            .ok()
+    })
+}

@@ -1,0 +1,91 @@
+//! What every view needs: the way down to the session, the window, pictures, the language.
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use slint::{ComponentHandle, Weak};
+
+use super::{AppAdapter, AppWindow, pictures::Pictures};
+use crate::{
+    bridge::{
+        command::{Command, Commands, RequestId},
+        trouble::Trouble,
+        update::Answer,
+    },
+    render::{Language, words},
+    settings::Settings,
+};
+
+/// What is done with the answer to a command.
+type Continuation = Box<dyn FnOnce(Result<Answer, Trouble>)>;
+
+/// Shared by all views. They hold it in an `Rc`; it holds the window weakly, because the window's callbacks hold the
+/// views.
+pub(super) struct Context {
+    window: Weak<AppWindow>,
+    commands: Commands,
+    pub(super) settings: Settings,
+    pub(super) pictures: Pictures,
+    waiting: RefCell<HashMap<RequestId, Continuation>>,
+}
+
+impl Context {
+    pub(super) fn new(window: &AppWindow, commands: Commands, settings: Settings) -> Rc<Self> {
+        Rc::new(Self {
+            window: window.as_weak(),
+            pictures: Pictures::new(commands.clone()),
+            commands,
+            settings,
+            waiting: RefCell::default(),
+        })
+    }
+
+    /// Does something with the window, unless it is gone.
+    pub(super) fn with_window(&self, act: impl FnOnce(&AppWindow)) {
+        if let Some(window) = self.window.upgrade() {
+            act(&window);
+        }
+    }
+
+    pub(super) fn language(&self) -> Language {
+        self.settings.get().language
+    }
+
+    /// Sends a command whose failure is worth a banner and whose success shows by itself.
+    pub(super) fn send(&self, command: Command) {
+        self.commands.send(command);
+    }
+
+    /// Sends a command and does something with its answer.
+    pub(super) fn ask(
+        &self,
+        command: Command,
+        then: impl FnOnce(Result<Answer, Trouble>) + 'static,
+    ) {
+        let request = self.commands.send(command);
+        self.waiting.borrow_mut().insert(request, Box::new(then));
+    }
+
+    /// Hands an answer to whoever asked.
+    pub(super) fn answered(&self, request: RequestId, result: Result<Answer, Trouble>) {
+        let continuation = self.waiting.borrow_mut().remove(&request);
+        match (continuation, result) {
+            (Some(then), result) => then(result),
+            (None, Err(trouble)) if !self.pictures.is_own(request) => self.show_failure(&trouble),
+            (None, _) => {}
+        }
+    }
+
+    /// Says in the banner what went wrong.
+    pub(super) fn show_failure(&self, trouble: &Trouble) {
+        // Being offline has a banner of its own.
+        if *trouble == Trouble::NoConnection {
+            return;
+        }
+        let sentence = words::trouble(self.language(), trouble);
+        self.with_window(|window| {
+            window
+                .global::<AppAdapter>()
+                .set_failure(sentence.as_str().into());
+        });
+    }
+}

@@ -1,0 +1,324 @@
+//! Rows of the timeline as the views draw them.
+
+use std::rc::Rc;
+
+use chrono::Local;
+use slint::{ModelRc, SharedString, VecModel};
+
+use super::{
+    AvatarData, ItemKind, MediaItem, MediaKind, PictureData, ReactionItem, ReplyItem, Role,
+    SendState, TimelineItem,
+    avatars::{avatar, colour},
+    clock,
+    context::Context,
+    emoji, flow,
+    pictures::THUMBNAIL,
+};
+use crate::{
+    render::{Language, blocks::Block, size, time, words},
+    rows::{
+        Body, Delivery, FileBody, MediaBody, MessageRow, Progress, ReactionRow, ReplyRow, RowKind,
+        TimelineRow,
+    },
+};
+
+/// The largest a picture is drawn, in logical pixels.
+const PICTURE: (f32, f32) = (360.0, 280.0);
+/// A picture of unknown size gets this place.
+const UNKNOWN_PICTURE: (u32, u32) = (360, 240);
+
+/// One row as the views draw it.
+pub(super) fn item(context: &Context, row: &TimelineRow) -> TimelineItem {
+    let language = context.language();
+    let line = |kind, text: &str| TimelineItem {
+        kind,
+        id: row.id.as_str().into(),
+        text: text.into(),
+        ..TimelineItem::default()
+    };
+    match &row.kind {
+        RowKind::Message(message) => TimelineItem {
+            id: row.id.as_str().into(),
+            ..message_item(context, message)
+        },
+        RowKind::Notice(notice) if notice.collapsed => line(ItemKind::Hidden, ""),
+        RowKind::Notice(notice) => line(ItemKind::Notice, &words::notice(language, notice)),
+        RowKind::Day(day) => line(
+            ItemKind::Day,
+            &time::day(language, *day, clock::now(), &Local),
+        ),
+        RowKind::ReadMarker => line(ItemKind::Unread, ""),
+        RowKind::Start => line(ItemKind::Notice, start(language)),
+    }
+}
+
+fn start(language: Language) -> &'static str {
+    match language {
+        Language::Russian => "Здесь начинается переписка",
+        Language::English => "The conversation begins here",
+    }
+}
+
+fn message_item(context: &Context, row: &MessageRow) -> TimelineItem {
+    let language = context.language();
+    let time = time::clock(row.sent_at, &Local);
+    let state = state(row.delivery);
+    let blocks = flow::items(blocks(&row.body));
+    let remark = remark(language, &row.body);
+    TimelineItem {
+        kind: ItemKind::Message,
+        own: row.own,
+        starts_group: row.starts_group,
+        ends_group: row.ends_group,
+        sender: row.sender.as_str().into(),
+        name: row.sender_name.as_str().into(),
+        colour: colour(row.sender.as_str()),
+        avatar: sender_avatar(context, row),
+        role: role(&row.body),
+        can_copy: copyable(row).is_some(),
+        blocks: ModelRc::from(Rc::new(VecModel::from(blocks))),
+        remark: remark.as_str().into(),
+        emoji_only: matches!(&row.body, Body::Text(text) if text.emoji_only),
+        reply: row
+            .reply
+            .as_ref()
+            .map(|reply| reply_item(language, reply))
+            .unwrap_or_default(),
+        media: media_item(context, row),
+        reactions: ModelRc::from(Rc::new(VecModel::from_iter(
+            row.reactions.iter().map(reaction_item),
+        ))),
+        summary: one_line(language, row).as_str().into(),
+        edited: row.edited,
+        mentions_me: row.mentions_me,
+        reserve: reserve(language, row, &time),
+        time: time.as_str().into(),
+        state,
+        can_retry: matches!(row.delivery, Delivery::Failed { can_retry: true }),
+        can_edit: row.can_edit,
+        can_delete: row.can_redact,
+        can_reply: row.can_reply,
+        ..TimelineItem::default()
+    }
+}
+
+/// Drawn once per run, at its first message.
+fn sender_avatar(context: &Context, row: &MessageRow) -> AvatarData {
+    if !row.starts_group {
+        return AvatarData::default();
+    }
+    let (id, name) = (row.sender.as_str(), row.sender_name.as_str());
+    avatar(context, id, name, row.sender_avatar.as_ref())
+}
+
+/// What "Copy" puts into the clipboard.
+pub(super) fn copyable(row: &MessageRow) -> Option<&str> {
+    match &row.body {
+        Body::Text(text) => Some(&text.plain),
+        Body::Unknown(text) => text.as_deref(),
+        _ => None,
+    }
+}
+
+/// What a reply or an edit shows of a message, in one line.
+pub(super) fn one_line(language: Language, row: &MessageRow) -> String {
+    let text = match &row.body {
+        Body::Text(text) => text.plain.clone(),
+        Body::Picture(media) | Body::Video(media) => media.name.clone(),
+        Body::Audio(file) | Body::File(file) => file.name.clone(),
+        other => remark(language, other),
+    };
+    crate::render::text::one_line(&text, 120)
+}
+
+fn blocks(body: &Body) -> &[Block] {
+    match body {
+        Body::Text(text) => &text.blocks,
+        Body::Picture(media) | Body::Video(media) => &media.caption,
+        Body::Audio(file) | Body::File(file) => &file.caption,
+        Body::Deleted | Body::Undecryptable | Body::Unknown(_) => &[],
+    }
+}
+
+fn remark(language: Language, body: &Body) -> String {
+    let [russian, english] = match body {
+        Body::Deleted => ["Сообщение удалено", "Message deleted"],
+        Body::Undecryptable => [
+            "Ключ к этому сообщению ещё не пришёл",
+            "The key to this message has not arrived yet",
+        ],
+        Body::Unknown(Some(text)) => return text.clone(),
+        Body::Unknown(None) => ["Сообщение нового вида", "A newer kind of message"],
+        _ => return String::new(),
+    };
+    match language {
+        Language::Russian => russian,
+        Language::English => english,
+    }
+    .to_owned()
+}
+
+fn role(body: &Body) -> Role {
+    match body {
+        Body::Text(text) if text.from_bot => Role::Bot,
+        _ => Role::None,
+    }
+}
+
+fn state(delivery: Delivery) -> SendState {
+    match delivery {
+        Delivery::Received => SendState::None,
+        Delivery::Queued(_) => SendState::Waiting,
+        Delivery::Sent => SendState::Sent,
+        Delivery::Read => SendState::Read,
+        Delivery::Failed { .. } => SendState::Failed,
+    }
+}
+
+fn reply_item(language: Language, reply: &ReplyRow) -> ReplyItem {
+    ReplyItem {
+        shown: true,
+        name: reply.sender_name.as_str().into(),
+        colour: reply
+            .sender
+            .as_ref()
+            .map(|user| colour(user.as_str()))
+            .unwrap_or_default(),
+        text: reply
+            .kind
+            .as_ref()
+            .map(|kind| words::preview(language, kind))
+            .unwrap_or_default()
+            .as_str()
+            .into(),
+    }
+}
+
+fn reaction_item(reaction: &ReactionRow) -> ReactionItem {
+    let image = emoji::image(&reaction.key);
+    let people: Vec<_> = reaction
+        .senders
+        .iter()
+        .map(|user| user.localpart())
+        .collect();
+    ReactionItem {
+        key: reaction.key.as_str().into(),
+        pictured: image.is_some(),
+        image: image.unwrap_or_default(),
+        count: i32::try_from(reaction.count).unwrap_or(i32::MAX),
+        own: reaction.own,
+        people: people.join(", ").as_str().into(),
+    }
+}
+
+fn media_item(context: &Context, row: &MessageRow) -> MediaItem {
+    let progress = match row.delivery {
+        Delivery::Queued(Some(progress)) => Some(progress),
+        _ => None,
+    };
+    match &row.body {
+        Body::Picture(media) => picture_item(context, media, MediaKind::Picture, progress),
+        Body::Video(media) => picture_item(context, media, MediaKind::Video, progress),
+        Body::File(file) => file_item(context.language(), file, MediaKind::File, progress),
+        Body::Audio(file) => file_item(context.language(), file, MediaKind::Audio, progress),
+        _ => MediaItem::default(),
+    }
+}
+
+fn picture_item(
+    context: &Context,
+    media: &MediaBody,
+    kind: MediaKind,
+    progress: Option<Progress>,
+) -> MediaItem {
+    let (width, height) = fit(media.dimensions.unwrap_or(UNKNOWN_PICTURE));
+    let source = match kind {
+        MediaKind::Video => media.thumbnail.as_ref(),
+        _ => Some(media.thumbnail.as_ref().unwrap_or(&media.media)),
+    };
+    MediaItem {
+        kind,
+        name: media.name.as_str().into(),
+        width,
+        height,
+        picture: source.map_or_else(PictureData::default, |key| {
+            context.pictures.get(key, THUMBNAIL)
+        }),
+        progress: fraction(progress),
+        ..MediaItem::default()
+    }
+}
+
+fn file_item(
+    language: Language,
+    file: &FileBody,
+    kind: MediaKind,
+    progress: Option<Progress>,
+) -> MediaItem {
+    let facts = match (progress, file.seconds) {
+        (Some(progress), _) => progress_facts(language, progress),
+        (None, Some(seconds)) => size::duration(seconds),
+        (None, None) => size::file_facts(language, &file.name, file.bytes),
+    };
+    MediaItem {
+        kind,
+        name: file.name.as_str().into(),
+        facts: facts.as_str().into(),
+        progress: fraction(progress),
+        ..MediaItem::default()
+    }
+}
+
+fn progress_facts(language: Language, progress: Progress) -> String {
+    let (done, total) = (
+        size::bytes(language, progress.done),
+        size::bytes(language, progress.total),
+    );
+    match language {
+        Language::Russian => format!("{done} из {total}"),
+        Language::English => format!("{done} of {total}"),
+    }
+}
+
+fn fraction(progress: Option<Progress>) -> f32 {
+    progress.map_or(-1.0, |progress| {
+        progress.done as f32 / progress.total.max(1) as f32
+    })
+}
+
+/// The size a picture is drawn at: never enlarged, never beyond its place.
+fn fit((width, height): (u32, u32)) -> (f32, f32) {
+    let (width, height) = (width.max(1) as f32, height.max(1) as f32);
+    let scale = (PICTURE.0 / width).min(PICTURE.1 / height).min(1.0);
+    ((width * scale).max(48.0), (height * scale).max(48.0))
+}
+
+/// No-break spaces about as wide as the time, so that it finds room at the end of the last line. One is 4 pixels
+/// wide, a letter of the time 7; the word joiner at the end keeps the spaces from being trimmed.
+fn reserve(language: Language, row: &MessageRow, time: &str) -> SharedString {
+    let edited = match (row.edited, language) {
+        (false, _) => 0,
+        (true, Language::Russian) => "изменено ".chars().count(),
+        (true, Language::English) => "edited ".chars().count(),
+    };
+    let ticks = match state(row.delivery) {
+        SendState::None => 0,
+        _ => 24,
+    };
+    let pixels = (edited + time.chars().count()) * 7 + ticks + 10;
+    let mut text = "\u{a0}".repeat(pixels.div_ceil(4));
+    text.push('\u{2060}');
+    text.as_str().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit;
+
+    #[test]
+    fn pictures_fit_their_place_and_keep_their_shape() {
+        assert_eq!(fit((720, 560)), (360.0, 280.0));
+        assert_eq!(fit((7200, 280)), (360.0, 48.0));
+        assert_eq!(fit((100, 100)), (100.0, 100.0));
+    }
+}

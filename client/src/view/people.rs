@@ -1,0 +1,280 @@
+//! Dialogs that find people: a new chat, a new group, an invitation.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use matrix_sdk::ruma::{OwnedUserId, UserId};
+use slint::{ComponentHandle, ModelRc, VecModel};
+
+use super::{
+    EmptyAdapter, MembersAdapter, PeopleAdapter, PeopleMode, PersonItem, RailAdapter,
+    RoomListAdapter, avatars::avatar, context::Context, room::Room,
+};
+use crate::{
+    bridge::{
+        command::{Command, PeopleCommand, RoomsCommand},
+        trouble::Trouble,
+        update::Answer,
+    },
+    render::words,
+    rows::{MediaKey, PersonRow},
+};
+
+/// The dialog and whom it has found.
+pub(super) struct People {
+    context: Rc<Context>,
+    room: Rc<Room>,
+    mode: Cell<PeopleMode>,
+    found: RefCell<Vec<PersonRow>>,
+    chosen: RefCell<Vec<PersonRow>>,
+    /// Counts the searches, so that a late answer does not replace a newer one.
+    search: Cell<u64>,
+    model: Rc<VecModel<PersonItem>>,
+}
+
+impl People {
+    pub(super) fn new(context: &Rc<Context>, room: &Rc<Room>) -> Rc<Self> {
+        let people = Rc::new(Self {
+            context: context.clone(),
+            room: room.clone(),
+            mode: Cell::new(PeopleMode::None),
+            found: RefCell::default(),
+            chosen: RefCell::default(),
+            search: Cell::default(),
+            model: Rc::default(),
+        });
+        people.bind_openers();
+        people.bind_dialog();
+        people
+    }
+
+    fn bind_openers(self: &Rc<Self>) {
+        let opener = |mode| {
+            let people = self.clone();
+            move || people.open(mode)
+        };
+        self.context.with_window(|window| {
+            let list = window.global::<RoomListAdapter>();
+            list.on_new_chat(opener(PeopleMode::Chat));
+            list.on_new_group(opener(PeopleMode::Group));
+            let empty = window.global::<EmptyAdapter>();
+            empty.on_new_chat(opener(PeopleMode::Chat));
+            empty.on_new_group(opener(PeopleMode::Group));
+            window
+                .global::<RailAdapter>()
+                .on_add(opener(PeopleMode::Chat));
+            let members = window.global::<MembersAdapter>();
+            members.on_invite(opener(PeopleMode::Invite));
+            let people = self.clone();
+            members.on_person_chosen(move |id| people.start_direct(&id));
+        });
+    }
+
+    fn bind_dialog(self: &Rc<Self>) {
+        self.context.with_window(|window| {
+            let adapter = window.global::<PeopleAdapter>();
+            adapter.set_found(ModelRc::from(self.model.clone()));
+            let people = self.clone();
+            adapter.on_term_edited(move |term| people.search(&term));
+            let people = self.clone();
+            adapter.on_person_chosen(move |id| people.toggle(&id));
+            let people = self.clone();
+            adapter.on_confirmed(move || people.confirm());
+            let people = self.clone();
+            adapter.on_closed(move || people.close());
+        });
+    }
+
+    /// Draws the list again if it shows a picture that has arrived.
+    pub(super) fn refresh_picture(&self, media: &MediaKey) {
+        let shown = |row: &PersonRow| row.avatar.as_ref() == Some(media);
+        if self.found.borrow().iter().any(shown) {
+            self.show();
+        }
+    }
+
+    fn open(&self, mode: PeopleMode) {
+        self.mode.set(mode);
+        self.found.borrow_mut().clear();
+        self.chosen.borrow_mut().clear();
+        self.context.with_window(|window| {
+            let adapter = window.global::<PeopleAdapter>();
+            adapter.set_term("".into());
+            adapter.set_group_name("".into());
+            adapter.set_encrypted(false);
+            adapter.set_error("".into());
+            adapter.set_busy(false);
+            adapter.set_searching(false);
+            adapter.set_mode(mode);
+        });
+        self.show();
+    }
+
+    fn close(&self) {
+        self.mode.set(PeopleMode::None);
+        self.context
+            .with_window(|window| window.global::<PeopleAdapter>().set_mode(PeopleMode::None));
+    }
+
+    fn search(self: &Rc<Self>, term: &str) {
+        let number = self.search.get() + 1;
+        self.search.set(number);
+        let term = term.trim().to_owned();
+        if term.is_empty() {
+            self.show_found(Vec::new());
+            return;
+        }
+        self.context
+            .with_window(|window| window.global::<PeopleAdapter>().set_searching(true));
+        let people = self.clone();
+        let command = Command::People(PeopleCommand::Search { term });
+        self.context.ask(command, move |result| {
+            if people.search.get() == number {
+                match result {
+                    Ok(Answer::People(found)) => people.show_found(found),
+                    Ok(_) => {}
+                    Err(trouble) => people.fail(&trouble),
+                }
+            }
+        });
+    }
+
+    fn show_found(&self, found: Vec<PersonRow>) {
+        *self.found.borrow_mut() = found;
+        self.context.with_window(|window| {
+            let adapter = window.global::<PeopleAdapter>();
+            adapter.set_searching(false);
+            adapter.set_error("".into());
+        });
+        self.show();
+    }
+
+    fn toggle(&self, id: &str) {
+        {
+            let mut chosen = self.chosen.borrow_mut();
+            if let Some(index) = chosen.iter().position(|row| row.user_id == id) {
+                chosen.remove(index);
+            } else if let Some(row) = self.found.borrow().iter().find(|row| row.user_id == id) {
+                if self.mode.get() == PeopleMode::Chat {
+                    chosen.clear();
+                }
+                chosen.push(row.clone());
+            }
+        }
+        self.show();
+    }
+
+    /// Whoever is chosen stays in the list, above what the search has found.
+    fn show(&self) {
+        let chosen = self.chosen.borrow();
+        let found = self.found.borrow();
+        let is_chosen = |row: &&PersonRow| chosen.iter().any(|other| other.user_id == row.user_id);
+        let mut items: Vec<_> = chosen.iter().map(|row| self.item(row, true)).collect();
+        items.extend(
+            found
+                .iter()
+                .filter(|row| !is_chosen(row))
+                .map(|row| self.item(row, false)),
+        );
+        self.model.set_vec(items);
+        self.context.with_window(|window| {
+            let count = i32::try_from(chosen.len()).unwrap_or(i32::MAX);
+            window.global::<PeopleAdapter>().set_chosen_count(count);
+        });
+    }
+
+    fn item(&self, row: &PersonRow, chosen: bool) -> PersonItem {
+        let id = row.user_id.as_str();
+        PersonItem {
+            id: id.into(),
+            name: row.name.as_str().into(),
+            detail: id.into(),
+            avatar: avatar(&self.context, id, &row.name, row.avatar.as_ref()),
+            chosen,
+            ..PersonItem::default()
+        }
+    }
+
+    fn confirm(self: &Rc<Self>) {
+        let users: Vec<OwnedUserId> = self
+            .chosen
+            .borrow()
+            .iter()
+            .map(|row| row.user_id.clone())
+            .collect();
+        match (self.mode.get(), users.first()) {
+            (PeopleMode::Chat, Some(user)) => {
+                self.ask(RoomsCommand::StartDirect { user: user.clone() })
+            }
+            (PeopleMode::Group, _) => self.create_group(users),
+            (PeopleMode::Invite, Some(_)) => self.invite(users),
+            _ => {}
+        }
+    }
+
+    fn create_group(self: &Rc<Self>, invite: Vec<OwnedUserId>) {
+        self.context.with_window(|window| {
+            let adapter = window.global::<PeopleAdapter>();
+            let name = adapter.get_group_name().trim().to_owned();
+            if !name.is_empty() {
+                self.ask(RoomsCommand::CreateGroup {
+                    name,
+                    topic: String::new(),
+                    invite,
+                    encrypted: adapter.get_encrypted(),
+                });
+            }
+        });
+    }
+
+    fn invite(&self, users: Vec<OwnedUserId>) {
+        if let Some(room) = self.room.timeline.room() {
+            for user in users {
+                let room = room.clone();
+                self.context
+                    .send(Command::Rooms(RoomsCommand::Invite { room, user }));
+            }
+        }
+        self.close();
+    }
+
+    fn start_direct(self: &Rc<Self>, id: &str) {
+        if let Ok(user) = UserId::parse(id) {
+            self.ask(RoomsCommand::StartDirect { user });
+        }
+    }
+
+    /// Sends a command that brings a room, and opens it.
+    fn ask(self: &Rc<Self>, command: RoomsCommand) {
+        self.context
+            .with_window(|window| window.global::<PeopleAdapter>().set_busy(true));
+        let people = self.clone();
+        self.context.ask(Command::Rooms(command), move |result| {
+            people
+                .context
+                .with_window(|window| window.global::<PeopleAdapter>().set_busy(false));
+            match result {
+                Ok(Answer::Room(room)) => {
+                    people.close();
+                    people.room.open(Some(room));
+                }
+                Ok(_) => people.close(),
+                Err(trouble) if people.mode.get() == PeopleMode::None => {
+                    people.context.show_failure(&trouble);
+                }
+                Err(trouble) => people.fail(&trouble),
+            }
+        });
+    }
+
+    fn fail(&self, trouble: &Trouble) {
+        let sentence = words::trouble(self.context.language(), trouble);
+        self.context.with_window(|window| {
+            let adapter = window.global::<PeopleAdapter>();
+            adapter.set_searching(false);
+            adapter.set_error(sentence.as_str().into());
+        });
+    }
+}

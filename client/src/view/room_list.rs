@@ -1,0 +1,282 @@
+//! The list of rooms.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use chrono::Local;
+use eyeball_im::VectorDiff;
+use matrix_sdk::ruma::{OwnedRoomId, RoomId};
+use slint::{ComponentHandle, ModelExt, ModelRc};
+
+use super::{HeaderAdapter, RoomItem, RoomListAdapter, avatars::avatar, clock, context::Context};
+use crate::{
+    bridge::command::{Command, RoomsCommand},
+    model::sections::{ListEntry, RoomFilter, RoomSections},
+    render::{Language, time, words},
+    rows::{MediaKey, RoomRow, Section},
+};
+
+/// The chips, in the order of the view.
+const FILTERS: [RoomFilter; 3] = [RoomFilter::All, RoomFilter::Unread, RoomFilter::Mentions];
+/// The sections, by the ids their titles have in the view.
+const SECTIONS: [(Section, &str); 5] = [
+    (Section::Invitations, "invitations"),
+    (Section::Favourites, "favourites"),
+    (Section::Direct, "direct"),
+    (Section::Groups, "groups"),
+    (Section::LowPriority, "low-priority"),
+];
+
+/// Rooms in sections, and which one is selected.
+pub(super) struct RoomList {
+    context: Rc<Context>,
+    sections: RefCell<RoomSections>,
+}
+
+impl RoomList {
+    pub(super) fn new(context: &Rc<Context>) -> Rc<Self> {
+        let list = Rc::new(Self {
+            context: context.clone(),
+            sections: RefCell::default(),
+        });
+        list.bind();
+        list
+    }
+
+    fn bind(self: &Rc<Self>) {
+        self.context.with_window(|window| {
+            let adapter = window.global::<RoomListAdapter>();
+            let model = self.sections.borrow().model();
+            let context = self.context.clone();
+            adapter.set_rows(ModelRc::new(model.map(move |entry| item(&context, &entry))));
+            adapter.set_complete(false);
+            self.bind_finding(&adapter);
+            self.bind_rooms(&adapter);
+        });
+        self.show_counts();
+    }
+
+    fn bind_finding(self: &Rc<Self>, adapter: &RoomListAdapter<'_>) {
+        let list = self.clone();
+        adapter.on_search_edited(move |text| list.sections.borrow_mut().set_search(&text));
+        let list = self.clone();
+        adapter.on_filter_chosen(move |index| {
+            let filter = usize::try_from(index)
+                .ok()
+                .and_then(|index| FILTERS.get(index));
+            list.sections
+                .borrow_mut()
+                .set_filter(filter.copied().unwrap_or_default());
+            list.context
+                .with_window(|window| window.global::<RoomListAdapter>().set_filter(index));
+        });
+        let list = self.clone();
+        adapter.on_section_toggled(move |id| {
+            if let Some((section, _)) = SECTIONS.iter().find(|(_, name)| *name == id.as_str()) {
+                list.sections.borrow_mut().toggle(*section);
+            }
+        });
+    }
+
+    fn bind_rooms(self: &Rc<Self>, adapter: &RoomListAdapter<'_>) {
+        let list = self.clone();
+        adapter.on_invitation_accepted(move |id| {
+            list.send(&id, |room| RoomsCommand::AcceptInvite { room });
+        });
+        let list = self.clone();
+        adapter.on_invitation_declined(move |id| {
+            list.send(&id, |room| RoomsCommand::DeclineInvite { room });
+        });
+        let list = self.clone();
+        adapter.on_favourite_toggled(move |id| {
+            let favourite = list
+                .find(&id)
+                .is_some_and(|room| room.section != Section::Favourites);
+            list.send(&id, |room| RoomsCommand::SetFavourite { room, favourite });
+        });
+        let list = self.clone();
+        adapter.on_mute_toggled(move |id| {
+            let muted = list.find(&id).is_some_and(|room| !room.muted);
+            list.send(&id, |room| RoomsCommand::SetMuted { room, muted });
+        });
+    }
+
+    /// Applies changes of the list.
+    pub(super) fn apply(&self, diffs: Vec<VectorDiff<Arc<RoomRow>>>) {
+        self.sections.borrow_mut().apply_all(diffs);
+        self.show_counts();
+    }
+
+    /// Everything has arrived from the server.
+    pub(super) fn complete(&self) {
+        self.context
+            .with_window(|window| window.global::<RoomListAdapter>().set_complete(true));
+    }
+
+    /// Marks the room that is open.
+    pub(super) fn select(&self, room: Option<&RoomId>) {
+        self.context.with_window(|window| {
+            let id = room.map(RoomId::as_str).unwrap_or_default();
+            window.global::<RoomListAdapter>().set_selected(id.into());
+        });
+    }
+
+    /// The room `step` lines away from the open one.
+    pub(super) fn neighbour(
+        &self,
+        from: Option<&str>,
+        step: i32,
+        unread: bool,
+    ) -> Option<OwnedRoomId> {
+        let room = self.sections.borrow().neighbour(from, step, unread)?;
+        Some(room.id.clone())
+    }
+
+    /// The first room shown, for Enter in the search field.
+    pub(super) fn first(&self) -> Option<OwnedRoomId> {
+        self.neighbour(None, 1, false)
+    }
+
+    /// A room of the list.
+    pub(super) fn find(&self, id: &str) -> Option<Arc<RoomRow>> {
+        let model = self.sections.borrow().model();
+        let found = model.find(|entry| matches!(entry, ListEntry::Room(room) if room.id == id))?;
+        match found.1 {
+            ListEntry::Room(room) => Some(room),
+            ListEntry::Header { .. } => None,
+        }
+    }
+
+    /// Draws the rooms again whose picture has arrived.
+    pub(super) fn refresh_picture(&self, media: &MediaKey) {
+        self.refresh(
+            |entry| matches!(entry, ListEntry::Room(room) if room.avatar.as_ref() == Some(media)),
+        );
+    }
+
+    /// Draws everything again, in another language.
+    pub(super) fn refresh_all(&self) {
+        self.refresh(|_| true);
+    }
+
+    fn refresh(&self, wanted: impl Fn(&ListEntry) -> bool) {
+        let model = self.sections.borrow().model();
+        for (index, value) in model.to_vec().into_iter().enumerate() {
+            if wanted(&value) {
+                model.apply(VectorDiff::Set { index, value });
+            }
+        }
+    }
+
+    fn send(&self, id: &str, command: impl FnOnce(OwnedRoomId) -> RoomsCommand) {
+        if let Ok(room) = RoomId::parse(id) {
+            self.context.send(Command::Rooms(command(room)));
+        }
+    }
+
+    fn show_counts(&self) {
+        let counts = self.sections.borrow().counts();
+        let unread = i32::try_from(counts.unread).unwrap_or(i32::MAX);
+        self.context.with_window(|window| {
+            let adapter = window.global::<RoomListAdapter>();
+            adapter.set_unread_rooms(unread);
+            adapter.set_mentioned_rooms(i32::try_from(counts.mentions).unwrap_or(i32::MAX));
+            window
+                .global::<HeaderAdapter>()
+                .set_unread_elsewhere(unread);
+        });
+    }
+}
+
+fn item(context: &Context, entry: &ListEntry) -> RoomItem {
+    let language = context.language();
+    match entry {
+        ListEntry::Header {
+            section, collapsed, ..
+        } => RoomItem {
+            header: true,
+            id: SECTIONS
+                .iter()
+                .find(|(other, _)| other == section)
+                .map(|(_, id)| *id)
+                .unwrap_or_default()
+                .into(),
+            title: words::section(language, *section).into(),
+            collapsed: *collapsed,
+            ..RoomItem::default()
+        },
+        ListEntry::Room(room) => room_item(context, room),
+    }
+}
+
+fn room_item(context: &Context, room: &RoomRow) -> RoomItem {
+    let language = context.language();
+    let colour_of = room
+        .direct_with
+        .as_ref()
+        .map_or(room.id.as_str(), |user| user.as_str());
+    let second = second_line(language, room);
+    RoomItem {
+        header: false,
+        id: room.id.as_str().into(),
+        title: room.name.as_str().into(),
+        avatar: avatar(context, colour_of, &room.name, room.avatar.as_ref()),
+        direct: room.direct_with.is_some(),
+        encrypted: room.encrypted,
+        muted: room.muted,
+        pinned: room.section == Section::Favourites,
+        invited: room.invitation.is_some(),
+        time: room
+            .latest_at
+            .map(|at| time::short(language, at, clock::now(), &Local))
+            .unwrap_or_default()
+            .as_str()
+            .into(),
+        prefix: second.prefix.as_str().into(),
+        preview: second.text.as_str().into(),
+        alert: second.alert,
+        typing: second.typing,
+        unread: i32::try_from(room.unread).unwrap_or(i32::MAX),
+        mentioned: room.mentions > 0,
+        ..RoomItem::default()
+    }
+}
+
+#[derive(Default)]
+struct SecondLine {
+    prefix: String,
+    text: String,
+    alert: bool,
+    typing: bool,
+}
+
+/// Typing replaces the preview; a draft replaces it when nobody is typing.
+fn second_line(language: Language, room: &RoomRow) -> SecondLine {
+    if !room.typing.is_empty() {
+        return SecondLine {
+            text: words::typing(language, &room.typing),
+            typing: true,
+            ..SecondLine::default()
+        };
+    }
+    if let Some(draft) = &room.draft {
+        return SecondLine {
+            prefix: match language {
+                Language::Russian => "Черновик:".to_owned(),
+                Language::English => "Draft:".to_owned(),
+            },
+            text: draft.clone(),
+            alert: true,
+            ..SecondLine::default()
+        };
+    }
+    room.preview
+        .as_ref()
+        .map(|preview| SecondLine {
+            prefix: words::preview_sender(language, preview)
+                .trim_end()
+                .to_owned(),
+            text: words::preview(language, &preview.kind),
+            ..SecondLine::default()
+        })
+        .unwrap_or_default()
+}

@@ -1,0 +1,313 @@
+//! The messages of the open room.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use eyeball_im::VectorDiff;
+use slint::{ComponentHandle, ModelExt, ModelRc};
+
+use super::{TimelineAdapter, context::Context, messages};
+use crate::{
+    bridge::{
+        command::{Command, TimelineCommand},
+        update::Pagination,
+    },
+    model::{diff_model::DiffModel, window::Window},
+    render::words,
+    rows::{Body, MediaKey, MessageRow, RowId, RowKind, TimelineRow},
+};
+use matrix_sdk::ruma::OwnedRoomId;
+
+/// Rows, the window over them, and where loading stands.
+pub(super) struct Timeline {
+    context: Rc<Context>,
+    room: RefCell<Option<OwnedRoomId>>,
+    window: RefCell<Window<Arc<TimelineRow>>>,
+    pagination: RefCell<Pagination>,
+    typing: RefCell<Vec<String>>,
+}
+
+impl Timeline {
+    pub(super) fn new(context: &Rc<Context>) -> Rc<Self> {
+        let timeline = Rc::new(Self {
+            context: context.clone(),
+            room: RefCell::default(),
+            window: RefCell::default(),
+            pagination: RefCell::new(Pagination::Idle),
+            typing: RefCell::default(),
+        });
+        timeline.bind();
+        timeline
+    }
+
+    fn bind(self: &Rc<Self>) {
+        self.context.with_window(|window| {
+            let adapter = window.global::<TimelineAdapter>();
+            if let Some(like) = super::emoji::image("👍") {
+                adapter.set_like(like);
+            }
+            self.bind_scrolling(&adapter);
+            self.bind_messages(&adapter);
+        });
+        self.show_rows();
+    }
+
+    fn bind_scrolling(self: &Rc<Self>, adapter: &TimelineAdapter<'_>) {
+        let timeline = self.clone();
+        adapter.on_near_start(move || timeline.show_older());
+        let timeline = self.clone();
+        adapter.on_near_end(move || {
+            timeline.window.borrow_mut().show_newer();
+            timeline.window.borrow_mut().settle(true);
+            timeline.show_position();
+        });
+        let timeline = self.clone();
+        adapter.on_settled(move |near_end| {
+            timeline.window.borrow_mut().settle(near_end);
+            timeline.show_position();
+        });
+        let timeline = self.clone();
+        adapter.on_following_changed(move |following| timeline.follow(following));
+        let timeline = self.clone();
+        adapter.on_jump_to_end(move || timeline.jump_to_end());
+    }
+
+    fn bind_messages(self: &Rc<Self>, adapter: &TimelineAdapter<'_>) {
+        let timeline = self.clone();
+        adapter.on_reaction_toggled(move |row, key| {
+            timeline.send(TimelineCommand::ToggleReaction {
+                row: RowId::new(&row),
+                key: key.into(),
+            });
+        });
+        let timeline = self.clone();
+        adapter.on_send_retried(move |row| {
+            timeline.send(TimelineCommand::RetrySend {
+                row: RowId::new(&row),
+            });
+        });
+        let timeline = self.clone();
+        adapter.on_send_cancelled(move |row| {
+            timeline.send(TimelineCommand::CancelSend {
+                row: RowId::new(&row),
+            });
+        });
+        let timeline = self.clone();
+        adapter.on_copy_requested(move |row| {
+            if let Some(message) = timeline.message(&row)
+                && let Some(text) = messages::copyable(&message)
+            {
+                super::clipboard::copy(text);
+            }
+        });
+        adapter.on_text_copied(|text| super::clipboard::copy(&text));
+        let timeline = self.clone();
+        adapter.on_reply_opened(move |row| timeline.reveal_answered(&row));
+    }
+
+    /// Opens a room: its rows follow as updates.
+    pub(super) fn open(&self, room: Option<OwnedRoomId>) {
+        if let Some(old) = self.room.replace(room.clone()) {
+            self.context
+                .send(Command::Timeline(old, TimelineCommand::Close));
+        }
+        *self.window.borrow_mut() = Window::new();
+        *self.pagination.borrow_mut() = Pagination::Idle;
+        self.typing.borrow_mut().clear();
+        self.show_rows();
+        self.show_typing();
+        if room.is_some() {
+            self.send(TimelineCommand::Open);
+            self.jump_to_end();
+        }
+    }
+
+    /// The room that is open.
+    pub(super) fn room(&self) -> Option<OwnedRoomId> {
+        self.room.borrow().clone()
+    }
+
+    /// Sends a command for the open room.
+    pub(super) fn send(&self, command: TimelineCommand) {
+        if let Some(room) = self.room() {
+            self.context.send(Command::Timeline(room, command));
+        }
+    }
+
+    /// Applies changes of rows.
+    pub(super) fn apply(&self, diffs: Vec<VectorDiff<Arc<TimelineRow>>>) {
+        self.window.borrow_mut().apply_all(diffs);
+        self.show_position();
+        self.context.with_window(|window| {
+            if window.global::<TimelineAdapter>().get_following() {
+                self.mark_read();
+            }
+        });
+    }
+
+    /// Remembers where loading older messages stands.
+    pub(super) fn set_pagination(&self, pagination: Pagination) {
+        *self.pagination.borrow_mut() = pagination;
+        self.context.with_window(|window| {
+            let adapter = window.global::<TimelineAdapter>();
+            adapter.set_loading(pagination == Pagination::Loading);
+        });
+    }
+
+    /// Says who is typing.
+    pub(super) fn set_typing(&self, names: Vec<String>) {
+        *self.typing.borrow_mut() = names;
+        self.show_typing();
+    }
+
+    /// Draws the rows again that show a picture which has arrived.
+    pub(super) fn refresh_picture(&self, media: &MediaKey) {
+        self.refresh(|row| shows(row, media));
+    }
+
+    /// Draws everything again, in another language or way.
+    pub(super) fn refresh_all(&self) {
+        self.refresh(|_| true);
+        self.show_typing();
+    }
+
+    /// The message with this id.
+    pub(super) fn message(&self, id: &str) -> Option<MessageRow> {
+        let window = self.window.borrow();
+        let row = window.all().iter().find(|row| row.id.as_str() == id)?;
+        match &row.kind {
+            RowKind::Message(message) => Some((**message).clone()),
+            _ => None,
+        }
+    }
+
+    /// The newest own message that may be edited.
+    pub(super) fn last_editable(&self) -> Option<RowId> {
+        let window = self.window.borrow();
+        let mut newest_first = window.all().iter().rev();
+        newest_first
+            .find(|row| matches!(&row.kind, RowKind::Message(message) if message.can_edit))
+            .map(|row| row.id.clone())
+    }
+
+    /// The picture messages around this one, for the viewer: the neighbour `step` away.
+    pub(super) fn neighbouring_picture(&self, id: &str, step: i32) -> Option<RowId> {
+        let window = self.window.borrow();
+        let pictures: Vec<_> = window.all().iter().filter(|row| is_picture(row)).collect();
+        let here = pictures.iter().position(|row| row.id.as_str() == id)?;
+        let there = i64::try_from(here).ok()? + i64::from(step);
+        let row = pictures.get(usize::try_from(there).ok()?)?;
+        Some(row.id.clone())
+    }
+
+    /// Jumps to the newest row.
+    pub(super) fn jump_to_end(&self) {
+        self.window.borrow_mut().show_end();
+        self.show_position();
+        self.context.with_window(|window| {
+            let adapter = window.global::<TimelineAdapter>();
+            adapter.set_end_epoch(adapter.get_end_epoch().wrapping_add(1));
+        });
+        self.mark_read();
+    }
+
+    fn refresh(&self, wanted: impl Fn(&TimelineRow) -> bool) {
+        let model = self.window.borrow().model();
+        for (index, value) in model.to_vec().into_iter().enumerate() {
+            if wanted(&value) {
+                model.apply(VectorDiff::Set { index, value });
+            }
+        }
+    }
+
+    fn show_rows(&self) {
+        let rows: Rc<DiffModel<_>> = self.window.borrow().model();
+        let context = self.context.clone();
+        let items = rows.map(move |row: Arc<TimelineRow>| messages::item(&context, &row));
+        self.context.with_window(|window| {
+            window
+                .global::<TimelineAdapter>()
+                .set_rows(ModelRc::new(items));
+        });
+        self.show_position();
+    }
+
+    fn show_position(&self) {
+        let window = self.window.borrow();
+        let epoch = i32::try_from(window.front_epoch() % 0x4000_0000).unwrap_or(0);
+        self.context.with_window(|view| {
+            let adapter = view.global::<TimelineAdapter>();
+            adapter.set_front_epoch(epoch);
+            adapter.set_at_end(window.at_end());
+            adapter.set_newer(i32::try_from(window.newer_rows()).unwrap_or(i32::MAX));
+        });
+    }
+
+    fn show_typing(&self) {
+        let sentence = words::typing(self.context.language(), &self.typing.borrow());
+        self.context.with_window(|window| {
+            window
+                .global::<TimelineAdapter>()
+                .set_typing(sentence.as_str().into());
+        });
+    }
+
+    fn show_older(&self) {
+        let shown = self.window.borrow_mut().show_older();
+        if shown {
+            self.show_position();
+        } else if *self.pagination.borrow() == Pagination::Idle
+            && !self.window.borrow().all().is_empty()
+        {
+            *self.pagination.borrow_mut() = Pagination::Loading;
+            self.send(TimelineCommand::Paginate);
+        }
+    }
+
+    fn follow(&self, following: bool) {
+        self.window.borrow_mut().set_following(following);
+        if following {
+            self.mark_read();
+        }
+    }
+
+    fn mark_read(&self) {
+        if !self.window.borrow().all().is_empty() {
+            self.send(TimelineCommand::MarkRead);
+        }
+    }
+
+    fn reveal_answered(&self, id: &str) {
+        let Some(reply) = self.message(id).and_then(|message| message.reply) else {
+            return;
+        };
+        let found = self.window.borrow_mut().reveal(|row| match &row.kind {
+            RowKind::Message(message) => message.event_id.as_ref() == Some(&reply.event_id),
+            _ => false,
+        });
+        self.show_position();
+        if let Some(index) = found {
+            self.context.with_window(|window| {
+                let adapter = window.global::<TimelineAdapter>();
+                adapter.set_revealed(i32::try_from(index).unwrap_or(0));
+                adapter.set_reveal_epoch(adapter.get_reveal_epoch().wrapping_add(1));
+            });
+        }
+    }
+}
+
+fn is_picture(row: &TimelineRow) -> bool {
+    matches!(&row.kind, RowKind::Message(message) if matches!(message.body, Body::Picture(_)))
+}
+
+fn shows(row: &TimelineRow, media: &MediaKey) -> bool {
+    let RowKind::Message(message) = &row.kind else {
+        return false;
+    };
+    let in_body = match &message.body {
+        Body::Picture(body) | Body::Video(body) => {
+            body.media == *media || body.thumbnail.as_ref() == Some(media)
+        }
+        _ => false,
+    };
+    in_body || (message.starts_group && message.sender_avatar.as_ref() == Some(media))
+}

@@ -1,0 +1,141 @@
+//! One picture over everything, and saving files.
+
+use std::{cell::RefCell, rc::Rc};
+
+use chrono::Local;
+use slint::ComponentHandle;
+
+use super::{TimelineAdapter, ViewerAdapter, context::Context, timeline::Timeline};
+use crate::{
+    bridge::{
+        command::{Command, MediaCommand},
+        update::PictureSize,
+    },
+    render::time,
+    rows::{Body, MediaKey},
+};
+
+/// The picture that is open.
+pub(super) struct Viewer {
+    context: Rc<Context>,
+    timeline: Rc<Timeline>,
+    open: RefCell<Option<(String, MediaKey)>>,
+}
+
+impl Viewer {
+    pub(super) fn new(context: &Rc<Context>, timeline: &Rc<Timeline>) -> Rc<Self> {
+        let viewer = Rc::new(Self {
+            context: context.clone(),
+            timeline: timeline.clone(),
+            open: RefCell::default(),
+        });
+        viewer.bind();
+        viewer
+    }
+
+    fn bind(self: &Rc<Self>) {
+        self.context.with_window(|window| {
+            let timeline = window.global::<TimelineAdapter>();
+            let viewer = self.clone();
+            timeline.on_picture_opened(move |row| viewer.open(&row));
+            let viewer = self.clone();
+            timeline.on_file_saved(move |row| viewer.save(&row));
+            let adapter = window.global::<ViewerAdapter>();
+            let viewer = self.clone();
+            adapter.on_close(move || viewer.close());
+            let viewer = self.clone();
+            adapter.on_save(move || {
+                let row = viewer.row();
+                viewer.save(&row);
+            });
+            let viewer = self.clone();
+            adapter.on_step(move |step| {
+                if let Some(row) = viewer.timeline.neighbouring_picture(&viewer.row(), step) {
+                    viewer.open(row.as_str());
+                }
+            });
+        });
+    }
+
+    /// Shows the picture of the viewer when it has arrived.
+    pub(super) fn refresh_picture(&self, media: &MediaKey) {
+        let is_open = self
+            .open
+            .borrow()
+            .as_ref()
+            .is_some_and(|(_, open)| open == media);
+        if is_open {
+            self.show_picture(media);
+        }
+    }
+
+    fn open(&self, row: &str) {
+        let Some(message) = self.timeline.message(row) else {
+            return;
+        };
+        match &message.body {
+            Body::Picture(picture) => {
+                *self.open.borrow_mut() = Some((row.to_owned(), picture.media.clone()));
+                let language = self.context.language();
+                let facts = format!(
+                    "{} · {}",
+                    message.sender_name,
+                    time::full(language, message.sent_at, &Local)
+                );
+                self.context.with_window(|window| {
+                    let adapter = window.global::<ViewerAdapter>();
+                    adapter.set_name(picture.name.as_str().into());
+                    adapter.set_facts(facts.as_str().into());
+                    adapter.set_error("".into());
+                    adapter.set_open(true);
+                });
+                self.show_picture(&picture.media);
+            }
+            // Videos are played by the system's own player, once they are saved.
+            Body::Video(_) => self.save(row),
+            _ => {}
+        }
+    }
+
+    fn close(&self) {
+        *self.open.borrow_mut() = None;
+        self.context
+            .with_window(|window| window.global::<ViewerAdapter>().set_open(false));
+    }
+
+    fn show_picture(&self, media: &MediaKey) {
+        let picture = self.context.pictures.get(media, PictureSize::Full);
+        self.context
+            .with_window(|window| window.global::<ViewerAdapter>().set_picture(picture));
+    }
+
+    fn row(&self) -> String {
+        let open = self.open.borrow();
+        open.as_ref()
+            .map(|(row, _)| row.clone())
+            .unwrap_or_default()
+    }
+
+    /// Asks where to put a file, and puts it there.
+    fn save(&self, row: &str) {
+        let Some(message) = self.timeline.message(row) else {
+            return;
+        };
+        let (media, name) = match message.body {
+            Body::Picture(media) | Body::Video(media) => (media.media, media.name),
+            Body::File(file) | Body::Audio(file) => (file.media, file.name),
+            _ => return,
+        };
+        let context = self.context.clone();
+        let choose = async move {
+            let dialog = rfd::AsyncFileDialog::new().set_file_name(name);
+            if let Some(file) = dialog.save_file().await {
+                let path = file.path().to_owned();
+                context.send(Command::Media(MediaCommand::Save { media, path }));
+            }
+        };
+        if let Err(error) = slint::spawn_local(choose) {
+            tracing::warn!(%error, "no place to save can be chosen");
+        }
+    }
+}
