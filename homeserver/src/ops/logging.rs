@@ -6,9 +6,11 @@ use crate::config::{Log, LogFormat};
 
 /// Starts writing the log to the standard error output. A level that is no level is an error.
 pub fn start(log: &Log) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&log.level).map_err(|error| {
-        anyhow::anyhow!("log.level: \"{}\" is not a log level: {error}", log.level)
-    })?;
+    // The authorisation rules tell of every event they look at.
+    let filter =
+        EnvFilter::try_new(format!("ruma_state_res=warn,{}", log.level)).map_err(|error| {
+            anyhow::anyhow!("log.level: \"{}\" is not a log level: {error}", log.level)
+        })?;
     let subscriber = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Text => subscriber.try_init(),
