@@ -4,6 +4,7 @@
 //! SDK and turns what it learns into plain rows ([`rows`], [`render`]). The UI thread holds models ([`model`]) and
 //! windows. Between them there is only [`bridge`]: commands go down, updates come up.
 
+pub mod app;
 pub mod bridge;
 pub mod i18n;
 pub mod model;

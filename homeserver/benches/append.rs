@@ -3,6 +3,11 @@
 //! `cargo xtask bench append` runs this. Each commit is what a message of a usual size writes: a body of about 800 bytes
 //! and seven small rows.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark asks the machine for the time"
+)]
+
 use std::{
     path::Path,
     sync::Arc,

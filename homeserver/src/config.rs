@@ -75,6 +75,9 @@ pub struct Config {
     /// The academy.
     #[serde(default)]
     pub campus: Campus,
+    /// The file all this was read from, which belongs to a backup.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// Why a configuration cannot be used. Every message names the file or the key and says what to do.
@@ -127,6 +130,7 @@ impl Config {
         })?;
         let mut config = Self::parse(&text, std::env::vars())?;
         config.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        config.file = Some(path.to_owned());
         Ok(config)
     }
 

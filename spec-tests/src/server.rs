@@ -53,17 +53,19 @@ struct Started {
 
 /// The server that all tests of this binary share.
 pub fn homeserver() -> Homeserver {
-    static SHARED: OnceLock<Homeserver> = OnceLock::new();
+    // A server that does not start fails every test, and is tried once only.
+    static SHARED: OnceLock<Result<Homeserver, String>> = OnceLock::new();
     SHARED
         .get_or_init(|| {
             let target = Target::from_environment();
             say_what_is_tested(&target);
             match target {
-                Target::Url(url) => Homeserver::running(url),
+                Target::Url(url) => Ok(Homeserver::running(url)),
                 _ => Homeserver::start(&target, &Settings::default(), None),
             }
         })
         .clone()
+        .unwrap_or_else(|reason| panic!("{reason}"))
 }
 
 impl Homeserver {
@@ -75,6 +77,7 @@ impl Homeserver {
         target
             .is_started_by_us()
             .then(|| Self::start(&target, settings, Some(folder)))
+            .map(|server| server.unwrap_or_else(|reason| panic!("{reason}")))
     }
 
     fn running(url: String) -> Self {
@@ -88,7 +91,11 @@ impl Homeserver {
         }))
     }
 
-    fn start(target: &Target, settings: &Settings, owned_folder: Option<TempDir>) -> Self {
+    fn start(
+        target: &Target,
+        settings: &Settings,
+        owned_folder: Option<TempDir>,
+    ) -> Result<Self, String> {
         let port = free_port();
         // The shared server lives as long as the process: its watchdog removes the folder.
         let folder = owned_folder.as_ref().map_or_else(
@@ -112,11 +119,10 @@ impl Homeserver {
                 _owned_folder: owned_folder,
             }),
         }));
-        server.launch();
-        server
+        server.launch().map(|()| server)
     }
 
-    fn launch(&self) {
+    fn launch(&self) -> Result<(), String> {
         let started = self.0.started.as_ref().expect("a server that we start");
         let remove = started
             ._owned_folder
@@ -124,22 +130,22 @@ impl Homeserver {
             .then_some(started.folder.as_path());
         let log = started.folder.join("server.log");
         let process = Process::start(&started.program, &log, remove)
-            .unwrap_or_else(|error| panic!("cannot start {:?}: {error}", started.program));
+            .map_err(|error| format!("cannot start {:?}: {error}", started.program))?;
         *started.process.lock().expect("no test died here") = Some(process);
-        self.wait_until_ready();
+        self.wait_until_ready()
     }
 
-    fn wait_until_ready(&self) {
+    fn wait_until_ready(&self) -> Result<(), String> {
         let deadline = Instant::now() + START_DEADLINE;
         loop {
             let reply = Request::new(self, "GET", "/_matrix/client/versions").try_send();
             match reply {
-                Ok(reply) if reply.status == 200 => return,
-                other => assert!(
-                    Instant::now() < deadline && !self.has_ended(),
-                    "the server did not become ready: {other:?}\n{}",
-                    self.log_tail()
-                ),
+                Ok(reply) if reply.status == 200 => return Ok(()),
+                other if Instant::now() > deadline || self.has_ended() => {
+                    let log = self.log_tail();
+                    return Err(format!("the server did not become ready: {other:?}\n{log}"));
+                }
+                _ => {}
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -166,7 +172,7 @@ impl Homeserver {
             .expect("a running server")
             .kill()
             .expect("the server to be killed");
-        self.launch();
+        self.launch().unwrap_or_else(|reason| panic!("{reason}"));
     }
 
     /// The part of user ids, room ids and aliases after the colon.

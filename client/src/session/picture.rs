@@ -91,8 +91,6 @@ fn pixels_of(picture: DynamicImage) -> Pixels {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
-
     use image::{ImageFormat, Rgba, RgbaImage};
 
     use super::*;

@@ -1,5 +1,5 @@
 //! Whole conversations between sessions of this client, without a window, against a real homeserver: the one whose
-//! binary `FIALKA_SERVER_BIN` names (`cargo xtask test` sets it).
+//! binary `CLIENT_TEST_SERVER_BIN` names (`cargo xtask test` sets it).
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod conversation;
@@ -18,13 +18,13 @@ fn server() -> Option<Server> {
         .with_env_filter(filter)
         .with_test_writer()
         .init();
-    match env::var_os("FIALKA_SERVER_BIN") {
+    match env::var_os("CLIENT_TEST_SERVER_BIN") {
         Some(binary) => Some(Server::start(binary.into())),
         None if env::var_os("CI").is_some() => {
-            panic!("FIALKA_SERVER_BIN must name the homeserver's binary")
+            panic!("CLIENT_TEST_SERVER_BIN must name the homeserver's binary")
         }
         None => {
-            println!("SKIPPED: FIALKA_SERVER_BIN does not name a homeserver's binary");
+            println!("SKIPPED: CLIENT_TEST_SERVER_BIN does not name a homeserver's binary");
             None
         }
     }

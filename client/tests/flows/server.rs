@@ -34,9 +34,10 @@ impl Server {
              enabled = false\n",
             folder.path().join("data").display()
         );
+        init(&binary, &folder);
         fs::write(folder.path().join("fialka.toml"), config).unwrap();
         let child = spawn(&binary, &folder);
-        let server = Self {
+        let mut server = Self {
             binary,
             folder,
             port,
@@ -62,7 +63,7 @@ impl Server {
         self.wait();
     }
 
-    fn wait(&self) {
+    fn wait(&mut self) {
         let deadline = Instant::now() + START;
         let url = format!("http://{}/_matrix/client/versions", self.address());
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -74,10 +75,11 @@ impl Server {
                 .await
                 .is_ok_and(|answer| answer.status().is_success())
             {
+                let ended = self.child.try_wait().unwrap();
+                assert!(ended.is_none(), "the server ended: {ended:?}");
                 assert!(
                     Instant::now() < deadline,
-                    "the server does not answer at {url}\n{}",
-                    self.log()
+                    "the server does not answer at {url}"
                 );
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -98,6 +100,20 @@ impl Drop for Server {
             eprintln!("--- the server's log ---\n{}", self.log());
         }
     }
+}
+
+/// Makes the signing key; the configuration that comes with it is replaced by the test's.
+fn init(binary: &PathBuf, folder: &TempDir) {
+    let made = Command::new(binary)
+        .args(["init", "--server-name", "flows.test", "--data-dir"])
+        .arg(folder.path().join("data"))
+        .output()
+        .unwrap_or_else(|error| panic!("{} cannot be started: {error}", binary.display()));
+    assert!(
+        made.status.success(),
+        "init failed: {}",
+        String::from_utf8_lossy(&made.stderr)
+    );
 }
 
 fn spawn(binary: &PathBuf, folder: &TempDir) -> Child {

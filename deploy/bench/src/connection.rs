@@ -8,13 +8,13 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::{
     Method, Request, StatusCode,
     client::conn::http1::{SendRequest, handshake},
-    header::{AUTHORIZATION, CONTENT_TYPE, HOST},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-/// A connection to a homeserver, with the access token its requests carry.
+/// A connection to a homeserver, with the access token its requests carry, if any.
 pub(crate) struct Connection {
     address: SocketAddr,
     token: String,
@@ -72,13 +72,16 @@ impl Connection {
         kind: &str,
         body: Bytes,
     ) -> Result<(StatusCode, Bytes)> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(HOST, "localhost")
-            .header(AUTHORIZATION, format!("Bearer {}", self.token))
             .header(CONTENT_TYPE, kind)
             .body(Full::new(body))?;
+        if !self.token.is_empty() {
+            let value = HeaderValue::try_from(format!("Bearer {}", self.token))?;
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
         let sender = self.open().await?;
         let answer = sender
             .send_request(request)

@@ -85,7 +85,7 @@ fn compare(workspace: &Workspace, options: &Options) -> Result<()> {
             .args(["--write"])
             .args([PathBuf::from("docs/performance.md")]);
     }
-    load.run()
+    processes.run("The load generator", load)
 }
 
 /// `NAME=ADDRESS=PROCESS[,PROCESS…]`, as the load generator wants it.

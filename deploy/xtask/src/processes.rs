@@ -4,12 +4,12 @@ use std::{
     io::ErrorKind,
     os::unix::process::CommandExt as _,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::workspace::Program;
 
@@ -43,6 +43,27 @@ impl Processes {
         for index in 0..self.running.len() {
             if let Some(status) = self.running[index].1.try_wait()? {
                 return Ok(Some((self.running.remove(index).0, status)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Starts a program and waits until it ends; an end without success, or of another child before it, is an error.
+    pub(crate) fn run(&mut self, name: &str, program: Program) -> Result<()> {
+        let stop = stop_requests()?;
+        self.start(name, program)?;
+        match self.wait(&stop)? {
+            Some((ended, status)) if ended == name && status.success() => Ok(()),
+            Some((ended, status)) => bail!("{ended} ended: {status}"),
+            None => bail!("stopped"),
+        }
+    }
+
+    /// Waits until a child ends by itself, or until somebody asks to stop: then there is none.
+    pub(crate) fn wait(&mut self, stop: &Receiver<()>) -> Result<Option<(String, ExitStatus)>> {
+        while stop.recv_timeout(POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+            if let Some(ended) = self.ended()? {
+                return Ok(Some(ended));
             }
         }
         Ok(None)

@@ -3,23 +3,20 @@
 mod administrator;
 
 use std::{
-    env,
+    env, fs,
     net::{IpAddr, UdpSocket},
     path::{Path, PathBuf},
     process::ExitStatus,
-    sync::mpsc::{Receiver, RecvTimeoutError},
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use self::administrator::Administrator;
 use crate::{
     http::{loopback, wait_until_ready},
     processes::{Processes, stop_requests},
     system_packages,
-    workspace::{Program, Workspace},
+    workspace::Workspace,
 };
 
 /// The port for clients, over plain HTTP.
@@ -37,7 +34,7 @@ pub(crate) struct Options {
     /// Build with optimisation: slower to build, faster to run.
     #[arg(long)]
     release: bool,
-    /// The homeserver's name in user and room ids; it stays with the data.
+    /// The homeserver's name in user and room ids; chosen on first use.
     #[arg(long, default_value = "localhost")]
     server_name: String,
     /// Where the homeserver keeps its data [default: fialka-dev in the user's data directory].
@@ -57,30 +54,41 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if !config.is_file() {
         initialise(workspace, options, &data_dir)?;
     }
-    let administrator = Administrator::of(&data_dir)?;
-
+    let server = |command| {
+        let server = workspace.program(workspace.binary("fialka-server", options.release));
+        server.args([command, "--config"]).args([&config])
+    };
     let stop = stop_requests()?;
     let mut processes = Processes::default();
-    processes.start(SERVER, server(workspace, options, &config, &administrator))?;
+    // Open to everybody for trying out; the configuration keeps what a real installation starts with.
+    let serve = server("serve").env("FIALKA_REGISTRATION__MODE", "open");
+    processes.start(SERVER, serve)?;
     wait_until_ready(&mut processes, loopback(CLIENT_PORT))?;
-    let user_id = administrator.register(loopback(CLIENT_PORT), &options.server_name)?;
-    print_addresses(&data_dir, &user_id, &administrator);
+    let password = administrator::add(&data_dir, || server("user"))?;
+    print_addresses(&data_dir, &server_name(&config)?, &password);
     if !options.headless && has_display() {
         processes.start(
             CLIENT,
             workspace.program(workspace.binary("fialka", options.release)),
         )?;
     }
-    let result = supervise(&mut processes, &stop);
+    let ended = processes.wait(&stop)?;
     println!("Stopping.");
     processes.stop();
-    result
+    ended.map_or(Ok(()), |(name, status)| report_end(&name, status))
 }
 
+/// Without a client to open, its long build is saved.
 fn build(workspace: &Workspace, options: &Options) -> Result<()> {
+    let selection: &[&str] = if options.headless {
+        &["--package", "homeserver"]
+    } else {
+        &["--workspace"]
+    };
     let profile: &[&str] = if options.release { &["--release"] } else { &[] };
     workspace
-        .cargo(["build", "--workspace", "--bins"])
+        .cargo(["build", "--bins"])
+        .args(selection)
         .args(profile)
         .run()
 }
@@ -115,34 +123,29 @@ fn initialise(workspace: &Workspace, options: &Options, data_dir: &Path) -> Resu
     }
 }
 
-/// The server, open to everybody for trying out: what differs from a real installation stands here and not in the
-/// configuration that it keeps.
-fn server(
-    workspace: &Workspace,
-    options: &Options,
-    config: &Path,
-    administrator: &Administrator,
-) -> Program {
-    workspace
-        .program(workspace.binary("fialka-server", options.release))
-        .args(["serve", "--config"])
-        .args([config])
-        .env("FIALKA_REGISTRATION__MODE", "open")
-        .env(
-            "FIALKA_REGISTRATION__SHARED_SECRET",
-            &administrator.registration_secret,
-        )
+/// The name that `init` wrote into the configuration, which it keeps whatever this command is told later.
+fn server_name(config: &Path) -> Result<String> {
+    let text =
+        fs::read_to_string(config).with_context(|| format!("cannot read {}", config.display()))?;
+    let mut values = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("server_name = "));
+    Ok(values
+        .next()
+        .context("the configuration has no server_name")?
+        .trim_matches(['"', '\''])
+        .to_owned())
 }
 
-fn print_addresses(data_dir: &Path, user_id: &str, administrator: &Administrator) {
+fn print_addresses(data_dir: &Path, server_name: &str, password: &str) {
     println!();
     println!("Fialka is running. Any Matrix client can sign in or register at");
     println!("  http://localhost:{CLIENT_PORT}");
     if let Some(address) = address_on_the_network() {
         println!("  http://{address}:{CLIENT_PORT}  (other computers of this network)");
     }
-    println!("Administrator: {user_id}");
-    println!("Password:      {}", administrator.password);
+    println!("Administrator: @{}:{server_name}", administrator::NAME);
+    println!("Password:      {password}");
     println!("Data:          {}", data_dir.display());
     println!("Certificate authority of https on port {TLS_PORT}: keys/campus-ca.pem in it.");
     println!("Ctrl-C stops everything.");
@@ -163,19 +166,7 @@ fn has_display() -> bool {
         .any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Waits for Ctrl-C or for a child that ends by itself. Closing the client's window stops everything, too.
-fn supervise(processes: &mut Processes, stop: &Receiver<()>) -> Result<()> {
-    loop {
-        match stop.recv_timeout(Duration::from_millis(200)) {
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        if let Some((name, status)) = processes.ended()? {
-            return report_end(&name, status);
-        }
-    }
-}
-
+/// Closing the client's window is a way to stop; any other end is not.
 fn report_end(name: &str, status: ExitStatus) -> Result<()> {
     if name == CLIENT && status.success() {
         println!("The client was closed.");

@@ -149,7 +149,7 @@ fn with_test_environment(workspace: &Workspace, cargo: Program) -> Program {
     let server = workspace.binary("fialka-server", false);
     let cargo = cargo
         .env("SPEC_TEST_SERVER_BIN", &server)
-        .env("FIALKA_SERVER_BIN", &server);
+        .env("CLIENT_TEST_SERVER_BIN", &server);
     match workspace.spec_data() {
         Some(folder) => cargo.env("MATRIX_SPEC_DATA", folder),
         None => cargo,

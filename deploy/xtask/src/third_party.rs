@@ -46,12 +46,12 @@ pub(crate) fn test_clients(workspace: &Workspace, options: &Options) -> Result<(
         }
     };
     let scenario = workspace.root.join(FOLDER).join("scenario.py");
-    workspace
+    let scenario = workspace
         .program(python)
         .args([&scenario])
         .args([url])
-        .args([&node_modules])
-        .run()
+        .args([&node_modules]);
+    processes.run("The scenario", scenario)
 }
 
 /// Where this checkout's versions of the clients are installed.

@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
+    io::Write as _,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -105,6 +106,22 @@ impl Program {
             .0
             .status()
             .with_context(|| format!("cannot start {}", self.line()))?;
+        if !status.success() {
+            bail!("{} failed: {status}", self.line());
+        }
+        Ok(())
+    }
+
+    /// Runs it to the end, giving it this text as its input and dropping what it prints.
+    pub(crate) fn run_with_input(mut self, input: &str) -> Result<()> {
+        let mut child = self.0.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        // Closed at the end of the statement, so that the program sees the end of its input.
+        child
+            .stdin
+            .take()
+            .context("a child without an input")?
+            .write_all(input.as_bytes())?;
+        let status = child.wait()?;
         if !status.success() {
             bail!("{} failed: {status}", self.line());
         }

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use ruma::{RoomId, api::error::ErrorKind};
+use ruma::{RoomId, api::error::ErrorKind, serde::JsonObject};
 use serde_json::value::RawValue;
 
 pub mod filters;
 mod push_rules;
 mod push_rules_edit;
+pub mod routes;
 pub mod store;
 mod tags;
 
 use self::push_rules::PushRules;
 pub use self::{
-    push_rules_edit::{NewRule, Placement, Rule},
+    push_rules_edit::{NewRule, NewRuleBody, Placement, Rule},
     store::{AccountDatum, Scope},
 };
 use crate::{
@@ -205,12 +206,14 @@ fn is_push_rules(datum: &AccountDatum) -> bool {
     datum.scope == Scope::Global && datum.event_type == PUSH_RULES
 }
 
-/// The content of an event is an object.
+/// The content of an event is an object, and one that clients can parse: not nested without end.
 fn check_object(content: &RawValue) -> ApiResult {
-    if content.get().trim_start().starts_with('{') {
-        return Ok(());
+    match serde_json::from_str::<JsonObject>(content.get()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(ApiError::bad_json(format!(
+            "The body has to be a JSON object: {error}."
+        ))),
     }
-    Err(ApiError::bad_json("The body has to be a JSON object."))
 }
 
 #[cfg(test)]

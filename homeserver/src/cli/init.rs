@@ -42,16 +42,9 @@ impl Init {
                 config.display()
             );
         }
-        make_private_dir(&self.data_dir)?;
+        prepare_data_dir(&self.data_dir)?;
         // The configuration is read from other working directories too.
         let data_dir = self.data_dir.canonicalize()?;
-        let keys_dir = data_dir.join("keys");
-        for dir in ["keys", "db", "media", "backups"] {
-            make_private_dir(&data_dir.join(dir))?;
-        }
-        if !keys::path(&keys_dir).exists() {
-            keys::create(&keys_dir)?;
-        }
         if self.lan {
             self.make_certificates(&data_dir)?;
         }
@@ -141,6 +134,21 @@ impl Init {
     }
 }
 
+/// Makes the directories and the signing key that a new data directory lacks. A directory that has a database already
+/// gets no new key: other servers would not believe it.
+pub(super) fn prepare_data_dir(data_dir: &Path) -> anyhow::Result<()> {
+    make_private_dir(data_dir)?;
+    for dir in ["keys", "db", "media", "backups"] {
+        make_private_dir(&data_dir.join(dir))?;
+    }
+    let keys_dir = data_dir.join("keys");
+    let has_database = fs::read_dir(data_dir.join("db"))?.next().is_some();
+    if !has_database && !keys::path(&keys_dir).exists() {
+        keys::create(&keys_dir)?;
+    }
+    Ok(())
+}
+
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
@@ -196,6 +204,17 @@ mod tests {
             fs::read(dir.path().join("data/keys/signing.key")).unwrap(),
             before
         );
+    }
+
+    #[test]
+    fn a_database_without_its_key_gets_no_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        prepare_data_dir(dir.path()).unwrap();
+        let key = keys::path(&dir.path().join("keys"));
+        fs::write(dir.path().join("db/CURRENT"), "").unwrap();
+        fs::remove_file(&key).unwrap();
+        prepare_data_dir(dir.path()).unwrap();
+        assert!(!key.exists());
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! The command line.
 
 pub mod admin_client;
+mod backup;
 mod check;
 mod init;
+mod invite;
 mod serve;
+mod user;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+use ruma::MilliSecondsSinceUnixEpoch;
 
 use crate::config::Config;
 
@@ -27,6 +31,12 @@ enum Command {
     Init(init::Init),
     /// Check the configuration and, with --deep, the whole database of a server that is not running.
     Check(check::Check),
+    /// Make, list, verify, restore and remove backups.
+    Backup(backup::Backup),
+    /// Make, list, change and close accounts of the running server.
+    User(user::User),
+    /// Make, list and revoke registration tokens of the running server.
+    Invite(invite::Invite),
     /// Show the version.
     Version,
 }
@@ -51,6 +61,9 @@ pub fn run() -> ExitCode {
         Command::Serve(file) => serve::run(&file),
         Command::Init(init) => init.run(),
         Command::Check(check) => check.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::User(user) => user.run(),
+        Command::Invite(invite) => invite.run(),
         Command::Version => {
             println!("fialka-server {}", env!("CARGO_PKG_VERSION"));
             Ok(())
@@ -62,5 +75,61 @@ pub fn run() -> ExitCode {
             eprintln!("fialka-server: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Runs a command that waits for the server's answers.
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+/// A time for people: `2026-11-24 01:50 UTC`.
+fn show_time(time: MilliSecondsSinceUnixEpoch) -> String {
+    let minutes = u64::from(time.get()) / 60_000;
+    let (year, month, day) = date_of(minutes / 1_440);
+    let minute = minutes % 1_440;
+    format!(
+        "{year}-{month:02}-{day:02} {:02}:{:02} UTC",
+        minute / 60,
+        minute % 60
+    )
+}
+
+/// Year, month and day of a number of days since 1970, by counting years from March, whose leap day comes last.
+fn date_of(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (month, next_year) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    (year_of_era + era * 400 + next_year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::UInt;
+
+    use super::*;
+
+    #[test]
+    fn times_are_shown_for_people() {
+        let show = |seconds: u32| {
+            show_time(MilliSecondsSinceUnixEpoch(
+                UInt::from(seconds) * UInt::from(1000_u32),
+            ))
+        };
+        assert_eq!(show(0), "1970-01-01 00:00 UTC");
+        assert_eq!(show(951_782_400), "2000-02-29 00:00 UTC");
+        assert_eq!(show(1_735_689_599), "2024-12-31 23:59 UTC");
     }
 }

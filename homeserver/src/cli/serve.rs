@@ -6,13 +6,13 @@ use anyhow::Context;
 use axum::{Router, extract::State, routing::get};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::ConfigFile;
+use super::{ConfigFile, init::prepare_data_dir};
 use crate::{
     Config, Server,
     clock::SystemClock,
     config::Listen,
     http::{Connections, Listener, router::router},
-    ops::{admin_socket::AdminSocket, logging, metrics::Metrics},
+    ops::{admin_socket::AdminSocket, backups, logging, metrics::Metrics},
 };
 
 /// How long the last requests and jobs may take after a signal. A supervisor kills after ten seconds or more.
@@ -41,6 +41,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
+    // A container starts with a configuration and an empty volume.
+    prepare_data_dir(&config.data_dir)?;
     let admin_socket = AdminSocket::bind(&config.admin_socket())?;
     let listeners = config
         .listen
@@ -76,6 +78,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             .track(listener.serve(router, connections.clone(), server.jobs.clone()));
     }
     server.jobs.track(admin_socket.serve(server.clone()));
+    let backed_up = server.clone();
+    server
+        .jobs
+        .spawn("backups", move || backups::run(backed_up.clone()));
 
     tokio::select! {
         _ = terminate.recv() => {}

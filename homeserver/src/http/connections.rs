@@ -102,7 +102,7 @@ fn open_files() -> u64 {
     if limit.current != limit.maximum {
         let before = limit.current;
         limit.current = limit.maximum;
-        if let Err(error) = setrlimit(Resource::Nofile, limit.clone()) {
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
             tracing::debug!(%error, "the limit on open files stays as it is");
             limit.current = before;
         }

@@ -5,7 +5,9 @@ mod body;
 mod connections;
 pub mod discovery;
 mod edge;
+mod json_body;
 pub mod limits;
+mod own;
 mod patience;
 mod refusal;
 pub mod router;
@@ -21,6 +23,8 @@ use serde::Serialize;
 pub use self::{
     address::ClientAddress,
     connections::Connections,
+    json_body::JsonBody,
+    own::{Nothing, Own},
     ruma::{Raw, RouterExt, Ruma, Streamed},
     serve::Listener,
 };

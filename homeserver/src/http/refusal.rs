@@ -51,7 +51,7 @@ fn explain_deserialization(error: DeserializationError) -> ApiError {
     }
 }
 
-fn explain_json(error: &serde_json::Error) -> ApiError {
+pub(super) fn explain_json(error: &serde_json::Error) -> ApiError {
     let text = error.to_string();
     // Serde counts this among syntax errors; the text is JSON nevertheless.
     if text.starts_with("recursion limit exceeded") {

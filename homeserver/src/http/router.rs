@@ -3,13 +3,16 @@
 use axum::{Router, middleware::from_fn_with_state};
 
 use super::{discovery, edge};
-use crate::{ApiError, Server, ops, sync};
+use crate::{ApiError, Server, account_data, ops, rooms, sync, users};
 
 /// The router of the public listeners.
 pub fn router(server: Server) -> Router {
     Router::new()
         .merge(discovery::router())
+        .merge(users::routes::router())
+        .merge(account_data::routes::router())
         .merge(ops::health::router())
+        .merge(rooms::routes::router())
         .merge(sync::routes::router())
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .fallback(|| async { ApiError::unrecognized() })

@@ -11,13 +11,19 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    response::Response,
+    routing::{get, post},
+};
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 
 use crate::{
     ApiError, ApiResult, Server,
     http::{json, serve::serve_stream},
+    ops::backups::{self, Made},
 };
 
 /// Every path of the admin socket begins like this.
@@ -97,11 +103,23 @@ fn bind_private(path: &Path) -> io::Result<UnixListener> {
 }
 
 fn router(server: Server) -> Router {
-    let commands = Router::new().route("/status", get(status));
+    let commands = Router::new()
+        .route("/status", get(status))
+        .route("/backups", post(back_up))
+        .merge(crate::users::routes::admin::router());
     Router::new()
         .nest(PREFIX, commands)
         .fallback(|| async { ApiError::unrecognized() })
         .with_state(server)
+}
+
+/// Makes a backup.
+async fn back_up(State(server): State<Server>) -> ApiResult<Response> {
+    let path = backups::create_now(&server).await.map_err(|error| {
+        // Whoever can reach this socket may know.
+        ApiError::internal(anyhow::anyhow!("{error:#}")).because(error)
+    })?;
+    json(&Made { path })
 }
 
 async fn status(State(server): State<Server>) -> ApiResult<Response> {

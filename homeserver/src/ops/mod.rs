@@ -1,6 +1,7 @@
 //! Running the server: health, metrics, the log, the admin socket.
 
 pub mod admin_socket;
+pub mod backups;
 pub mod health;
 pub mod logging;
 pub mod metrics;

@@ -89,7 +89,7 @@ impl Projection for PushProjection {
             txn.rooms.storage().interner().user(event.pdu.sender())?,
         );
         new.write(move |batch, pos| {
-            tables::THREAD_NOTIFYING.put(batch, (room, pos), &(root, sender))
+            tables::THREAD_NOTIFYING.put(batch, (room, pos), &(root, sender));
         });
         Ok(false)
     }

@@ -40,7 +40,7 @@ impl Rooms {
     pub async fn find_by_id_or_alias(&self, name: &RoomOrAliasId) -> ApiResult<RoomNid> {
         match OwnedRoomId::try_from(name.to_owned()) {
             Ok(room_id) => self.find(&room_id),
-            Err(alias) => self.find(&*self.resolve_alias(alias).await?),
+            Err(alias) => self.find(&self.resolve_alias(alias).await?),
         }
     }
 

@@ -1,8 +1,10 @@
 //! Making a room.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#creation)
 
+use std::sync::atomic::Ordering;
+
 use ruma::{
-    OwnedRoomId, OwnedUserId, RoomId, RoomVersionId,
+    MilliSecondsSinceUnixEpoch, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId,
     api::{
         client::room::{
             Visibility,
@@ -66,7 +68,7 @@ impl Rooms {
             TimelineEventType::RoomCreate,
             "",
             &content,
-            self.clock().now(),
+            self.creation_time(),
         )?;
         let pdu = self.build_create(&create, rules)?;
         let room_id = pdu.room_id().to_owned();
@@ -78,12 +80,30 @@ impl Rooms {
             None => None,
         };
         self.write_new(room, rules, version, move |txn| {
+            if !txn.head.is_empty() {
+                // Only a clock that was set back can lead here.
+                return Err(ApiError::internal(anyhow::anyhow!("the room exists")));
+            }
             txn.authorize(&pdu)?;
             txn.record(pdu)?;
             plan.fill(txn)
         })
         .await?;
         Ok(room_id)
+    }
+
+    /// The time for a create event: now, or later than every other. Since room version 12 the create event gives the
+    /// room its id, and two wishes of a user in the same millisecond must not become one room.
+    fn creation_time(&self) -> MilliSecondsSinceUnixEpoch {
+        let now = self.clock().now();
+        let last = &self.inner.last_creation;
+        let next = |last: u64| Some(last.saturating_add(1).max(now.0.into()));
+        let before = last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let time = before
+            .ok()
+            .and_then(next)
+            .and_then(|time| time.try_into().ok());
+        time.map_or(now, MilliSecondsSinceUnixEpoch)
     }
 
     /// The first event of a room. Since version 12 it gives the room its id, before that the id is random.

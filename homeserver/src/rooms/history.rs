@@ -7,7 +7,7 @@ use ruma::{EventId, UserId};
 
 use super::{
     event::RoomEvent,
-    look::{Access, Look},
+    look::Look,
     rows::Place,
     state::tree::StateRoot,
     timeline::{Direction, Page},
@@ -170,10 +170,5 @@ impl Look<'_> {
             )?);
         }
         Ok(members)
-    }
-
-    /// Whether the user may look at the room as it is now.
-    pub fn sees_now(&self) -> ApiResult<bool> {
-        Ok(matches!(self.access()?, Access::Now))
     }
 }

@@ -7,7 +7,7 @@ use ruma::{
 use serde_json::{Value, json};
 
 use super::{
-    Rooms, refusal, restricted,
+    Rooms, profile, refusal, restricted,
     rows::{Membership, UserRoomRow},
     txn::Txn,
 };
@@ -15,6 +15,7 @@ use crate::{
     error::{ApiError, ApiResult},
     ids::{RoomNid, UserNid},
     storage::{self, Change, Commit, Snapshot, tables},
+    users::profile_of,
 };
 
 /// A step in somebody's membership.
@@ -240,8 +241,11 @@ impl Txn<'_> {
     }
 
     /// The content of a member event with the profile of a local user.
-    pub fn member_content(&self, _user: &UserId, membership: &str) -> ApiResult<Value> {
-        let content = json!({ "membership": membership });
+    pub fn member_content(&self, user: &UserId, membership: &str) -> ApiResult<Value> {
+        let mut content = json!({ "membership": membership });
+        if let Some(user) = self.rooms.storage().interner().find_user(user)? {
+            profile::show_in(&mut content, &profile_of(self.snapshot, user)?);
+        }
         Ok(content)
     }
 }

@@ -11,11 +11,13 @@ pub mod history;
 pub mod look;
 pub mod members;
 pub mod membership;
+mod profile;
 pub mod project;
 pub mod receipts;
 pub mod redact;
 mod refusal;
 mod restricted;
+pub mod routes;
 pub mod rows;
 pub mod send;
 pub mod show;
@@ -24,6 +26,8 @@ pub mod state_events;
 mod summary;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod timeline;
 pub mod txn;
 pub mod typing;
@@ -31,7 +35,7 @@ pub mod viewer;
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
 use parking_lot::Mutex;
@@ -85,6 +89,8 @@ struct Inner {
     redacted: Mutex<VecDeque<EventNid>>,
     heads: Mutex<HashMap<RoomNid, Arc<tokio::sync::Mutex<Option<Head>>>>>,
     projections: OnceLock<Vec<Arc<dyn Projection>>>,
+    /// The time of the newest create event made here, in milliseconds.
+    last_creation: AtomicU64,
     typing: typing::Typing,
     /// Held while an alias is taken or given up.
     alias_turn: tokio::sync::Mutex<()>,
@@ -112,6 +118,7 @@ impl Rooms {
             redacted: Mutex::default(),
             heads: Mutex::default(),
             projections: OnceLock::new(),
+            last_creation: AtomicU64::new(0),
             typing: typing::Typing::default(),
             alias_turn: tokio::sync::Mutex::default(),
             receipt_turns: Default::default(),
@@ -157,6 +164,13 @@ impl Rooms {
     pub fn find(&self, id: &RoomId) -> ApiResult<RoomNid> {
         let nid = self.storage().interner().find_room(id)?;
         nid.ok_or_else(|| ApiError::not_found("This server does not know the room."))
+    }
+
+    /// The same for somebody who wants to change the room: one that nobody here knows is refused like one the user is
+    /// not in, so that nobody learns which exist.
+    pub fn find_to_write(&self, id: &RoomId) -> ApiResult<RoomNid> {
+        let nid = self.storage().interner().find_room(id)?;
+        nid.ok_or_else(refusal::not_joined)
     }
 
     /// Changes a room that exists: `change` runs on a blocking thread under the room's lock, its appended events and

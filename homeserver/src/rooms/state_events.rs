@@ -51,6 +51,11 @@ impl Look<'_> {
         })
     }
 
+    /// The room's state after one of its events.
+    pub fn state_after(&self, event: &RoomEvent) -> ApiResult<Vec<Arc<RoomEvent>>> {
+        Ok(self.state_in(event.row.state_after)?)
+    }
+
     /// All events of a state.
     pub(super) fn state_in(&self, root: StateRoot) -> Result<Vec<Arc<RoomEvent>>> {
         let entries = tree::entries(&self.rooms.nodes(self.snapshot), root)?;

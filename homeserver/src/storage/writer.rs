@@ -86,10 +86,10 @@ struct Queued {
     ack: oneshot::Sender<Result<StreamPos>>,
 }
 
-/// The way to the writer thread. The thread ends when the last handle is gone.
-#[derive(Clone)]
+/// The way to the writer thread. Dropping it ends the thread once everything queued is written.
 pub(super) struct Writer {
-    queue: SyncSender<Queued>,
+    queue: Option<SyncSender<Queued>>,
+    thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Writer {
@@ -110,20 +110,40 @@ impl Writer {
             sync,
             unsynced: 0,
         };
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || thread.run())
             .map_err(|_| Error::Closed)?;
-        Ok((Self { queue }, observer))
+        Ok((
+            Self {
+                queue: Some(queue),
+                thread: Some(thread),
+            },
+            observer,
+        ))
     }
 
     /// Queues a commit. The receiver gets its first position once it is on disk.
     pub(super) fn submit(&self, commit: Commit) -> Result<oneshot::Receiver<Result<StreamPos>>> {
         let (ack, receiver) = oneshot::channel();
-        self.queue
+        let queue = self.queue.as_ref().ok_or(Error::Closed)?;
+        queue
             .send(Queued { commit, ack })
             .map_err(|_| Error::Closed)?;
         Ok(receiver)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        // The database is closed when this returns, so that it can be opened again.
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer thread panicked");
+        }
     }
 }
 
@@ -181,7 +201,7 @@ impl Thread {
             Err(error) => {
                 tracing::error!(%error, "a group of commits could not be encoded and was refused");
                 acks.into_iter().for_each(|(ack, _)| {
-                    drop(ack.send(Err(Error::Corrupt("a row cannot be encoded"))))
+                    drop(ack.send(Err(Error::Corrupt("a row cannot be encoded"))));
                 });
                 return;
             }

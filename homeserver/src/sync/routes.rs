@@ -44,7 +44,7 @@ async fn sync(
         state_after: request.use_state_after,
         filter: filter(&server, &session, request.filter).await?,
     };
-    let mut poll = Poll::begin(&server.hub, &server.storage, session.user, request.timeout)?;
+    let mut poll = Poll::begin(&server, session.user, request.timeout)?;
     let mut seen = since.filter(|_| !request.full_state);
     loop {
         let upto = match seen {
@@ -105,7 +105,7 @@ async fn sliding_sync(
         .take(session.user, &session.device_id, &name)
         .await;
     connection.resume(request.pos.as_deref())?;
-    let mut poll = Poll::begin(&server.hub, &server.storage, session.user, request.timeout)?;
+    let mut poll = Poll::begin(&server, session.user, request.timeout)?;
     let ask = sliding::Ask {
         user: session.user,
         user_id: session.user_id.clone(),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    hub::Hub,
+    Server,
     ids::{RoomNid, StreamPos, UserNid},
     rooms::rows::Membership,
-    storage::{Result, Snapshot, Storage, tables},
+    storage::{Result, Snapshot, tables},
 };
 
 /// The longest a poll waits, whatever the client asks for.
@@ -16,8 +16,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 /// A user's poll.
 pub struct Poll<'a> {
-    hub: &'a Hub,
-    storage: &'a Storage,
+    server: &'a Server,
     user: UserNid,
     wakes: tokio::sync::watch::Receiver<StreamPos>,
     until: Instant,
@@ -25,17 +24,13 @@ pub struct Poll<'a> {
 
 impl<'a> Poll<'a> {
     /// Begins a poll that waits for `timeout` at most.
-    pub fn begin(
-        hub: &'a Hub,
-        storage: &'a Storage,
-        user: UserNid,
-        timeout: Option<Duration>,
-    ) -> Result<Self> {
-        let wakes = hub.attach(user, || rooms_of(&storage.snapshot(), user))?;
+    pub fn begin(server: &'a Server, user: UserNid, timeout: Option<Duration>) -> Result<Self> {
+        let wakes = server
+            .hub
+            .attach(user, || rooms_of(&server.storage.snapshot(), user))?;
         let until = Instant::now() + timeout.unwrap_or_default().min(LONGEST);
         Ok(Self {
-            hub,
-            storage,
+            server,
             user,
             wakes,
             until,
@@ -47,12 +42,16 @@ impl<'a> Poll<'a> {
         loop {
             // What changes from here on wakes this poll.
             self.wakes.mark_unchanged();
-            let position = self.storage.position();
-            if self.is_over() || (position > since && self.hub.changed(self.user, since)) {
+            let position = self.server.storage.position();
+            if self.is_over() || (position > since && self.server.hub.changed(self.user, since)) {
                 return position;
             }
-            // Both ends of the wait are the same: look again.
-            drop(timeout_at(self.until, self.wakes.changed()).await);
+            // However the wait ends: look again.
+            tokio::select! {
+                _ = self.wakes.changed() => {}
+                () = sleep_until(self.until) => {}
+                () = self.server.jobs.stopping() => self.until = Instant::now(),
+            }
         }
     }
 

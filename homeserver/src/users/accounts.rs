@@ -6,6 +6,7 @@ use ruma::{OwnedUserId, UserId, api::error::ErrorKind};
 
 use super::{
     Profile, SignIn, SignedIn, Users,
+    localpart::typed_user_id,
     sessions::NewSession,
     store::{self, AccountRow, RegistrationTokenRow},
 };
@@ -165,6 +166,19 @@ impl Users {
             .sessions
             .forget(tokens.iter().map(|token| token.hash));
         Ok(())
+    }
+
+    /// The account meant by a user id or a local part, if there is one.
+    pub async fn account_by_name(&self, name: &str) -> ApiResult<Option<Account>> {
+        match typed_user_id(name, &self.inner.server_name) {
+            Some(user_id) => self.account(&user_id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A password as it is stored.
+    pub async fn hash_password(&self, password: String) -> ApiResult<String> {
+        self.inner.passwords.hash(password).await
     }
 
     /// Sets a password. Sessions stay as they are.

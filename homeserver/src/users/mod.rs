@@ -17,6 +17,7 @@ mod profile;
 mod refresh;
 mod register;
 mod registration_tokens;
+pub mod routes;
 mod sessions;
 mod shared_secret;
 pub mod store;
@@ -28,7 +29,7 @@ pub use self::{
     devices::{Device, DevicesOf},
     hooks::{Addition, UserHooks},
     login::Identifier,
-    profile::{PROFILE_MAX_LENGTH, Profile},
+    profile::{PROFILE_MAX_LENGTH, Profile, profile_of},
     register::{Registered, Registration},
     registration_tokens::{NewRegistrationToken, RegistrationToken},
     sessions::{Session, SignIn, SignedIn},

@@ -77,7 +77,7 @@ impl Profile {
 }
 
 /// Reads the profile of a user, which is empty for users of other servers.
-pub(super) fn profile_of(snapshot: &Snapshot<'_>, user: UserNid) -> Result<Profile> {
+pub fn profile_of(snapshot: &Snapshot<'_>, user: UserNid) -> Result<Profile> {
     tables::PROFILE
         .get(snapshot, user)?
         .map_or_else(|| Ok(Profile::default()), |json| Profile::from_json(&json))

@@ -1,6 +1,6 @@
 //! Configuration files and command lines of the servers this suite can start.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::json;
 
@@ -19,6 +19,7 @@ pub(super) fn prepare(
 ) -> Vec<String> {
     match target {
         Target::Fialka(binary) => {
+            initialise(binary, &folder.join("data"));
             let config = folder.join("fialka.toml");
             write(&config, &fialka(settings, folder, port));
             vec![
@@ -47,6 +48,17 @@ pub(super) fn prepare(
         }
         Target::Url(_) => Vec::new(),
     }
+}
+
+/// Makes the signing key, as an administrator would.
+fn initialise(binary: &Path, data: &Path) {
+    let output = Command::new(binary)
+        .args(["init", "--server-name", SERVER_NAME, "--data-dir"])
+        .arg(data)
+        .output()
+        .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary.display()));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "fialka-server init failed: {said}");
 }
 
 fn fialka(settings: &Settings, folder: &Path, port: u16) -> String {
@@ -112,8 +124,7 @@ fn synapse(settings: &Settings, folder: &Path, port: u16) -> serde_json::Value {
         "max_upload_size": "10M",
         "dynamic_thumbnails": true,
         "allow_public_rooms_without_auth": true,
-        // Synapse otherwise refuses to search or list the names of people without a common room.
-        "user_directory": { "search_all_users": true },
+        "room_list_publication_rules": [{ "action": "allow" }],
         "rc_message": unlimited,
         "rc_registration": unlimited,
         "rc_registration_token_validity": unlimited,

@@ -2,4 +2,31 @@
 //!
 //! One binary: linking is paid once, and all modules share one server.
 
+mod account;
+mod account_data;
+mod aliases;
+mod authentication;
+mod bad_input;
+mod create_room;
+mod cross_signing;
+mod devices;
+mod directory;
+mod e2ee_keys;
+mod filters;
+mod history;
+mod key_backup;
+mod login;
+mod media;
+mod membership;
+mod profiles;
+mod push_rules;
+mod receipts;
+mod registration;
+mod room_versions;
+mod sending;
+mod sliding_sync;
+mod state;
+mod sync;
+mod unread;
 mod versions;
+mod visibility;

@@ -38,6 +38,10 @@ async fn send(
     senders: &mut [(&mut User, String)],
     duration: Duration,
 ) -> Result<Sample> {
+    // What a server does once for a new room or sender is not what is measured.
+    for (user, room_id) in &mut *senders {
+        user.send(room_id).await?;
+    }
     closed_loop(
         server,
         senders,

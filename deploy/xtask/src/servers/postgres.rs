@@ -69,7 +69,14 @@ pub(super) fn start(
             OsStr::new("-k"),
             folder.as_os_str(),
         ])
-        .args(["-h", "127.0.0.1", "-p", &port.to_string()]);
+        .args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port.to_string(),
+            "-c",
+            "log_min_messages=fatal",
+        ]);
     let process_id = processes.start("PostgreSQL", server)?;
     let port_text = port.to_string();
     let connection = [

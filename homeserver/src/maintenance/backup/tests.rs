@@ -31,7 +31,7 @@ impl Fixture {
 
     fn put(&self, n: u64) {
         let commit = Commit::new(move |batch, _| {
-            tables::AUTH_EDGES.put(batch, EventNid(n), &vec![EventNid(n)])
+            tables::AUTH_EDGES.put(batch, EventNid(n), &vec![EventNid(n)]);
         });
         self.storage
             .as_ref()

@@ -169,10 +169,10 @@ impl Build<'_> {
                 }
             }
             Membership::Invite if is_new => {
-                drop(section.invite.insert(id, self.invited(room, &row)?))
+                drop(section.invite.insert(id, self.invited(room, &row)?));
             }
             Membership::Knock if is_new => {
-                drop(section.knock.insert(id, self.knocked(room, &row)?))
+                drop(section.knock.insert(id, self.knocked(room, &row)?));
             }
             Membership::Leave | Membership::Ban => {
                 let wanted = match self.ask.since {

@@ -1,0 +1,142 @@
+//! [The directory of public rooms](https://spec.matrix.org/v1.19/client-server-api/#published-room-directory).
+
+use axum::{Router, extract::State};
+use ruma::{
+    ServerName, UInt,
+    api::client::{
+        directory::{
+            get_public_rooms, get_public_rooms_filtered, get_room_visibility, set_room_visibility,
+        },
+        room::Visibility,
+    },
+    directory::RoomNetwork,
+};
+
+use crate::{
+    ApiError, ApiResult, Server,
+    http::{RouterExt, Ruma},
+    rooms::directory::{DirectoryPage, DirectoryQuery},
+    users::Session,
+};
+
+pub(super) fn router() -> Router<Server> {
+    Router::new()
+        .ruma_route(public_rooms)
+        .ruma_route(search_public_rooms)
+        .ruma_route(visibility)
+        .ruma_route(set_visibility)
+}
+
+/// The directory.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3publicrooms)
+async fn public_rooms(
+    State(server): State<Server>,
+    Ruma(request): Ruma<get_public_rooms::v3::Request>,
+) -> ApiResult<get_public_rooms::v3::Response> {
+    require_own(&server, request.server.as_deref())?;
+    let query = DirectoryQuery {
+        limit: limit(request.limit),
+        offset: offset(request.since.as_deref())?,
+        ..DirectoryQuery::default()
+    };
+    let page = server.rooms.public_rooms(query).await?;
+    let (next_batch, prev_batch, total) = tokens(&page);
+    let mut answer = get_public_rooms::v3::Response::new(page.rooms);
+    answer.next_batch = next_batch;
+    answer.prev_batch = prev_batch;
+    answer.total_room_count_estimate = total;
+    Ok(answer)
+}
+
+/// Searches the directory.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3publicrooms)
+async fn search_public_rooms(
+    State(server): State<Server>,
+    _session: Session,
+    Ruma(request): Ruma<get_public_rooms_filtered::v3::Request>,
+) -> ApiResult<get_public_rooms_filtered::v3::Response> {
+    require_own(&server, request.server.as_deref())?;
+    let mut answer = get_public_rooms_filtered::v3::Response::new();
+    if matches!(request.room_network, RoomNetwork::ThirdParty(_)) {
+        // No bridge shows rooms of other networks here.
+        return Ok(answer);
+    }
+    let query = DirectoryQuery {
+        term: request.filter.generic_search_term,
+        room_types: request.filter.room_types,
+        limit: limit(request.limit),
+        offset: offset(request.since.as_deref())?,
+    };
+    let page = server.rooms.public_rooms(query).await?;
+    let (next_batch, prev_batch, total) = tokens(&page);
+    answer.chunk = page.rooms;
+    answer.next_batch = next_batch;
+    answer.prev_batch = prev_batch;
+    answer.total_room_count_estimate = total;
+    Ok(answer)
+}
+
+/// Whether a room is in the directory.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3directorylistroomroomid)
+async fn visibility(
+    State(server): State<Server>,
+    Ruma(request): Ruma<get_room_visibility::v3::Request>,
+) -> ApiResult<get_room_visibility::v3::Response> {
+    let visibility = match server.rooms.is_public(request.room_id).await? {
+        true => Visibility::Public,
+        false => Visibility::Private,
+    };
+    Ok(get_room_visibility::v3::Response::new(visibility))
+}
+
+/// Puts a room into the directory or takes it out.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3directorylistroomroomid)
+async fn set_visibility(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<set_room_visibility::v3::Request>,
+) -> ApiResult<set_room_visibility::v3::Response> {
+    let room = server.rooms.find(&request.room_id)?;
+    let is_public = match request.visibility {
+        Visibility::Public => true,
+        Visibility::Private => false,
+        _ => {
+            return Err(ApiError::invalid_param(
+                "visibility is \"public\" or \"private\".",
+            ));
+        }
+    };
+    let user = session.user_id.clone();
+    server.rooms.set_public(room, user, is_public).await?;
+    Ok(set_room_visibility::v3::Response::new())
+}
+
+fn require_own(server: &Server, asked: Option<&ServerName>) -> ApiResult<()> {
+    match asked {
+        Some(name) if name != server.config.server_name => Err(ApiError::not_found(
+            "This server does not know the directory of the other one.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn limit(asked: Option<UInt>) -> Option<usize> {
+    asked.and_then(|limit| usize::try_from(u64::from(limit)).ok())
+}
+
+fn offset(token: Option<&str>) -> ApiResult<usize> {
+    let Some(token) = token else { return Ok(0) };
+    let offset = token.strip_prefix('p').and_then(|text| text.parse().ok());
+    offset.ok_or_else(|| {
+        ApiError::invalid_param("The parameter since is not a token that this server gave out.")
+    })
+}
+
+fn tokens(page: &DirectoryPage) -> (Option<String>, Option<String>, Option<UInt>) {
+    let token = |offset: usize| format!("p{offset}");
+    (
+        page.next.map(token),
+        page.previous.map(token),
+        UInt::try_from(page.total as u64).ok(),
+    )
+}

@@ -1,0 +1,143 @@
+//! [Reading history](https://spec.matrix.org/v1.19/client-server-api/#syncing).
+
+use std::sync::Arc;
+
+use axum::{Router, extract::State};
+use ruma::{
+    UInt,
+    api::{
+        Direction as Wanted,
+        client::{
+            context::get_context,
+            filter::{LazyLoadOptions, RoomEventFilter},
+            message::get_message_events,
+            room::get_room_event,
+        },
+    },
+};
+
+use super::reader;
+use crate::{
+    ApiResult, Server,
+    http::{RouterExt, Ruma},
+    rooms::{event::RoomEvent, history::PageQuery, look::Look, timeline::Direction},
+    sync::{
+        filter::{takes_event, takes_room},
+        token::{parse_timeline, timeline_token},
+    },
+    users::Session,
+};
+
+pub(super) fn router() -> Router<Server> {
+    Router::new()
+        .ruma_route(messages)
+        .ruma_route(context)
+        .ruma_route(event)
+}
+
+/// How many events are returned: as many as both the request and its filter allow.
+fn limit(asked: UInt, filter: &RoomEventFilter) -> usize {
+    let limit = filter.limit.map_or(asked, |limit| limit.min(asked));
+    usize::try_from(u64::from(limit)).unwrap_or(usize::MAX)
+}
+
+fn takes(look: &Look<'_>, filter: &RoomEventFilter, event: &RoomEvent) -> bool {
+    takes_room(filter, &look.room_id) && takes_event(filter, event)
+}
+
+/// A page of a room's history.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages)
+async fn messages(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<get_message_events::v3::Request>,
+) -> ApiResult<get_message_events::v3::Response> {
+    let place = |token: &Option<String>, parameter| {
+        let place = token
+            .as_deref()
+            .map(|token| parse_timeline(token, parameter));
+        place.transpose()
+    };
+    let query = PageQuery {
+        from: place(&request.from, "from")?,
+        to: place(&request.to, "to")?,
+        direction: match request.dir {
+            Wanted::Forward => Direction::Forward,
+            Wanted::Backward => Direction::Backward,
+        },
+        limit: limit(request.limit, &request.filter),
+    };
+    let (from, filter) = (request.from, request.filter);
+    let answer = server
+        .rooms
+        .look(reader(&session), &request.room_id, move |look| {
+            let (start, page) = look.messages(&query, |event| takes(look, &filter, event))?;
+            let mut answer = get_message_events::v3::Response::new();
+            answer.start = from.unwrap_or_else(|| timeline_token(start));
+            answer.end = page.next.map(timeline_token);
+            answer.chunk = look.show_all(&page.events)?;
+            if lazy(&filter) {
+                answer.state = look.show_all(&look.members_of(&page.events)?)?;
+            }
+            Ok(answer)
+        });
+    answer.await
+}
+
+/// Whether only those members are wanted who sent something.
+fn lazy(filter: &RoomEventFilter) -> bool {
+    !matches!(filter.lazy_load_options, LazyLoadOptions::Disabled)
+}
+
+/// An event with what came before and after it.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidcontexteventid)
+async fn context(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<get_context::v3::Request>,
+) -> ApiResult<get_context::v3::Response> {
+    let limit = limit(request.limit, &request.filter);
+    let (id, filter) = (request.event_id, request.filter);
+    let answer = server
+        .rooms
+        .look(reader(&session), &request.room_id, move |look| {
+            let around = look.surroundings(&id, limit, |event| takes(look, &filter, event))?;
+            let last = around.after.last().unwrap_or(&around.event);
+            let state = if lazy(&filter) {
+                let shown = around.before.iter().chain(&around.after);
+                look.members_of(shown.chain([&around.event]))?
+            } else {
+                look.state_after(last)?
+            };
+            let state: Vec<&Arc<RoomEvent>> = state
+                .iter()
+                .filter(|event| takes(look, &filter, event))
+                .collect();
+            let mut answer = get_context::v3::Response::new();
+            answer.start = Some(timeline_token(around.start));
+            answer.end = Some(timeline_token(around.end));
+            answer.state = look.show_all(state)?;
+            answer.events_before = look.show_all(&around.before)?;
+            answer.events_after = look.show_all(&around.after)?;
+            answer.event = Some(look.show(&around.event)?);
+            Ok(answer)
+        });
+    answer.await
+}
+
+/// One event.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomideventeventid)
+async fn event(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<get_room_event::v3::Request>,
+) -> ApiResult<get_room_event::v3::Response> {
+    let id = request.event_id;
+    let event = server
+        .rooms
+        .look(reader(&session), &request.room_id, move |look| {
+            look.show(&*look.event(&id)?)
+        });
+    // Whether the room exists is as secret as whether the event does.
+    Ok(get_room_event::v3::Response::new(event.await?))
+}

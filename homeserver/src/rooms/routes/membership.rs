@@ -1,0 +1,207 @@
+//! [Room membership](https://spec.matrix.org/v1.19/client-server-api/#room-membership).
+
+use axum::{Router, extract::State};
+use http::StatusCode;
+use ruma::{
+    RoomId, UserId,
+    api::{
+        client::{
+            knock::knock_room,
+            membership::{
+                ban_user, forget_room, invite_user, join_room_by_id, join_room_by_id_or_alias,
+                joined_rooms, kick_user, leave_room, unban_user,
+            },
+        },
+        error::ErrorKind,
+    },
+};
+
+use crate::{
+    ApiError, ApiResult, Server,
+    http::{RouterExt, Ruma},
+    ids::RoomNid,
+    rooms::membership::{MembershipChange, Step},
+    users::Session,
+};
+
+pub(super) fn router() -> Router<Server> {
+    Router::new()
+        .ruma_route(ban)
+        .ruma_route(forget)
+        .ruma_route(invite)
+        .ruma_route(join)
+        .ruma_route(join_by_id_or_alias)
+        .ruma_route(joined_rooms)
+        .ruma_route(kick)
+        .ruma_route(knock)
+        .ruma_route(leave)
+        .ruma_route(unban)
+}
+
+/// Changes the membership of the user who asks.
+async fn change_own(
+    server: &Server,
+    session: &Session,
+    room: RoomNid,
+    step: Step,
+    reason: Option<String>,
+) -> ApiResult<()> {
+    let change = MembershipChange::own(&session.user_id, step, reason);
+    server.rooms.change_membership(room, change).await
+}
+
+/// Changes the membership of another user.
+async fn change_other(
+    server: &Server,
+    session: &Session,
+    (room_id, user): (&RoomId, &UserId),
+    step: Step,
+    reason: Option<String>,
+) -> ApiResult<()> {
+    let room = server.rooms.find(room_id)?;
+    let change = MembershipChange::of(&session.user_id, user, step, reason);
+    server.rooms.change_membership(room, change).await
+}
+
+/// Third-party invitations need an identity server, which this server does not use.
+fn refuse_third_party<T>(signed: Option<T>) -> ApiResult<()> {
+    match signed {
+        None => Ok(()),
+        Some(_) => Err(ApiError::forbidden(
+            "This server does not take third-party invitations: join without third_party_signed.",
+        )),
+    }
+}
+
+/// Enters a room.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidjoin)
+async fn join(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<join_room_by_id::v3::Request>,
+) -> ApiResult<join_room_by_id::v3::Response> {
+    refuse_third_party(request.third_party_signed)?;
+    let room = server.rooms.find(&request.room_id)?;
+    change_own(&server, &session, room, Step::Join, request.reason).await?;
+    Ok(join_room_by_id::v3::Response::new(request.room_id))
+}
+
+/// Enters a room that is named by its id or an alias.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3joinroomidoralias)
+async fn join_by_id_or_alias(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<join_room_by_id_or_alias::v3::Request>,
+) -> ApiResult<join_room_by_id_or_alias::v3::Response> {
+    refuse_third_party(request.third_party_signed)?;
+    let name = &request.room_id_or_alias;
+    let room = server.rooms.find_by_id_or_alias(name).await?;
+    change_own(&server, &session, room, Step::Join, request.reason).await?;
+    let room_id = server.rooms.room_id(room)?;
+    Ok(join_room_by_id_or_alias::v3::Response::new(room_id))
+}
+
+/// Asks to be let into a room.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3knockroomidoralias)
+async fn knock(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<knock_room::v3::Request>,
+) -> ApiResult<knock_room::v3::Response> {
+    let name = &request.room_id_or_alias;
+    let room = server.rooms.find_by_id_or_alias(name).await?;
+    change_own(&server, &session, room, Step::Knock, request.reason).await?;
+    let room_id = server.rooms.room_id(room)?;
+    Ok(knock_room::v3::Response::new(room_id))
+}
+
+/// Leaves a room, or declines an invitation.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidleave)
+async fn leave(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<leave_room::v3::Request>,
+) -> ApiResult<leave_room::v3::Response> {
+    let room = server.rooms.find(&request.room_id)?;
+    change_own(&server, &session, room, Step::Leave, request.reason).await?;
+    Ok(leave_room::v3::Response::new())
+}
+
+/// Hides a room that the user has left.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidforget)
+async fn forget(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<forget_room::v3::Request>,
+) -> ApiResult<forget_room::v3::Response> {
+    let (user, room) = (&session.user_id, &request.room_id);
+    server.rooms.forget(user, room).await?;
+    Ok(forget_room::v3::Response::new())
+}
+
+/// The rooms the user is in.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3joined_rooms)
+async fn joined_rooms(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(_): Ruma<joined_rooms::v3::Request>,
+) -> ApiResult<joined_rooms::v3::Response> {
+    let rooms = server.rooms.joined_rooms(session.user).await?;
+    Ok(joined_rooms::v3::Response::new(rooms))
+}
+
+/// Invites a user.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidinvite)
+async fn invite(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<invite_user::v3::Request>,
+) -> ApiResult<invite_user::v3::Response> {
+    let invite_user::v3::InvitationRecipient::UserId(invited) = request.recipient else {
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            ErrorKind::ThreepidDenied,
+            "This server cannot invite by e-mail address or telephone number.",
+        ));
+    };
+    let target = (&*request.room_id, &*invited.user_id);
+    let step = Step::Invite { is_direct: false };
+    change_other(&server, &session, target, step, invited.reason).await?;
+    Ok(invite_user::v3::Response::new())
+}
+
+/// Removes a user from a room.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidkick)
+async fn kick(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<kick_user::v3::Request>,
+) -> ApiResult<kick_user::v3::Response> {
+    let target = (&*request.room_id, &*request.user_id);
+    change_other(&server, &session, target, Step::Kick, request.reason).await?;
+    Ok(kick_user::v3::Response::new())
+}
+
+/// Removes a user from a room for good.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidban)
+async fn ban(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<ban_user::v3::Request>,
+) -> ApiResult<ban_user::v3::Response> {
+    let target = (&*request.room_id, &*request.user_id);
+    change_other(&server, &session, target, Step::Ban, request.reason).await?;
+    Ok(ban_user::v3::Response::new())
+}
+
+/// Lifts a ban.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidunban)
+async fn unban(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<unban_user::v3::Request>,
+) -> ApiResult<unban_user::v3::Response> {
+    let target = (&*request.room_id, &*request.user_id);
+    change_other(&server, &session, target, Step::Unban, request.reason).await?;
+    Ok(unban_user::v3::Response::new())
+}

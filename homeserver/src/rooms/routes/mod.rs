@@ -1,0 +1,40 @@
+//! The endpoints of rooms.
+
+mod aliases;
+mod create;
+mod directory;
+mod history;
+mod members;
+mod membership;
+mod receipts;
+mod send;
+mod state;
+mod typing;
+
+use axum::Router;
+
+use super::look::Reader;
+use crate::{Server, users::Session};
+
+/// The endpoints of rooms.
+pub fn router() -> Router<Server> {
+    Router::new()
+        .merge(aliases::router())
+        .merge(create::router())
+        .merge(directory::router())
+        .merge(history::router())
+        .merge(members::router())
+        .merge(membership::router())
+        .merge(receipts::router())
+        .merge(send::router())
+        .merge(state::router())
+        .merge(typing::router())
+}
+
+/// The device behind a session, as one that reads.
+fn reader(session: &Session) -> Reader {
+    Reader {
+        user: session.user_id.clone(),
+        device: session.device_id.clone(),
+    }
+}

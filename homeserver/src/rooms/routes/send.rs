@@ -1,0 +1,64 @@
+//! [Sending events](https://spec.matrix.org/v1.19/client-server-api/#sending-events-to-a-room) and
+//! [redactions](https://spec.matrix.org/v1.19/client-server-api/#redactions).
+
+use axum::{Router, extract::State};
+use ruma::{
+    TransactionId,
+    api::client::{message::send_message_event, redact::redact_event},
+};
+
+use crate::{
+    ApiResult, Server,
+    http::{RouterExt, Ruma},
+    rooms::{draft, redact::Redaction, send::Transaction},
+    users::Session,
+};
+
+pub(super) fn router() -> Router<Server> {
+    Router::new().ruma_route(send).ruma_route(redact)
+}
+
+fn transaction(session: &Session, scope: String, id: &TransactionId) -> Transaction {
+    Transaction {
+        user: session.user,
+        device: session.device_id.to_string(),
+        scope,
+        id: id.to_string(),
+    }
+}
+
+/// Sends a message event to a room.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid)
+async fn send(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<send_message_event::v3::Request>,
+) -> ApiResult<send_message_event::v3::Response> {
+    let room = server.rooms.find_to_write(&request.room_id)?;
+    let kind = request.event_type.to_string();
+    let scope = format!("send {} {kind}", request.room_id);
+    let transaction = transaction(&session, scope, &request.txn_id);
+    let now = server.clock.now();
+    let draft = draft::message(&session.user_id, kind.into(), &request.body, now)?;
+    let event_id = server.rooms.send(room, draft, Some(transaction)).await?;
+    Ok(send_message_event::v3::Response::new(event_id))
+}
+
+/// Removes the content of an event.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidredacteventidtxnid)
+async fn redact(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<redact_event::v3::Request>,
+) -> ApiResult<redact_event::v3::Response> {
+    let room = server.rooms.find_to_write(&request.room_id)?;
+    let scope = format!("redact {} {}", request.room_id, request.event_id);
+    let transaction = transaction(&session, scope, &request.txn_id);
+    let redaction = Redaction {
+        sender: session.user_id.clone(),
+        target: request.event_id,
+        reason: request.reason,
+    };
+    let event_id = server.rooms.redact(room, redaction, transaction).await?;
+    Ok(redact_event::v3::Response::new(event_id))
+}

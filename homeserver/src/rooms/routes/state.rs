@@ -1,0 +1,79 @@
+//! [State events](https://spec.matrix.org/v1.19/client-server-api/#getting-events-for-a-room).
+
+use axum::{Router, extract::State};
+use ruma::api::client::state::{get_state_event_for_key, get_state_events, send_state_event};
+use serde_json::value::RawValue;
+
+use super::reader;
+use crate::{
+    ApiResult, Server,
+    http::{RouterExt, Ruma},
+    rooms::draft,
+    users::Session,
+};
+
+pub(super) fn router() -> Router<Server> {
+    // An empty state key may be left out, with and without the slash before it.
+    let short = "/_matrix/client/v3/rooms/{room_id}/state/{event_type}";
+    let slash = "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/";
+    Router::new()
+        .ruma_route(state)
+        .ruma_route(state_event)
+        .ruma_route_at(short, state_event)
+        .ruma_route_at(slash, state_event)
+        .ruma_route(send_state)
+        .ruma_route_at(short, send_state)
+        .ruma_route_at(slash, send_state)
+}
+
+/// The state of a room.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstate)
+async fn state(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<get_state_events::v3::Request>,
+) -> ApiResult<get_state_events::v3::Response> {
+    let state = server
+        .rooms
+        .look(reader(&session), &request.room_id, |look| {
+            look.show_all(&look.state()?)
+        });
+    Ok(get_state_events::v3::Response::new(state.await?))
+}
+
+/// One state event of a room.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstateeventtypestatekey)
+async fn state_event(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<get_state_event_for_key::v3::Request>,
+) -> ApiResult<get_state_event_for_key::v3::Response> {
+    use get_state_event_for_key::v3::{Response, StateEventFormat};
+    let (kind, format) = (request.event_type.to_string(), request.format);
+    let found = server
+        .rooms
+        .look(reader(&session), &request.room_id, move |look| {
+            let event = look.state_event(&kind, &request.state_key)?;
+            let shown: Box<RawValue> = match format {
+                StateEventFormat::Event => look.show::<()>(&event)?.into_json(),
+                _ => event.pdu.content().to_owned(),
+            };
+            Ok(shown)
+        });
+    Ok(Response::new(found.await?))
+}
+
+/// Sends a state event to a room.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey)
+async fn send_state(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<send_state_event::v3::Request>,
+) -> ApiResult<send_state_event::v3::Response> {
+    let room = server.rooms.find_to_write(&request.room_id)?;
+    let (kind, now) = (request.event_type.to_string(), server.clock.now());
+    let state_key = &request.state_key;
+    let draft = draft::state(&session.user_id, kind.into(), state_key, &request.body, now)?;
+    let event_id = server.rooms.send_state(room, draft).await?;
+    Ok(send_state_event::v3::Response::new(event_id))
+}

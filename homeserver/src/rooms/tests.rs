@@ -1,0 +1,6 @@
+//! What a room does, from making it to forgetting it.
+
+mod creation;
+mod history;
+mod membership;
+mod sending;

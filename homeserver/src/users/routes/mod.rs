@@ -1,0 +1,73 @@
+//! The endpoints of users.
+
+mod account;
+pub mod admin;
+mod devices;
+mod profile;
+mod register;
+mod session;
+
+use axum::Router;
+use ruma::api::client::uiaa::AuthData;
+
+use super::{Session, SignedIn};
+use crate::{
+    ApiResult, Server,
+    http::{
+        RouterExt,
+        limits::{Class, Subject},
+    },
+};
+
+/// The routes.
+pub fn router() -> Router<Server> {
+    Router::new()
+        .ruma_route(session::login_flows)
+        .ruma_route(session::login)
+        .ruma_route(session::refresh)
+        .ruma_route(session::logout)
+        .ruma_route(session::logout_all)
+        .ruma_route(session::whoami)
+        .ruma_route(register::register)
+        .ruma_route(register::username_availability)
+        .ruma_route(register::registration_token_validity)
+        .merge(register::shared_secret_router())
+        .ruma_route(account::change_password)
+        .ruma_route(account::deactivate)
+        .ruma_route(account::third_party_ids)
+        .ruma_route(devices::devices)
+        .ruma_route(devices::device)
+        .ruma_route(devices::update_device)
+        .ruma_route(devices::delete_device)
+        .ruma_route(devices::delete_devices)
+        .ruma_route(profile::profile)
+        .ruma_route(profile::profile_field)
+        .ruma_route(profile::set_profile_field)
+        .ruma_route(profile::delete_profile_field)
+}
+
+/// Asks for the user's password. Whoever holds a stolen access token must not guess it faster than at sign-in.
+pub(crate) async fn confirm_password(
+    server: &Server,
+    session: &Session,
+    operation: impl Into<String>,
+    auth: Option<&AuthData>,
+) -> ApiResult {
+    if matches!(auth, Some(AuthData::Password(_))) {
+        server
+            .limits
+            .check(Class::SignIn, Subject::Account(session.user))?;
+    }
+    server
+        .users
+        .confirm_password(session, operation.into(), auth)
+        .await
+}
+
+/// The refresh token and the lifetime of the access token, as answers carry them.
+fn refresh_parts(signed_in: &SignedIn) -> (Option<String>, Option<std::time::Duration>) {
+    match &signed_in.refresh {
+        Some((token, lifetime)) => (Some(token.clone()), Some(*lifetime)),
+        None => (None, None),
+    }
+}
