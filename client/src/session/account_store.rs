@@ -1,7 +1,7 @@
 //! What stays on this computer of an account.
 //!
-//! `DATA/accounts/ID/` holds the databases, encrypted with a random passphrase; `account.json` beside them says whose
-//! they are. Passphrase and access token are in the vault. `DATA/last.json` remembers what to fill in at the next
+//! `DATA/accounts/ID/` holds the databases, encrypted with a random key; `account.json` beside them says whose they
+//! are. Key and access token are in the vault. `DATA/last.json` remembers what to fill in at the next
 //! sign-in.
 
 use std::{
@@ -23,6 +23,9 @@ use crate::{
     secrets::{Vault, write_private},
 };
 
+/// What encrypts the databases. Random, so there is nothing for a slow key derivation to protect.
+pub(super) type DatabaseKey = [u8; 32];
+
 /// An account kept on this computer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Account {
@@ -36,7 +39,7 @@ pub(super) struct Account {
 /// The secret part: what opens the databases and the session.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Keys {
-    pub(super) passphrase: String,
+    pub(super) database: DatabaseKey,
     pub(super) tokens: SessionTokens,
 }
 
@@ -51,7 +54,7 @@ pub(super) struct LastUsed {
 pub(super) struct NewFolder {
     pub(super) id: String,
     pub(super) path: PathBuf,
-    pub(super) passphrase: String,
+    pub(super) key: DatabaseKey,
 }
 
 impl Account {
@@ -98,13 +101,13 @@ impl AccountStore {
         }
     }
 
-    /// A fresh folder and passphrase.
+    /// A fresh folder and key.
     pub(super) fn new_folder(&self) -> NewFolder {
-        let id = random_text(16).to_lowercase();
+        let id = random_id();
         NewFolder {
             path: self.database(&id),
             id,
-            passphrase: random_text(43),
+            key: rand::random(),
         }
     }
 
@@ -212,11 +215,10 @@ impl AccountStore {
     }
 }
 
-fn random_text(length: usize) -> String {
-    rand::rng()
-        .sample_iter(Alphanumeric)
-        .take(length)
-        .map(char::from)
+fn random_id() -> String {
+    let letters = rand::rng().sample_iter(Alphanumeric).take(16);
+    letters
+        .map(|letter| char::from(letter.to_ascii_lowercase()))
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use matrix_sdk::{
-    Client,
+    Client, SqliteStoreConfig,
     encryption::{BackupDownloadStrategy, EncryptionSettings},
     ruma::api::{
         client::{
@@ -17,7 +17,7 @@ use reqwest::Certificate;
 
 use super::{
     Config,
-    account_store::{Account, AccountStore, Keys, NewFolder},
+    account_store::{Account, AccountStore, DatabaseKey, Keys, NewFolder},
     certificates::extra_roots,
 };
 use crate::bridge::{command::Registration, secret::Secret, trouble::Trouble};
@@ -103,7 +103,7 @@ pub(super) async fn restore(
     let client = build(
         &account.base_url,
         &path,
-        &keys.passphrase,
+        &keys.database,
         extra_roots(config),
     )
     .await?;
@@ -169,7 +169,7 @@ fn describe(
     Ok((
         account,
         Keys {
-            passphrase: folder.passphrase,
+            database: folder.key,
             tokens: session.tokens,
         },
     ))
@@ -180,13 +180,13 @@ async fn new_client(
     folder: &NewFolder,
     roots: Vec<Certificate>,
 ) -> Result<Client, Trouble> {
-    build(server, &folder.path, &folder.passphrase, roots).await
+    build(server, &folder.path, &folder.key, roots).await
 }
 
 async fn build(
     base_url: &str,
     path: &Path,
-    passphrase: &str,
+    key: &DatabaseKey,
     roots: Vec<Certificate>,
 ) -> Result<Client, Trouble> {
     let encryption = EncryptionSettings {
@@ -194,9 +194,11 @@ async fn build(
         auto_enable_backups: true,
         backup_download_strategy: BackupDownloadStrategy::AfterDecryptionFailure,
     };
+    // The low-memory settings keep fewer connections and smaller caches, which one person does not notice.
+    let databases = SqliteStoreConfig::with_low_memory_config(path).key(Some(key));
     let builder = Client::builder()
         .homeserver_url(base_url)
-        .sqlite_store(path, Some(passphrase))
+        .sqlite_store_with_config_and_cache_path(databases, None::<&Path>)
         .add_root_certificates(roots)
         .handle_refresh_tokens()
         .with_encryption_settings(encryption);

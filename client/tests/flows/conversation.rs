@@ -49,20 +49,26 @@ fn two_people_talk_and_a_killed_server_loses_nothing() {
     anna.until("be offline", |screen| {
         screen.connection == Some(Connection::Offline)
     });
+
+    let mut anna = anna.restart();
+    anna.ask(Command::Account(AccountCommand::Restore));
+    anna.until("see the rooms without a server", |screen| {
+        screen.room(&group).is_some()
+    });
+    anna.in_room(&group, TimelineCommand::Open);
+    let expected = ["перед сбоем", "без сервера"];
+    anna.until("see both messages without a server", |screen| {
+        screen.texts(&group) == expected
+    });
     server.start_again();
     anna.until("see the waiting message sent", |screen| {
         is_sent(screen, &group, "без сервера")
     });
-    let expected = ["перед сбоем", "без сервера"];
+    anna.arrive();
     boris.until("read both messages", |screen| {
         screen.texts(&group) == expected
     });
-
-    let mut anna = anna.restart();
-    anna.ask(Command::Account(AccountCommand::Restore));
-    anna.arrive();
-    anna.in_room(&group, TimelineCommand::Open);
-    anna.until("read both messages after a restart", |screen| {
+    anna.until("see each message once", |screen| {
         screen.texts(&group) == expected
     });
 
