@@ -5,9 +5,9 @@ use std::marker::PhantomData;
 
 use ruma::api::{IncomingRequest, Metadata, error::FromHttpRequestError};
 use serde::{
-    Deserialize,
+    Deserialize, Deserializer,
     de::{
-        DeserializeOwned, Error as _, IntoDeserializer,
+        DeserializeOwned, Error as _, IgnoredAny, IntoDeserializer,
         value::{Error as ParameterError, SeqDeserializer},
     },
 };
@@ -24,8 +24,14 @@ pub struct Own<R, P, B, Q = Nothing> {
 }
 
 /// No parameters, or none that matter.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub struct Nothing {}
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Nothing;
+
+impl<'de> Deserialize<'de> for Nothing {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IgnoredAny).map(|_| Self)
+    }
+}
 
 impl<R: Metadata, P, B, Q> Metadata for Own<R, P, B, Q> {
     const METHOD: http::Method = R::METHOD;
@@ -68,5 +74,55 @@ where
             query: query.0,
             endpoint: PhantomData,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::{
+        OwnedUserId,
+        api::client::{profile::set_profile_field, push::set_pushrule, session::login},
+        serde::JsonObject,
+    };
+
+    use super::*;
+
+    fn read<T: IncomingRequest>(
+        uri: &str,
+        path: &[&str],
+        body: &str,
+    ) -> Result<T, FromHttpRequestError> {
+        let request = http::Request::builder().method(T::METHOD).uri(uri);
+        T::try_from_http_request(request.body(body.as_bytes()).unwrap(), path)
+    }
+
+    #[test]
+    fn path_query_and_body_are_read() {
+        #[derive(Debug, Deserialize)]
+        struct Query {
+            before: Option<String>,
+        }
+        type Request = Own<set_pushrule::v3::Request, (String, String), JsonObject, Query>;
+        let path = ["content", "a b"];
+        let request: Request = read("/x?before=y%20z", &path, "{\"a\":1}").unwrap();
+        assert_eq!(request.path.1, "a b");
+        assert_eq!(request.query.before.as_deref(), Some("y z"));
+        assert_eq!(request.body["a"], 1);
+        let request: Request = read("/x", &path, "").unwrap();
+        assert_eq!(request.query.before, None);
+        assert!(request.body.is_empty());
+    }
+
+    #[test]
+    fn nothing_takes_whatever_comes() {
+        type Request = Own<login::v3::Request, Nothing, Nothing>;
+        read::<Request>("/x?a=b&c", &[], "{\"a\":1}").unwrap();
+        read::<Request>("/x", &[], "").unwrap();
+    }
+
+    #[test]
+    fn wrong_user_id_in_the_path_is_refused() {
+        type Request = Own<set_profile_field::v3::Request, (OwnedUserId, String), Nothing>;
+        assert!(read::<Request>("/x", &["lilia", "m.tz"], "").is_err());
     }
 }
