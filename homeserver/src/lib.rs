@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod events;
+mod hooks;
 pub mod http;
 pub mod hub;
 pub mod ids;
@@ -77,6 +78,10 @@ impl Server {
         let name = config.server_name.clone();
         let rooms = rooms::Rooms::new(storage.clone(), clock.clone(), name.clone(), key);
         let unread = push::PushProjection::new(account_data.clone(), &name)?;
+        let hooks = hooks::Hooks {
+            rooms: rooms.clone(),
+        };
+        users.observe(Arc::new(hooks));
         rooms.set_projections(vec![Arc::new(unread)]);
         Ok(Self::new(Domains {
             jobs: jobs::Jobs::default(),
