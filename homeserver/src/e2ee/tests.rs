@@ -43,7 +43,10 @@ impl Bench {
         std::fs::create_dir_all(config.keys_dir()).unwrap();
         crate::keys::create(&config.keys_dir()).unwrap();
         let server = Server::open(config, ManualClock::at(1_700_000_000_000)).unwrap();
-        Self { server, _folder: folder }
+        Self {
+            server,
+            _folder: folder,
+        }
     }
 
     fn e2ee(&self) -> &E2ee {
@@ -59,6 +62,10 @@ impl Bench {
         };
         let registered = self.server.users.register(wish, Some(&auth)).await.unwrap();
         let signed_in = registered.signed_in.unwrap();
-        self.server.users.session(&signed_in.access_token).await.unwrap()
+        self.server
+            .users
+            .session(&signed_in.access_token)
+            .await
+            .unwrap()
     }
 }

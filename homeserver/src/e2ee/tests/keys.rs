@@ -16,14 +16,25 @@ fn device_keys(session: &Session, algorithm: &str) -> Raw<DeviceKeys> {
 
 fn one_time(keys: &[(&str, &str)]) -> NewKeys {
     let key = |(id, key): &(&str, &str)| {
-        ((*id).try_into().unwrap(), Raw::new(&json!({ "key": key, "signatures": {} })).unwrap().cast_unchecked())
+        (
+            (*id).try_into().unwrap(),
+            Raw::new(&json!({ "key": key, "signatures": {} }))
+                .unwrap()
+                .cast_unchecked(),
+        )
     };
-    NewKeys { one_time: keys.iter().map(key).collect(), ..NewKeys::default() }
+    NewKeys {
+        one_time: keys.iter().map(key).collect(),
+        ..NewKeys::default()
+    }
 }
 
 fn fallback(id: &str, key: &str) -> NewKeys {
     let NewKeys { one_time, .. } = one_time(&[(id, key)]);
-    NewKeys { fallback: one_time, ..NewKeys::default() }
+    NewKeys {
+        fallback: one_time,
+        ..NewKeys::default()
+    }
 }
 
 async fn upload(bench: &Bench, session: &Session, keys: NewKeys) -> BTreeMap<String, u32> {
@@ -41,7 +52,10 @@ async fn claim(bench: &Bench, session: &Session) -> Option<String> {
 
 fn unused_fallback(bench: &Bench, session: &Session) -> Vec<String> {
     let snapshot = bench.server.storage.snapshot();
-    let keys = bench.e2ee().claimable_keys(&snapshot, session.user, &session.device_id).unwrap();
+    let keys = bench
+        .e2ee()
+        .claimable_keys(&snapshot, session.user, &session.device_id)
+        .unwrap();
     keys.unused_fallback
 }
 
@@ -57,8 +71,17 @@ async fn uploaded_keys_are_told_with_the_name_of_the_device() {
     let bench = Bench::open();
     let (alice, bob) = (bench.register("alice").await, bench.register("bob").await);
     let name = Some("Phone".to_owned());
-    bench.server.users.rename_device(alice.user, alice.device_id.clone(), name).await.unwrap();
-    bench.e2ee().upload_keys(&alice, Some(device_keys(&alice, "x")), NewKeys::default()).await.unwrap();
+    bench
+        .server
+        .users
+        .rename_device(alice.user, alice.device_id.clone(), name)
+        .await
+        .unwrap();
+    bench
+        .e2ee()
+        .upload_keys(&alice, Some(device_keys(&alice, "x")), NewKeys::default())
+        .await
+        .unwrap();
     let found = query(&bench, &bob, &alice).await;
     let keys = &found[alice.device_id.as_str()];
     assert_eq!(keys["unsigned"]["device_display_name"], "Phone");
@@ -70,7 +93,11 @@ async fn keys_of_somebody_else_are_refused() {
     let bench = Bench::open();
     let (alice, bob) = (bench.register("alice").await, bench.register("bob").await);
     let keys = Some(device_keys(&bob, "x"));
-    let error = bench.e2ee().upload_keys(&alice, keys, NewKeys::default()).await.unwrap_err();
+    let error = bench
+        .e2ee()
+        .upload_keys(&alice, keys, NewKeys::default())
+        .await
+        .unwrap_err();
     assert_eq!(error.status(), 400);
 }
 
@@ -81,16 +108,31 @@ async fn only_changed_keys_change_the_device_list() {
     let changed = |since| {
         let snapshot = bench.server.storage.snapshot();
         let span = (since, StreamPos(u64::MAX - 1));
-        let lists = bench.e2ee().device_lists(&snapshot, alice.user, span, &|_| true).unwrap();
+        let lists = bench
+            .e2ee()
+            .device_lists(&snapshot, alice.user, span, &|_| true)
+            .unwrap();
         !lists.changed.is_empty()
     };
     let start = bench.server.storage.position();
-    bench.e2ee().upload_keys(&alice, Some(device_keys(&alice, "x")), NewKeys::default()).await.unwrap();
+    bench
+        .e2ee()
+        .upload_keys(&alice, Some(device_keys(&alice, "x")), NewKeys::default())
+        .await
+        .unwrap();
     assert!(changed(start));
     let after = bench.server.storage.position();
-    bench.e2ee().upload_keys(&alice, Some(device_keys(&alice, "x")), NewKeys::default()).await.unwrap();
+    bench
+        .e2ee()
+        .upload_keys(&alice, Some(device_keys(&alice, "x")), NewKeys::default())
+        .await
+        .unwrap();
     assert!(!changed(after));
-    bench.e2ee().upload_keys(&alice, Some(device_keys(&alice, "y")), NewKeys::default()).await.unwrap();
+    bench
+        .e2ee()
+        .upload_keys(&alice, Some(device_keys(&alice, "y")), NewKeys::default())
+        .await
+        .unwrap();
     assert!(changed(after));
 }
 
@@ -101,8 +143,14 @@ async fn older_one_time_keys_are_claimed_first_and_each_once() {
     upload(&bench, &alice, one_time(&[("signed_curve25519:Z", "1")])).await;
     let counts = upload(&bench, &alice, one_time(&[("signed_curve25519:A", "2")])).await;
     assert_eq!(counts["signed_curve25519"], 2);
-    assert_eq!(claim(&bench, &alice).await.as_deref(), Some("signed_curve25519:Z"));
-    assert_eq!(claim(&bench, &alice).await.as_deref(), Some("signed_curve25519:A"));
+    assert_eq!(
+        claim(&bench, &alice).await.as_deref(),
+        Some("signed_curve25519:Z")
+    );
+    assert_eq!(
+        claim(&bench, &alice).await.as_deref(),
+        Some("signed_curve25519:A")
+    );
     assert_eq!(claim(&bench, &alice).await, None);
     let counts = upload(&bench, &alice, NewKeys::default()).await;
     assert_eq!(counts["signed_curve25519"], 0);
@@ -116,7 +164,11 @@ async fn one_time_key_of_the_same_id_must_be_the_same_key() {
     let counts = upload(&bench, &alice, one_time(&[("signed_curve25519:A", "1")])).await;
     assert_eq!(counts["signed_curve25519"], 1);
     let other = one_time(&[("signed_curve25519:A", "2")]);
-    let error = bench.e2ee().upload_keys(&alice, None, other).await.unwrap_err();
+    let error = bench
+        .e2ee()
+        .upload_keys(&alice, None, other)
+        .await
+        .unwrap_err();
     assert_eq!(error.status(), 400);
 }
 
@@ -140,14 +192,20 @@ async fn fallback_key_is_claimed_again_and_again_and_known_to_be_used() {
     upload(&bench, &alice, fallback("signed_curve25519:F", "1")).await;
     assert_eq!(unused_fallback(&bench, &alice), ["signed_curve25519"]);
     for _ in 0..2 {
-        assert_eq!(claim(&bench, &alice).await.as_deref(), Some("signed_curve25519:F"));
+        assert_eq!(
+            claim(&bench, &alice).await.as_deref(),
+            Some("signed_curve25519:F")
+        );
         assert!(unused_fallback(&bench, &alice).is_empty());
     }
     upload(&bench, &alice, fallback("signed_curve25519:F", "1")).await;
     assert!(unused_fallback(&bench, &alice).is_empty());
     upload(&bench, &alice, fallback("signed_curve25519:G", "2")).await;
     assert_eq!(unused_fallback(&bench, &alice), ["signed_curve25519"]);
-    assert_eq!(claim(&bench, &alice).await.as_deref(), Some("signed_curve25519:G"));
+    assert_eq!(
+        claim(&bench, &alice).await.as_deref(),
+        Some("signed_curve25519:G")
+    );
 }
 
 #[tokio::test]
@@ -155,7 +213,11 @@ async fn keys_go_with_their_device() {
     let bench = Bench::open();
     let (alice, bob) = (bench.register("alice").await, bench.register("bob").await);
     let keys = one_time(&[("signed_curve25519:A", "1")]);
-    bench.e2ee().upload_keys(&alice, Some(device_keys(&alice, "x")), keys).await.unwrap();
+    bench
+        .e2ee()
+        .upload_keys(&alice, Some(device_keys(&alice, "x")), keys)
+        .await
+        .unwrap();
     bench.server.users.logout(&alice).await.unwrap();
     assert_eq!(query(&bench, &bob, &alice).await, json!({}));
     assert_eq!(claim(&bench, &alice).await, None);
