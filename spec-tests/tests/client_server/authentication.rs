@@ -37,7 +37,7 @@ fn refused_with(token: Option<&str>, errcode: &str) {
     {
         let reply = ask(&server, endpoint, token, &body);
         // An operation that the server does not have yet is not there for anybody.
-        if reply.json["errcode"] == "M_UNRECOGNIZED" && reply.status == 404 {
+        if reply.json["errcode"] == "M_UNRECOGNIZED" && matches!(reply.status, 404 | 405) {
             continue;
         }
         if reply.status == 401 && reply.json["errcode"] == errcode {

@@ -504,7 +504,6 @@ fn requests_that_make_no_sense_are_refused() {
     let alice = homeserver().register("alice");
     for body in [
         json!({ "lists": "all" }),
-        json!({ "lists": { "all": { "ranges": [[5, 1]], "timeline_limit": 1, "required_state": [] } } }),
         json!({ "lists": { "all": { "ranges": [["a", 1]], "timeline_limit": 1, "required_state": [] } } }),
         json!({ "lists": { "all": { "ranges": [[0, 1]], "timeline_limit": -1, "required_state": [] } } }),
         json!({ "room_subscriptions": [] }),
