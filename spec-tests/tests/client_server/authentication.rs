@@ -63,10 +63,10 @@ fn ask(server: &Homeserver, endpoint: &Endpoint, token: Option<&str>, body: &Val
         request = request.token(token);
     }
     if matches!(endpoint.method.as_str(), "POST" | "PUT") {
-        request = request.json(&body);
+        request = request.json(body);
     }
     // Not judged: a table cannot know what else an operation would have to say.
-    request.try_send().unwrap()
+    request.try_send().expect("an answer")
 }
 
 /// Has what operations require: some servers look at the body first, which nothing forbids.

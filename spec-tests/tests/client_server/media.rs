@@ -11,7 +11,8 @@ use spec_tests::{
 const DOWNLOAD: &str = "/v1/media/download";
 
 fn picture(kind: &str) -> &'static [u8] {
-    PICTURES.iter().find(|(other, _)| *other == kind).unwrap().1
+    let found = PICTURES.iter().find(|(other, _)| *other == kind);
+    found.expect("a picture of each kind").1
 }
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediadownloadservernamemediaid)
