@@ -6,11 +6,9 @@ use serde_json::{Value, json};
 use spec_tests::{
     User,
     coverage::in_background,
-    covers,
-    crypto::Device,
-    homeserver,
-    matchers::{Verdict, at, bodies, contains, has_item, items},
-    must::{must, must_contain, must_find, must_not_find, text},
+    covers, homeserver,
+    matchers::{Verdict, at, bodies, has_item, items},
+    must::{must_contain, must_find, must_not_find, text},
     sliding_sync::Connection,
 };
 
