@@ -16,7 +16,10 @@ const VERSIONS: [&str; 20] = [
 ];
 
 /// Features outside the specification, one line each. A name stands here when, and only when, the feature works.
-const UNSTABLE_FEATURES: [&str; 0] = [];
+const UNSTABLE_FEATURES: [&str; 1] = [
+    // MSC4186, simplified sliding sync
+    "org.matrix.simplified_msc3575",
+];
 
 /// `/versions`, `/capabilities` and `/.well-known/matrix/…`
 pub fn router() -> Router<Server> {
@@ -37,7 +40,7 @@ async fn supported_versions(
     let mut response = get_supported_versions::Response::new(versions);
     response.unstable_features = UNSTABLE_FEATURES
         .iter()
-        .map(|&feature: &&str| (feature.to_owned(), true))
+        .map(|&feature| (feature.to_owned(), true))
         .collect();
     Ok(response)
 }

@@ -1,5 +1,7 @@
 //! The log: one subscriber, set up once.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{Log, LogFormat};
@@ -11,7 +13,11 @@ pub fn start(log: &Log) -> anyhow::Result<()> {
         EnvFilter::try_new(format!("ruma_state_res=warn,{}", log.level)).map_err(|error| {
             anyhow::anyhow!("log.level: \"{}\" is not a log level: {error}", log.level)
         })?;
-    let subscriber = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let is_terminal = std::io::stderr().is_terminal();
+    let subscriber = fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_terminal)
+        .with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Text => subscriber.try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),

@@ -1,7 +1,6 @@
 //! The endpoints of rooms.
 
 mod aliases;
-mod amended;
 mod create;
 mod directory;
 mod history;

@@ -3,7 +3,6 @@
 
 mod joined;
 mod others;
-pub mod shape;
 mod state;
 
 use ruma::{
