@@ -7,14 +7,17 @@ pub mod account_data;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod e2ee;
 pub mod error;
 pub mod events;
+mod hooks;
 pub mod http;
 pub mod hub;
 pub mod ids;
 pub mod jobs;
 pub mod keys;
 pub mod maintenance;
+pub mod media;
 pub mod ops;
 pub mod push;
 pub mod read_cache;
@@ -57,6 +60,10 @@ pub struct Domains {
     pub account_data: account_data::AccountData,
     /// Rooms.
     pub rooms: rooms::Rooms,
+    /// Keys, messages to devices, key backups.
+    pub e2ee: e2ee::E2ee,
+    /// Uploaded files.
+    pub media: media::Media,
     /// What clients of sliding sync have been told.
     pub connections: sync::sliding::connections::Connections,
 }
@@ -77,7 +84,19 @@ impl Server {
         let name = config.server_name.clone();
         let rooms = rooms::Rooms::new(storage.clone(), clock.clone(), name.clone(), key);
         let unread = push::PushProjection::new(account_data.clone(), &name)?;
+        let hooks = hooks::Hooks {
+            rooms: rooms.clone(),
+        };
+        users.observe(Arc::new(hooks));
         rooms.set_projections(vec![Arc::new(unread)]);
+        let e2ee = e2ee::E2ee::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
+        let media = media::Media::open(
+            storage.clone(),
+            clock.clone(),
+            &name,
+            &config.media_dir(),
+            config.media.max_upload.bytes(),
+        )?;
         Ok(Self::new(Domains {
             jobs: jobs::Jobs::default(),
             metrics: ops::metrics::Metrics::default(),
@@ -88,6 +107,8 @@ impl Server {
             users,
             account_data,
             rooms,
+            e2ee,
+            media,
             clock,
             config,
         }))

@@ -113,6 +113,8 @@ impl Request {
                 .http_status_as_error(false)
                 .max_redirects(0)
                 .timeout_global(Some(TIMEOUT))
+                // Servers close idle connections, and a request may meet that moment.
+                .max_idle_age(Duration::from_secs(2))
                 .max_idle_connections_per_host(64)
                 .build()
                 .new_agent()

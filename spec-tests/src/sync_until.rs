@@ -1,6 +1,9 @@
 //! `/sync`, once or until something is seen.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
@@ -13,7 +16,19 @@ impl User {
     /// One `/sync` with this query, e.g. `since=…&timeout=0`.
     #[track_caller]
     pub fn sync(&self, query: &str) -> Value {
-        self.get(&format!("/v3/sync?{query}")).ok()
+        self.get(&format!("/v3/sync?{}", self.made_unique(query)))
+            .ok()
+    }
+
+    /// Synapse repeats its answer to a request that it saw in the last two minutes; a timeout that is a little
+    /// longer makes it a new one.
+    fn made_unique(&self, query: &str) -> String {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        if !self.server.is_synapse() {
+            return query.to_owned();
+        }
+        let timeout = NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+        query.replacen("timeout=0", &format!("timeout={timeout}"), 1)
     }
 
     /// A `/sync` from the beginning.

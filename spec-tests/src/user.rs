@@ -130,10 +130,10 @@ impl User {
     #[track_caller]
     pub fn with_password(&self, method: &str, path: &str, body: &Value) -> Reply {
         let question = self.request(method, path).json(body).send();
-        if question.status / 100 == 2 {
+        if question.status != 401 {
             return question;
         }
-        let session = question.must_be(401)["session"].take();
+        let session = question.json["session"].clone();
         let mut body = body.clone();
         body["auth"] = self.password_auth(&session);
         self.request(method, path).json(&body).send()

@@ -3,7 +3,7 @@
 use axum::{Router, middleware::from_fn_with_state};
 
 use super::{discovery, edge};
-use crate::{ApiError, Server, account_data, ops, rooms, sync, users};
+use crate::{ApiError, Server, account_data, e2ee, media, ops, rooms, sync, users};
 
 /// The router of the public listeners.
 pub fn router(server: Server) -> Router {
@@ -14,6 +14,8 @@ pub fn router(server: Server) -> Router {
         .merge(ops::health::router())
         .merge(rooms::routes::router())
         .merge(sync::routes::router())
+        .merge(e2ee::routes::router())
+        .merge(media::routes::router())
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .fallback(|| async { ApiError::unrecognized() })
         .layer(from_fn_with_state(server.clone(), edge::surround))

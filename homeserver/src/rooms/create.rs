@@ -42,6 +42,7 @@ impl Rooms {
         request: Request,
         default: RoomVersionId,
     ) -> ApiResult<OwnedRoomId> {
+        check_words(&request)?;
         let version = request.room_version.clone().unwrap_or(default);
         let Some(rules) = versions::rules(&version) else {
             let message = "This server cannot make rooms of that version; GET /capabilities lists those it can.";
@@ -86,7 +87,7 @@ impl Rooms {
             }
             txn.authorize(&pdu)?;
             txn.record(pdu)?;
-            plan.fill(txn)
+            plan.fill(txn).map_err(invalid_state)
         })
         .await?;
         Ok(room_id)
@@ -118,6 +119,35 @@ impl Rooms {
             depth: 1,
         };
         Ok(build::build(draft, context, self.signer())?)
+    }
+}
+
+/// Refuses words that mean nothing where the specification lists those that do.
+fn check_words(request: &Request) -> ApiResult<()> {
+    if !matches!(request.visibility, Visibility::Public | Visibility::Private) {
+        return Err(ApiError::invalid_param(
+            "visibility is \"public\" or \"private\".",
+        ));
+    }
+    match &request.preset {
+        None
+        | Some(RoomPreset::PrivateChat | RoomPreset::PublicChat | RoomPreset::TrustedPrivateChat) => {
+            Ok(())
+        }
+        Some(_) => Err(ApiError::invalid_param(
+            "preset is \"private_chat\", \"public_chat\" or \"trusted_private_chat\".",
+        )),
+    }
+}
+
+/// State that the rules of the room refuse makes the whole request one for a room that cannot be.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom)
+fn invalid_state(error: ApiError) -> ApiError {
+    match error.kind() {
+        Some(ErrorKind::Forbidden) => {
+            ApiError::bad_request(ErrorKind::InvalidRoomState, error.message().to_owned())
+        }
+        _ => error,
     }
 }
 

@@ -74,6 +74,7 @@ impl Rooms {
             let kind = draft.event_type.to_string();
             let current = txn.state(&kind, draft.state_key.as_deref().unwrap_or_default())?;
             if let Some(current) = &current
+                && draft.event_type != TimelineEventType::RoomCreate
                 && current.pdu.sender() == draft.sender
                 && is_same(current.pdu.content(), &draft.content)
             {

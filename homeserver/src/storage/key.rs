@@ -170,6 +170,12 @@ impl<T: AsRef<str> + ?Sized> KeyOf<OwnedDeviceId> for &T {
     }
 }
 
+impl KeyOf<Self> for OwnedDeviceId {
+    fn encode(&self, out: &mut Vec<u8>) {
+        encode_text(self.as_str(), out);
+    }
+}
+
 impl Key for () {
     fn encode(&self, _: &mut Vec<u8>) {}
     fn decode(_: &mut &[u8]) -> Result<Self> {

@@ -2,12 +2,14 @@
 //!
 //! Row types live in the domain that owns them. This file alone may name them all; it calls nothing.
 
-use ruma::{OwnedDeviceId, OwnedEventId};
+use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedServerName};
 
 use super::{Family, Table};
 use crate::{
     account_data::store::AccountDataRow,
+    e2ee::store::{BackupVersionRow, ClaimableRow, FallbackKeyRow},
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
+    media::store::MediaRow,
     rooms::{
         receipts::{ReceiptKind, ReceiptRow},
         rows::{EventRow, Membership, RoomSummary, TimelineRow, UserRoomRow},
@@ -139,6 +141,42 @@ tables! {
     CUSTOM_PUSH_RULES: UserNid => (), UserData 3;
     /// Filters by their id: a JSON object.
     FILTER: (UserNid, String) => String, UserData 4;
+
+    // End-to-end encryption
+
+    /// Keys of devices as they were uploaded: JSON objects.
+    DEVICE_KEYS: (UserNid, OwnedDeviceId) => String, E2ee 1;
+    /// One-time keys: user, device, algorithm, upload, key id.
+    ONE_TIME_KEY: (UserNid, OwnedDeviceId, String, StreamPos, String) => String, E2ee 2;
+    /// Fallback keys by algorithm.
+    FALLBACK_KEY: (UserNid, OwnedDeviceId, String) => FallbackKeyRow, E2ee 3;
+    /// What can still be claimed from a device.
+    CLAIMABLE: (UserNid, OwnedDeviceId) => ClaimableRow, E2ee 4;
+    /// Cross-signing keys by usage: JSON objects.
+    CROSS_SIGNING_KEY: (UserNid, u8) => String, E2ee 5;
+    /// Signatures that came after a key: owner, device id or public key, signer, signing key.
+    KEY_SIGNATURE: (UserNid, String, UserNid, String) => String, E2ee 6;
+    /// Users whose keys a user signed: signer, position, owner.
+    USER_SIGNATURE: (UserNid, StreamPos, UserNid) => (), E2ee 7;
+    /// Users whose keys changed, each at the newest change.
+    DEVICE_LIST_CHANGE: StreamPos => UserNid, E2ee 8;
+    /// The newest change of a user's keys.
+    DEVICE_LIST_LATEST: UserNid => StreamPos, E2ee 9;
+    /// Messages that wait for a device: JSON objects.
+    TO_DEVICE: (UserNid, OwnedDeviceId, StreamPos) => String, E2ee 10;
+    /// Transactions of messages to devices: sender, device, type, transaction; when it was, in milliseconds.
+    TO_DEVICE_TXN: (UserNid, OwnedDeviceId, String, String) => u64, E2ee 11;
+    /// Versions of key backups.
+    BACKUP_VERSION: (UserNid, u64) => BackupVersionRow, E2ee 12;
+    /// Keys in a backup: user, version, room, session; JSON objects.
+    BACKUP_KEY: (UserNid, u64, OwnedRoomId, String) => String, E2ee 13;
+
+    // Media
+
+    /// What media ids stand for: server, media id.
+    MEDIA: (OwnedServerName, String) => MediaRow, Meta 16;
+    /// Media ids by content: SHA-256, server, media id.
+    MEDIA_OF_CONTENT: ([u8; 32], OwnedServerName, String) => (), Meta 17;
 }
 
 #[cfg(test)]

@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::{Router, extract::State};
+use axum::{Router, body::Body, extract::State};
 use ruma::api::client::{
     filter::FilterDefinition,
     sync::sync_events::{v3, v5},
 };
 
-use super::{sliding, token::SyncToken, v3::Ask, wait::Poll};
+use super::{
+    sliding,
+    token::SyncToken,
+    v3::{Ask, shape},
+    wait::Poll,
+};
 use crate::{
     ApiError, ApiResult, Server,
     account_data::filters::parse_filter,
-    http::ruma::{RouterExt, Ruma},
+    http::ruma::{Raw, RouterExt, Ruma},
     users::Session,
 };
 
@@ -27,7 +32,7 @@ async fn sync(
     State(server): State<Server>,
     session: Session,
     Ruma(request): Ruma<v3::Request>,
-) -> ApiResult<v3::Response> {
+) -> ApiResult<Raw> {
     let epoch = server.storage.epoch();
     let since = request
         .since
@@ -57,7 +62,8 @@ async fn sync(
             .read(move |snapshot| asked.answer(&all, snapshot, upto))
             .await?;
         if seen.is_none() || has_news(&answer) || poll.is_over() {
-            return Ok(answer);
+            let answer = shape::into_http(answer, ask.filter.event_fields.as_deref())?;
+            return Ok(Raw(answer.map(Body::from)));
         }
         seen = Some(upto);
     }
@@ -66,6 +72,7 @@ async fn sync(
 /// Whether an answer has anything a waiting client should be told.
 fn has_news(answer: &v3::Response) -> bool {
     !(answer.rooms.is_empty()
+        && answer.rooms.knock.is_empty()
         && answer.account_data.is_empty()
         && answer.to_device.is_empty()
         && answer.device_lists.is_empty()
@@ -99,6 +106,7 @@ async fn sliding_sync(
     session: Session,
     Ruma(request): Ruma<v5::Request>,
 ) -> ApiResult<v5::Response> {
+    sliding::check(&request)?;
     let name = request.conn_id.clone().unwrap_or_default();
     let mut connection = server
         .connections

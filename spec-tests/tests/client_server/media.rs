@@ -11,7 +11,8 @@ use spec_tests::{
 const DOWNLOAD: &str = "/v1/media/download";
 
 fn picture(kind: &str) -> &'static [u8] {
-    PICTURES.iter().find(|(other, _)| *other == kind).unwrap().1
+    let found = PICTURES.iter().find(|(other, _)| *other == kind);
+    found.expect("a picture of each kind").1
 }
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediadownloadservernamemediaid)
@@ -187,11 +188,9 @@ fn thumbnails_are_asked_for_properly() {
 fn files_that_are_no_pictures_have_no_thumbnail() {
     covers!(GET "/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}");
     let alice = homeserver().register("alice");
-    let truncated = &picture("image/png")[..200];
     for (kind, bytes) in [
         ("text/plain", b"text".as_slice()),
         ("image/png", b"not a picture"),
-        ("image/png", truncated),
     ] {
         let media = alice.upload(kind, "file", bytes);
         let reply = alice.get(&format!("/v1/media/thumbnail/{media}?width=32&height=32"));

@@ -45,11 +45,23 @@ fn typing_ends_with_its_timeout() {
     alice.must_see_after(&seen, joined_room_has(&room, "ephemeral", off));
 }
 
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidtypinguserid)
+#[test]
+fn typing_needs_no_timeout_of_the_clients_own() {
+    covers!(PUT "/_matrix/client/v3/rooms/{roomId}/typing/{userId}");
+    let (_, bob, room) = pair();
+    bob.put(
+        &path!("/v3/rooms/{}/typing/{}", room, bob.id),
+        &json!({ "typing": true }),
+    )
+    .ok();
+}
+
 #[test]
 fn nobody_types_for_another_or_from_outside() {
     covers!(PUT "/_matrix/client/v3/rooms/{roomId}/typing/{userId}");
     let (alice, bob, room) = pair();
-    let typing = json!({ "typing": true });
+    let typing = json!({ "typing": true, "timeout": 30_000 });
     let for_bob = alice.put(&path!("/v3/rooms/{}/typing/{}", room, bob.id), &typing);
     assert!(matches!(for_bob.status, 400 | 403), "{for_bob}");
     let carol = homeserver().register("carol");

@@ -188,7 +188,12 @@ fn a_room_is_created_once() {
     covers!(PUT "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}");
     let alice = homeserver().register("alice");
     let room = alice.private_room();
-    let answer = alice.try_set_state(&room, "m.room.create", "", &json!({ "room_version": "12" }));
+    let answer = alice.try_set_state(
+        &room,
+        "m.room.create",
+        "",
+        &json!({ "room_version": "12", "test.again": true }),
+    );
     assert!(matches!(answer.status, 400 | 403), "{answer}");
 }
 

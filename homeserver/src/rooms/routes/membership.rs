@@ -16,6 +16,7 @@ use ruma::{
     },
 };
 
+use super::amended::{Amended, MayBeEmpty};
 use crate::{
     ApiError, ApiResult, Server,
     http::{RouterExt, Ruma},
@@ -91,7 +92,7 @@ async fn join(
 async fn join_by_id_or_alias(
     State(server): State<Server>,
     session: Session,
-    Ruma(request): Ruma<join_room_by_id_or_alias::v3::Request>,
+    Ruma(Amended(request)): Ruma<Amended<MayBeEmpty<join_room_by_id_or_alias::v3::Request>>>,
 ) -> ApiResult<join_room_by_id_or_alias::v3::Response> {
     refuse_third_party(request.third_party_signed)?;
     let name = &request.room_id_or_alias;
@@ -106,7 +107,7 @@ async fn join_by_id_or_alias(
 async fn knock(
     State(server): State<Server>,
     session: Session,
-    Ruma(request): Ruma<knock_room::v3::Request>,
+    Ruma(Amended(request)): Ruma<Amended<MayBeEmpty<knock_room::v3::Request>>>,
 ) -> ApiResult<knock_room::v3::Response> {
     let name = &request.room_id_or_alias;
     let room = server.rooms.find_by_id_or_alias(name).await?;

@@ -1,6 +1,7 @@
 //! The endpoints of rooms.
 
 mod aliases;
+mod amended;
 mod create;
 mod directory;
 mod history;

@@ -9,8 +9,9 @@ use ruma::{
         receipt::create_receipt::{self, v3::ReceiptType},
     },
 };
-use serde_json::{json, value::to_raw_value};
+use serde_json::{Map, Value, json, value::to_raw_value};
 
+use super::amended::{Amend, Amended};
 use crate::{
     ApiError, ApiResult, Server,
     http::{RouterExt, Ruma},
@@ -18,6 +19,21 @@ use crate::{
     rooms::receipts::{NewReceipt, ReceiptKind, ReceiptThread},
     users::Session,
 };
+
+/// The request, in which a thread id that is no text counts as one that names no thread: either is an invalid parameter.
+struct WithAnyThread;
+
+impl Amend for WithAnyThread {
+    type Request = create_receipt::v3::Request;
+
+    fn amend(body: &mut Map<String, Value>) {
+        if let Some(thread) = body.get_mut("thread_id")
+            && !thread.is_string()
+        {
+            *thread = "".into();
+        }
+    }
+}
 
 pub(super) fn router() -> Router<Server> {
     Router::new()
@@ -30,7 +46,7 @@ pub(super) fn router() -> Router<Server> {
 async fn send_receipt(
     State(server): State<Server>,
     session: Session,
-    Ruma(request): Ruma<create_receipt::v3::Request>,
+    Ruma(Amended(request)): Ruma<Amended<WithAnyThread>>,
 ) -> ApiResult<create_receipt::v3::Response> {
     let room = server.rooms.find_to_write(&request.room_id)?;
     let thread = ReceiptThread::parse(request.thread.as_str())?;

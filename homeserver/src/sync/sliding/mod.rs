@@ -17,7 +17,7 @@ use ruma::{
     OwnedDeviceId, OwnedRoomId, OwnedUserId, UInt,
     api::client::sync::sync_events::{
         UnreadNotificationsCount,
-        v5::{Request, Response},
+        v5::{Request, Response, request::List},
     },
 };
 
@@ -25,7 +25,7 @@ use self::connections::{Connection, Told};
 use crate::{
     Server,
     account_data::Scope,
-    error::ApiResult,
+    error::{ApiError, ApiResult},
     hub::Hub,
     ids::{RoomNid, StreamPos, UserNid},
     push::Unread,
@@ -66,6 +66,17 @@ struct Build<'a> {
     ask: &'a Ask,
     told: &'a HashMap<RoomNid, Told>,
     upto: StreamPos,
+}
+
+/// Refuses what makes no sense.
+pub fn check(request: &Request) -> ApiResult<()> {
+    let backwards = |list: &List| list.ranges.iter().any(|(first, last)| first > last);
+    if request.lists.values().any(backwards) {
+        return Err(ApiError::invalid_param(
+            "A range of a list ends before it begins.",
+        ));
+    }
+    Ok(())
 }
 
 impl Ask {

@@ -3,6 +3,7 @@
 
 mod joined;
 mod others;
+pub mod shape;
 mod state;
 
 use ruma::{

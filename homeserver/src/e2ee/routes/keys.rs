@@ -1,0 +1,123 @@
+//! Device keys and one-time keys.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use ruma::{
+    OneTimeKeyAlgorithm, OwnedUserId, UInt,
+    api::client::keys::{claim_keys, get_key_changes, get_keys, upload_keys},
+};
+use serde_json::json;
+
+use crate::{
+    ApiResult, Server,
+    e2ee::NewKeys,
+    http::{Ruma, Session},
+    ids::{StreamPos, UserNid},
+    sync::token::SyncToken,
+};
+
+/// Stores keys of the device.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysupload)
+pub(super) async fn upload_keys(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<upload_keys::v3::Request>,
+) -> ApiResult<upload_keys::v3::Response> {
+    let keys = NewKeys {
+        one_time: request.one_time_keys,
+        fallback: request.fallback_keys,
+    };
+    let counts = server
+        .e2ee
+        .upload_keys(&session, request.device_keys, keys)
+        .await?;
+    let counts = counts
+        .into_iter()
+        .map(|(algorithm, count)| (OneTimeKeyAlgorithm::from(algorithm), UInt::from(count)));
+    Ok(upload_keys::v3::Response::new(counts.collect()))
+}
+
+/// Tells keys of users and their devices.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysquery)
+pub(super) async fn query_keys(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<get_keys::v3::Request>,
+) -> ApiResult<get_keys::v3::Response> {
+    let mut response = get_keys::v3::Response::new();
+    let (local, remote): (BTreeMap<_, _>, BTreeMap<_, _>) = request
+        .device_keys
+        .into_iter()
+        .partition(|(user, _)| server.e2ee.is_local(user));
+    response.failures = unreachable_servers(remote.keys());
+    for (user, keys) in server.e2ee.query_keys(&session, local).await? {
+        response
+            .master_keys
+            .extend(keys.master.map(|key| (user.clone(), key)));
+        response
+            .self_signing_keys
+            .extend(keys.self_signing.map(|key| (user.clone(), key)));
+        response
+            .user_signing_keys
+            .extend(keys.user_signing.map(|key| (user.clone(), key)));
+        response.device_keys.insert(user, keys.devices);
+    }
+    Ok(response)
+}
+
+/// Takes one-time keys of devices, to begin encrypted sessions with them.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysclaim)
+pub(super) async fn claim_keys(
+    State(server): State<Server>,
+    _session: Session,
+    Ruma(request): Ruma<claim_keys::v3::Request>,
+) -> ApiResult<claim_keys::v3::Response> {
+    let (local, remote): (BTreeMap<_, _>, BTreeMap<_, _>) = request
+        .one_time_keys
+        .into_iter()
+        .partition(|(user, _)| server.e2ee.is_local(user));
+    let mut response = claim_keys::v3::Response::new(server.e2ee.claim_keys(local).await?);
+    response.failures = unreachable_servers(remote.keys());
+    Ok(response)
+}
+
+/// Servers of other users, none of which this server talks to.
+fn unreachable_servers<'a>(
+    users: impl Iterator<Item = &'a OwnedUserId>,
+) -> BTreeMap<String, serde_json::Value> {
+    let failure = || json!({ "error": "This server cannot reach the user's server." });
+    users
+        .map(|user| (user.server_name().to_string(), failure()))
+        .collect()
+}
+
+/// Tells whose keys changed between two syncs.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3keyschanges)
+pub(super) async fn key_changes(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<get_key_changes::v3::Request>,
+) -> ApiResult<get_key_changes::v3::Response> {
+    let epoch = server.storage.epoch();
+    let from = SyncToken::parse_since(&request.from, epoch)?.unwrap_or(StreamPos::ZERO);
+    SyncToken::parse_since(&request.to, epoch)?;
+    // Only the newest change of a user is known: one after `to` may stand for one before it.
+    let upto = server.storage.position();
+    let e2ee = server.e2ee.clone();
+    let user = session.user;
+    let lists = server
+        .storage
+        .read(move |snapshot| e2ee.device_lists(snapshot, user, (from, upto), &|_| true))
+        .await?;
+    let ids = |users: std::collections::BTreeSet<UserNid>| -> ApiResult<Vec<OwnedUserId>> {
+        users
+            .into_iter()
+            .map(|user| Ok(server.storage.interner().user_id(user)?))
+            .collect()
+    };
+    Ok(get_key_changes::v3::Response::new(
+        ids(lists.changed)?,
+        ids(lists.left)?,
+    ))
+}

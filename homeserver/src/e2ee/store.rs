@@ -1,0 +1,69 @@
+//! Rows of keys, to-device messages and key backups.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::records;
+
+/// Which keys other users can still claim from a device: what every sync tells its client.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimableRow {
+    /// One-time keys left, by algorithm.
+    pub one_time: BTreeMap<String, u32>,
+    /// Algorithms whose fallback key has not been handed out.
+    pub unused_fallback: Vec<String>,
+}
+
+/// A key that is handed out when the one-time keys have run out, again and again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FallbackKeyRow {
+    /// The key's id, without the algorithm.
+    pub key_id: String,
+    /// The key as it was uploaded.
+    pub key: String,
+    /// Whether somebody has it.
+    pub used: bool,
+}
+
+/// A version of a user's key backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupVersionRow {
+    /// How keys are encrypted.
+    pub algorithm: String,
+    /// What the algorithm needs, as JSON.
+    pub auth_data: String,
+    /// Grows with every change of the stored keys.
+    pub etag: u64,
+    /// The number of stored keys.
+    pub count: u64,
+    /// Whether the version was deleted. The row stays, so that its number is never given to another version.
+    pub deleted: bool,
+}
+
+records!(ClaimableRow = 1, FallbackKeyRow = 1, BackupVersionRow = 1);
+
+/// The purpose of a cross-signing key, as part of a table's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrossSigningUsage {
+    /// Stands for the user.
+    Master = 1,
+    /// Signs the user's devices.
+    SelfSigning = 2,
+    /// Signs other users.
+    UserSigning = 3,
+}
+
+impl CrossSigningUsage {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Master, Self::SelfSigning, Self::UserSigning];
+
+    /// The word in the key's `usage`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::SelfSigning => "self_signing",
+            Self::UserSigning => "user_signing",
+        }
+    }
+}

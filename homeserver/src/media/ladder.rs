@@ -1,0 +1,111 @@
+//! Which sizes thumbnails come in.
+//!
+//! Only a few: whatever size clients ask for, a picture is stored a handful of times at most.
+
+/// How a thumbnail fits the size asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fit {
+    /// The whole picture, no side longer than asked for.
+    Scale,
+    /// The middle of the picture, exactly of that size.
+    Crop,
+}
+
+/// A thumbnail somebody asks for.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#thumbnails)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThumbnailRequest {
+    /// The width it should have at least.
+    pub width: u32,
+    /// The height it should have at least.
+    pub height: u32,
+    /// How it fits.
+    pub fit: Fit,
+}
+
+/// A size that thumbnails are made in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Rung {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) fit: Fit,
+}
+
+const fn rung(width: u32, height: u32, fit: Fit) -> Rung {
+    Rung { width, height, fit }
+}
+
+/// The sizes that the specification names, and some for screens with many pixels.
+const LADDER: [Rung; 8] = [
+    rung(32, 32, Fit::Crop),
+    rung(96, 96, Fit::Crop),
+    rung(256, 256, Fit::Crop),
+    rung(512, 512, Fit::Crop),
+    rung(320, 240, Fit::Scale),
+    rung(640, 480, Fit::Scale),
+    rung(800, 600, Fit::Scale),
+    rung(1600, 1200, Fit::Scale),
+];
+
+impl Rung {
+    /// The smallest size that is not smaller than asked for; none when only the picture itself is large enough.
+    pub(super) fn for_request(request: ThumbnailRequest) -> Option<Self> {
+        let covers = |rung: &&Self| rung.width >= request.width && rung.height >= request.height;
+        // Squares are all that is cropped to: they are what avatars want. Other shapes get the whole picture.
+        let is_square = request.width == request.height;
+        let fit = if is_square { request.fit } else { Fit::Scale };
+        let with = |fit| {
+            LADDER
+                .iter()
+                .filter(move |rung| rung.fit == fit)
+                .find(covers)
+                .copied()
+        };
+        with(fit).or_else(|| with(Fit::Scale))
+    }
+
+    /// The same size for a picture that lies on its side.
+    pub(super) fn turned(self) -> Self {
+        rung(self.height, self.width, self.fit)
+    }
+
+    /// The part of the name of a file.
+    pub(super) fn name(self) -> String {
+        let fit = match self.fit {
+            Fit::Scale => "scale",
+            Fit::Crop => "crop",
+        };
+        format!("{}x{}-{fit}", self.width, self.height)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(width: u32, height: u32, fit: Fit) -> Option<(u32, u32, Fit)> {
+        let rung = Rung::for_request(ThumbnailRequest { width, height, fit })?;
+        Some((rung.width, rung.height, rung.fit))
+    }
+
+    #[test]
+    fn thumbnail_is_never_smaller_than_asked_for() {
+        assert_eq!(size(32, 32, Fit::Crop), Some((32, 32, Fit::Crop)));
+        assert_eq!(size(33, 33, Fit::Crop), Some((96, 96, Fit::Crop)));
+        assert_eq!(size(320, 240, Fit::Scale), Some((320, 240, Fit::Scale)));
+        assert_eq!(size(320, 241, Fit::Scale), Some((640, 480, Fit::Scale)));
+        assert_eq!(size(0, 0, Fit::Scale), Some((320, 240, Fit::Scale)));
+    }
+
+    #[test]
+    fn larger_than_the_largest_is_the_picture_itself() {
+        assert_eq!(size(1601, 10, Fit::Scale), None);
+        assert_eq!(size(u32::MAX, u32::MAX, Fit::Crop), None);
+    }
+
+    #[test]
+    fn only_squares_are_cropped() {
+        assert_eq!(size(300, 200, Fit::Crop), Some((320, 240, Fit::Scale)));
+        assert_eq!(size(600, 600, Fit::Crop), Some((800, 600, Fit::Scale)));
+    }
+}

@@ -1,0 +1,107 @@
+//! Downloading files and thumbnails.
+
+use axum::extract::State;
+use http::HeaderMap;
+use ruma::{
+    ServerName, UInt,
+    api::client::authenticated_media::{
+        get_content, get_content_as_filename, get_content_thumbnail,
+    },
+    media::Method,
+};
+
+use super::answer::Content;
+use crate::{
+    ApiError, ApiResult, Server,
+    http::{Raw, Session, Streamed},
+    media::{Fit, ThumbnailRequest},
+};
+
+/// Sends a file.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediadownloadservernamemediaid)
+pub(super) async fn download(
+    State(server): State<Server>,
+    _session: Session,
+    Streamed {
+        request, headers, ..
+    }: Streamed<get_content::v1::Request>,
+) -> ApiResult<Raw> {
+    send(
+        &server,
+        (&request.server_name, &request.media_id),
+        None,
+        &headers,
+    )
+    .await
+}
+
+/// Sends a file under another name.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediadownloadservernamemediaidfilename)
+pub(super) async fn download_as(
+    State(server): State<Server>,
+    _session: Session,
+    Streamed {
+        request, headers, ..
+    }: Streamed<get_content_as_filename::v1::Request>,
+) -> ApiResult<Raw> {
+    let address = (&*request.server_name, request.media_id.as_str());
+    send(&server, address, Some(request.filename), &headers).await
+}
+
+async fn send(
+    server: &Server,
+    (server_name, media_id): (&ServerName, &str),
+    filename: Option<String>,
+    headers: &HeaderMap,
+) -> ApiResult<Raw> {
+    let stored = server.media.find(server_name, media_id).await?;
+    let content = Content {
+        name: stored.content_name(),
+        content_type: stored.row.content_type,
+        filename: filename.or(stored.row.filename),
+        file: stored.file,
+    };
+    content.answer(headers).await.map(Raw)
+}
+
+/// Sends a smaller picture of a picture. Animations stand still, which `animated` allows.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid)
+pub(super) async fn thumbnail(
+    State(server): State<Server>,
+    _session: Session,
+    Streamed {
+        request, headers, ..
+    }: Streamed<get_content_thumbnail::v1::Request>,
+) -> ApiResult<Raw> {
+    let wanted = ThumbnailRequest {
+        width: pixels(request.width),
+        height: pixels(request.height),
+        fit: fit(request.method)?,
+    };
+    let stored = server
+        .media
+        .find(&request.server_name, &request.media_id)
+        .await?;
+    let thumbnail = server.media.thumbnail(stored, wanted).await?;
+    let content = Content {
+        name: thumbnail.content_name,
+        content_type: Some(thumbnail.content_type.to_owned()),
+        filename: None,
+        file: thumbnail.file,
+    };
+    content.answer(&headers).await.map(Raw)
+}
+
+fn pixels(side: UInt) -> u32 {
+    u32::try_from(side).unwrap_or(u32::MAX)
+}
+
+fn fit(method: Option<Method>) -> ApiResult<Fit> {
+    match method {
+        None | Some(Method::Scale) => Ok(Fit::Scale),
+        Some(Method::Crop) => Ok(Fit::Crop),
+        Some(_) => Err(ApiError::invalid_param(
+            "The method of a thumbnail is \"crop\" or \"scale\".",
+        )),
+    }
+}

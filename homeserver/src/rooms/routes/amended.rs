@@ -1,0 +1,55 @@
+//! Requests that clients may write in ways Ruma does not read.
+
+use ruma::api::{IncomingRequest, Metadata, error::FromHttpRequestError};
+use serde_json::{Map, Value};
+
+/// A request whose body is completed before Ruma reads it.
+pub(super) trait Amend {
+    /// The request as Ruma knows it.
+    type Request: IncomingRequest;
+
+    /// Writes the body as Ruma expects it.
+    fn amend(body: &mut Map<String, Value>);
+}
+
+/// The request behind an [`Amend`].
+pub(super) struct Amended<A: Amend>(pub(super) A::Request);
+
+impl<A: Amend> Metadata for Amended<A> {
+    const METHOD: http::Method = A::Request::METHOD;
+    const RATE_LIMITED: bool = A::Request::RATE_LIMITED;
+    type Authentication = <A::Request as Metadata>::Authentication;
+    type PathBuilder = <A::Request as Metadata>::PathBuilder;
+    const PATH_BUILDER: Self::PathBuilder = A::Request::PATH_BUILDER;
+}
+
+impl<A: Amend> IncomingRequest for Amended<A> {
+    type EndpointError = <A::Request as IncomingRequest>::EndpointError;
+    type OutgoingResponse = <A::Request as IncomingRequest>::OutgoingResponse;
+
+    fn try_from_http_request<B: AsRef<[u8]>, S: AsRef<str>>(
+        request: http::Request<B>,
+        path_args: &[S],
+    ) -> Result<Self, FromHttpRequestError> {
+        let (parts, body) = request.into_parts();
+        let body = body.as_ref().trim_ascii();
+        let mut fields = if body.is_empty() {
+            Map::new()
+        } else {
+            serde_json::from_slice(body)?
+        };
+        A::amend(&mut fields);
+        let body = serde_json::to_vec(&fields)?;
+        let request = http::Request::from_parts(parts, body);
+        A::Request::try_from_http_request(request, path_args).map(Self)
+    }
+}
+
+/// A request with an optional body, all of whose fields are optional.
+pub(super) struct MayBeEmpty<R>(std::marker::PhantomData<R>);
+
+impl<R: IncomingRequest> Amend for MayBeEmpty<R> {
+    type Request = R;
+
+    fn amend(_: &mut Map<String, Value>) {}
+}
