@@ -236,6 +236,10 @@ impl<'a> Txn<'a> {
     /// Checks an event against the state before it.
     /// [spec](https://spec.matrix.org/v1.19/rooms/v12/#authorization-rules)
     pub(super) fn authorize(&self, pdu: &Pdu) -> ApiResult<()> {
+        // The rules see from its prev_events that a create event is not the first one; with a state alone they cannot.
+        if *pdu.event_type() == TimelineEventType::RoomCreate && !self.head.is_empty() {
+            return Err(ApiError::forbidden("A room is created once."));
+        }
         let verdict = auth::check_state_dependent(pdu, self.head.rules(), self);
         if let Err(AuthError::Forbidden(_)) = &verdict
             && let Some(refusal) = refusal::explain(self, pdu)?

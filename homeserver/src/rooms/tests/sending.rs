@@ -243,3 +243,16 @@ async fn a_new_profile_is_shown_in_the_rooms_of_the_user() {
         Vec::<ruma::OwnedRoomId>::new()
     );
 }
+
+#[tokio::test]
+async fn a_room_is_created_once() {
+    for version in OFFERED {
+        let server = TestServer::new();
+        let room = server.public_room(version.as_str()).await;
+        let content = json!({ "room_version": version, "creator": ALICE });
+        let refused = server
+            .set_state(room, ALICE, "m.room.create", content)
+            .await;
+        assert_eq!(refusal(refused).1, "A room is created once.");
+    }
+}
