@@ -14,6 +14,7 @@ mod tags;
 
 use self::push_rules::PushRules;
 pub use self::{
+    push_rules::rules_json,
     push_rules_edit::{NewRule, NewRuleBody, Placement, Rule},
     store::{AccountDatum, Scope},
 };

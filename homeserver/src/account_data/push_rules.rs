@@ -9,8 +9,8 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 use ruma::{UserId, push::Ruleset};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Deserialize;
+use serde_json::{Value as JsonValue, json, value::RawValue};
 
 use super::{
     AccountData, AccountDatum, NewRule, PUSH_RULES, Placement, Rule, Scope, push_rules_edit, store,
@@ -46,9 +46,9 @@ impl PushRules {
 }
 
 /// The content of `m.push_rules`.
-#[derive(Serialize, Deserialize)]
-struct Content<R> {
-    global: R,
+#[derive(Deserialize)]
+struct Content {
+    global: Ruleset,
 }
 
 impl AccountData {
@@ -145,12 +145,12 @@ impl AccountData {
         let _turn = self.users.lock(user).await;
         let mut rules = Ruleset::clone(&*self.push_rules(user).await?);
         change(&mut rules)?;
-        let content =
-            serde_json::to_string(&Content { global: &rules }).map_err(ApiError::internal)?;
+        let content = content(&rules).map_err(ApiError::internal)?;
         // In memory first: a message that arrives in between is then judged by the user's own rules, old or new, and
         // never by the defaults.
         self.push_rules.custom.write().insert(user.0);
-        self.write(user, None, PUSH_RULES, content).await?;
+        self.write(user, None, PUSH_RULES, content.get().to_owned())
+            .await?;
         self.push_rules.cache.forget([user]);
         Ok(())
     }
@@ -172,13 +172,25 @@ impl AccountData {
     }
 }
 
+/// Rules as clients see them. Ruma leaves kinds without rules out; clients have learnt to expect all five.
+pub fn rules_json(rules: &Ruleset) -> serde_json::Result<JsonValue> {
+    let mut all =
+        json!({ "override": [], "content": [], "room": [], "sender": [], "underride": [] });
+    if let (JsonValue::Object(all), JsonValue::Object(rules)) =
+        (&mut all, serde_json::to_value(rules)?)
+    {
+        all.extend(rules);
+    }
+    Ok(all)
+}
+
 fn content(rules: &Ruleset) -> serde_json::Result<Box<RawValue>> {
-    serde_json::value::to_raw_value(&Content { global: rules })
+    serde_json::value::to_raw_value(&json!({ "global": rules_json(rules)? }))
 }
 
 /// Stored rules, brought up to date with the defaults of today.
 fn parse(content: &str, user_id: &UserId) -> Result<Ruleset> {
-    let Content { global: mut rules }: Content<Ruleset> = serde_json::from_str(content)
+    let Content { global: mut rules }: Content = serde_json::from_str(content)
         .map_err(|_| Error::Corrupt("stored push rules are malformed"))?;
     rules.update_with_server_default(Ruleset::server_default(user_id));
     Ok(rules)

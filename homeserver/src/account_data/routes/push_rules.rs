@@ -14,7 +14,7 @@ use serde_json::{Value as JsonValue, json};
 
 use crate::{
     ApiError, ApiResult, Server,
-    account_data::{NewRule, NewRuleBody, Placement, Rule},
+    account_data::{NewRule, NewRuleBody, Placement, Rule, rules_json},
     http::{Own, Raw, Ruma, Session, json},
 };
 
@@ -28,7 +28,8 @@ pub(super) async fn all(
     Ruma(_): Ruma<get_pushrules_all::v3::Request>,
 ) -> ApiResult<Raw> {
     let rules = server.account_data.push_rules(session.user).await?;
-    json(&json!({ "global": complete(&rules)? })).map(Raw)
+    let rules = rules_json(&rules).map_err(ApiError::internal)?;
+    json(&json!({ "global": rules })).map(Raw)
 }
 
 /// All push rules but for their scope, of which there is one.
@@ -39,18 +40,7 @@ pub(super) async fn global(
     Ruma(_): Ruma<get_pushrules_global_scope::v3::Request>,
 ) -> ApiResult<Raw> {
     let rules = server.account_data.push_rules(session.user).await?;
-    json(&complete(&rules)?).map(Raw)
-}
-
-/// Ruma leaves kinds without rules out; clients have learnt to expect all five.
-fn complete(rules: &Ruleset) -> ApiResult<JsonValue> {
-    let mut all =
-        json!({ "override": [], "content": [], "room": [], "sender": [], "underride": [] });
-    let rules = serde_json::to_value(rules).map_err(ApiError::internal)?;
-    if let (JsonValue::Object(all), JsonValue::Object(rules)) = (&mut all, rules) {
-        all.extend(rules);
-    }
-    Ok(all)
+    json(&rules_json(&rules).map_err(ApiError::internal)?).map(Raw)
 }
 
 /// One push rule.

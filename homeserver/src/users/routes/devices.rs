@@ -1,14 +1,17 @@
 //! One's own devices.
 
 use axum::extract::State;
-use ruma::api::client::device::{
-    self, delete_device, delete_devices, get_device, get_devices, update_device,
+use ruma::{
+    MilliSecondsSinceUnixEpoch, OwnedDeviceId,
+    api::client::device::{delete_device, delete_devices, get_device, get_devices, update_device},
 };
+use serde::Serialize;
+use serde_json::json;
 
 use super::confirm_password;
 use crate::{
     ApiError, ApiResult, Server,
-    http::{Ruma, Session},
+    http::{Raw, Ruma, Session, json},
     users::{Device, DevicesOf},
 };
 
@@ -18,10 +21,10 @@ pub(super) async fn devices(
     State(server): State<Server>,
     session: Session,
     Ruma(_): Ruma<get_devices::v3::Request>,
-) -> ApiResult<get_devices::v3::Response> {
+) -> ApiResult<Raw> {
     let devices = server.users.devices(session.user).await?;
-    let devices = devices.into_iter().map(shown).collect();
-    Ok(get_devices::v3::Response::new(devices))
+    let devices: Vec<_> = devices.into_iter().map(Shown::from).collect();
+    json(&json!({ "devices": devices })).map(Raw)
 }
 
 /// One of the user's devices.
@@ -30,21 +33,36 @@ pub(super) async fn device(
     State(server): State<Server>,
     session: Session,
     Ruma(request): Ruma<get_device::v3::Request>,
-) -> ApiResult<get_device::v3::Response> {
+) -> ApiResult<Raw> {
     let devices = server.users.devices(session.user).await?;
     let device = devices
         .into_iter()
         .find(|device| device.device_id == request.device_id)
         .ok_or_else(|| ApiError::not_found("You have no such device."))?;
-    Ok(get_device::v3::Response::new(shown(device)))
+    json(&Shown::from(device)).map(Raw)
 }
 
-fn shown(device: Device) -> device::Device {
-    let mut shown = device::Device::new(device.device_id);
-    shown.display_name = device.display_name;
-    shown.last_seen_ip = device.last_seen_ip;
-    shown.last_seen_ts = device.last_seen;
-    shown
+/// A device as clients see it. Ruma writes `null` for what is not known, which the specification does not allow.
+#[derive(Serialize)]
+struct Shown {
+    device_id: OwnedDeviceId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen_ts: Option<MilliSecondsSinceUnixEpoch>,
+}
+
+impl From<Device> for Shown {
+    fn from(device: Device) -> Self {
+        Self {
+            device_id: device.device_id,
+            display_name: device.display_name,
+            last_seen_ip: device.last_seen_ip,
+            last_seen_ts: device.last_seen,
+        }
+    }
 }
 
 /// Names a device.
