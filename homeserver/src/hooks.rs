@@ -4,6 +4,7 @@ use futures::future::BoxFuture;
 use ruma::OwnedDeviceId;
 
 use crate::{
+    e2ee::E2ee,
     ids::UserNid,
     rooms::Rooms,
     storage::{Result, Snapshot},
@@ -14,16 +15,18 @@ use crate::{
 pub(crate) struct Hooks {
     /// Rooms show profiles, and closed accounts leave them.
     pub(crate) rooms: Rooms,
+    /// Keys and queued messages go with their devices.
+    pub(crate) e2ee: E2ee,
 }
 
 impl UserHooks for Hooks {
     fn devices_deleted(
         &self,
-        _snapshot: &Snapshot<'_>,
-        _user: UserNid,
-        _devices: &[OwnedDeviceId],
+        snapshot: &Snapshot<'_>,
+        user: UserNid,
+        devices: &[OwnedDeviceId],
     ) -> Result<Addition> {
-        Ok(Addition::default())
+        self.e2ee.devices_deleted(snapshot, user, devices)
     }
 
     fn profile_changed(&self, user: UserNid) -> BoxFuture<'_, ()> {

@@ -84,12 +84,13 @@ impl Server {
         let name = config.server_name.clone();
         let rooms = rooms::Rooms::new(storage.clone(), clock.clone(), name.clone(), key);
         let unread = push::PushProjection::new(account_data.clone(), &name)?;
-        let hooks = hooks::Hooks {
-            rooms: rooms.clone(),
-        };
-        users.observe(Arc::new(hooks));
         rooms.set_projections(vec![Arc::new(unread)]);
         let e2ee = e2ee::E2ee::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
+        let hooks = hooks::Hooks {
+            rooms: rooms.clone(),
+            e2ee: e2ee.clone(),
+        };
+        users.observe(Arc::new(hooks));
         let media = media::Media::open(
             storage.clone(),
             clock.clone(),

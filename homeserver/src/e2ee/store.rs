@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ruma::{OneTimeKeyAlgorithm, UInt};
 use serde::{Deserialize, Serialize};
 
 use crate::records;
@@ -13,6 +14,28 @@ pub struct ClaimableRow {
     pub one_time: BTreeMap<String, u32>,
     /// Algorithms whose fallback key has not been handed out.
     pub unused_fallback: Vec<String>,
+}
+
+impl ClaimableRow {
+    /// One-time keys left by algorithm. The algorithm that all clients use is always told, also when none are left:
+    /// some take no count for no news.
+    pub fn counts(&self) -> BTreeMap<OneTimeKeyAlgorithm, UInt> {
+        let mut counts = BTreeMap::from([(OneTimeKeyAlgorithm::SignedCurve25519, UInt::MIN)]);
+        counts.extend(
+            self.one_time
+                .iter()
+                .map(|(name, count)| (name.as_str().into(), UInt::from(*count))),
+        );
+        counts
+    }
+
+    /// Algorithms whose fallback key has not been handed out.
+    pub fn unused_fallback_types(&self) -> Vec<OneTimeKeyAlgorithm> {
+        self.unused_fallback
+            .iter()
+            .map(|name| name.as_str().into())
+            .collect()
+    }
 }
 
 /// A key that is handed out when the one-time keys have run out, again and again.

@@ -1,6 +1,7 @@
 //! Telling clients what changed.
 
 pub mod account_data;
+pub mod devices;
 pub mod ephemeral;
 pub mod filter;
 pub mod room_view;

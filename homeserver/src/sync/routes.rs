@@ -9,7 +9,7 @@ use ruma::api::client::{
 };
 
 use super::{
-    sliding,
+    sliding::{self, extensions::to_device_since},
     token::SyncToken,
     v3::{Ask, shape},
     wait::Poll,
@@ -49,6 +49,13 @@ async fn sync(
         state_after: request.use_state_after,
         filter: filter(&server, &session, request.filter).await?,
     };
+    if let Some(since) = since {
+        // A client that comes with a token has everything up to there.
+        server
+            .e2ee
+            .delete_to_device(session.user, &session.device_id, since)
+            .await?;
+    }
     let mut poll = Poll::begin(&server, session.user, request.timeout)?;
     let mut seen = since.filter(|_| !request.full_state);
     loop {
@@ -107,6 +114,15 @@ async fn sliding_sync(
     Ruma(request): Ruma<v5::Request>,
 ) -> ApiResult<v5::Response> {
     sliding::check(&request)?;
+    let to_device = &request.extensions.to_device;
+    if to_device.enabled == Some(true)
+        && let Some(had) = to_device_since(to_device.since.as_deref(), server.storage.epoch())?
+    {
+        server
+            .e2ee
+            .delete_to_device(session.user, &session.device_id, had)
+            .await?;
+    }
     let name = request.conn_id.clone().unwrap_or_default();
     let mut connection = server
         .connections

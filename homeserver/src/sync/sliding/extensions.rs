@@ -6,7 +6,7 @@ use ruma::{
     OwnedRoomId,
     api::client::sync::sync_events::v5::{
         request::ExtensionRoomConfig,
-        response::{AccountData, Extensions, Receipts, Room, Typing},
+        response::{AccountData, E2EE, Extensions, Receipts, Room, ToDevice, Typing},
     },
 };
 
@@ -14,7 +14,7 @@ use super::Build;
 use crate::{
     error::ApiResult,
     ids::{RoomNid, StreamPos},
-    sync::{account_data, ephemeral},
+    sync::{account_data, devices, ephemeral, token::SyncToken},
 };
 
 /// A room the client looks at, with the lists it is in; none for a subscription.
@@ -34,6 +34,17 @@ pub(super) fn has_news(extensions: &Extensions) -> bool {
         || !extensions.typing.is_empty()
 }
 
+/// Up to where a client says that it has its messages.
+pub(in crate::sync) fn to_device_since(
+    token: Option<&str>,
+    epoch: u32,
+) -> ApiResult<Option<StreamPos>> {
+    token
+        .map(|token| SyncToken::parse_since(token, epoch))
+        .transpose()
+        .map(Option::flatten)
+}
+
 impl Build<'_> {
     /// The extensions the client switched on. `since` is what it knows of the stream as a whole.
     pub(super) fn extensions(
@@ -44,6 +55,12 @@ impl Build<'_> {
     ) -> ApiResult<Extensions> {
         let wanted = &self.ask.request.extensions;
         let mut extensions = Extensions::default();
+        if wanted.to_device.enabled == Some(true) {
+            extensions.to_device = Some(self.to_device(wanted.to_device.since.as_deref())?);
+        }
+        if wanted.e2ee.enabled == Some(true) {
+            extensions.e2ee = self.e2ee(since)?;
+        }
         if wanted.account_data.enabled == Some(true) {
             let config = (&wanted.account_data.lists, &wanted.account_data.rooms);
             extensions.account_data =
@@ -58,6 +75,40 @@ impl Build<'_> {
             extensions.typing = self.typing(&self.chosen(inside, config)?, since)?;
         }
         Ok(extensions)
+    }
+
+    /// Messages after the client's own token for them. The token says also what can be removed, see [`to_device_since`].
+    fn to_device(&self, since: Option<&str>) -> ApiResult<ToDevice> {
+        let since = to_device_since(since, self.server.storage.epoch())?.unwrap_or(StreamPos::ZERO);
+        let queue = (self.ask.user, &*self.ask.device);
+        let page = self
+            .server
+            .e2ee
+            .to_device_since(self.snapshot, queue, since, self.upto)?;
+        let mut section = ToDevice::default();
+        section.next_batch = SyncToken {
+            epoch: self.server.storage.epoch(),
+            pos: page.upto,
+        }
+        .to_string();
+        section.events = page.events;
+        Ok(section)
+    }
+
+    fn e2ee(&self, since: Option<StreamPos>) -> ApiResult<E2EE> {
+        let keys =
+            self.server
+                .e2ee
+                .claimable_keys(self.snapshot, self.ask.user, &self.ask.device)?;
+        let mut section = E2EE::default();
+        section.device_one_time_keys_count = keys.counts();
+        section.device_unused_fallback_key_types = Some(keys.unused_fallback_types());
+        if let Some(since) = since {
+            let (user, upto) = (self.ask.user, self.upto);
+            section.device_lists =
+                devices::device_lists(self.server, self.snapshot, user, since, upto)?;
+        }
+        Ok(section)
     }
 
     /// The rooms an extension is asked for: all the client looks at, unless it names lists or rooms.

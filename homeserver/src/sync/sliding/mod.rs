@@ -4,7 +4,7 @@
 
 mod bump;
 pub mod connections;
-mod extensions;
+pub(super) mod extensions;
 mod lists;
 mod room;
 

@@ -26,7 +26,7 @@ use crate::{
     storage::{Snapshot, tables},
     sync::{
         account_data::{self, AccountDataBy},
-        filter,
+        devices, filter,
         token::SyncToken,
     },
 };
@@ -72,11 +72,20 @@ impl Ask {
         upto: StreamPos,
     ) -> ApiResult<Response> {
         let (rooms, hub) = (&server.rooms, &server.hub);
+        let after = self.since.unwrap_or(StreamPos::ZERO);
+        let messages =
+            server
+                .e2ee
+                .to_device_since(snapshot, (self.user, &self.device), after, upto)?;
+        // Where more messages wait than one answer takes, everything else waits with them: there is one token.
+        let upto = messages.upto;
         let token = SyncToken {
             epoch: server.storage.epoch(),
             pos: upto,
         };
         let mut response = Response::new(token.to_string());
+        response.to_device.events = messages.events;
+        self.add_devices(server, snapshot, upto, &mut response)?;
         let data = account_data::account_data(server, snapshot, self.user, self.since, upto)?;
         for datum in data
             .global
@@ -101,6 +110,27 @@ impl Ask {
             build.add_room(&mut response.rooms, room, row)?;
         }
         Ok(response)
+    }
+}
+
+impl Ask {
+    fn add_devices(
+        &self,
+        server: &Server,
+        snapshot: &Snapshot<'_>,
+        upto: StreamPos,
+        response: &mut Response,
+    ) -> ApiResult<()> {
+        let keys = server
+            .e2ee
+            .claimable_keys(snapshot, self.user, &self.device)?;
+        response.device_one_time_keys_count = keys.counts();
+        response.device_unused_fallback_key_types = Some(keys.unused_fallback_types());
+        if let Some(since) = self.since {
+            response.device_lists =
+                devices::device_lists(server, snapshot, self.user, since, upto)?;
+        }
+        Ok(())
     }
 }
 
