@@ -1,72 +1,46 @@
 //! Puts the program together: settings, session, window.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, rc::Rc};
 
-use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    bridge::{command::Commands, dispatch, runtime::Backend, update::Update},
+    bridge::{
+        command::{AccountCommand, Command},
+        dispatch,
+        runtime::Backend,
+    },
     options::Options,
     paths::Paths,
     session::Config,
     settings::{Choices, Settings},
+    view::Ui,
 };
 
-/// The program without its window.
-pub struct Program {
-    backend: Backend,
-    updates: mpsc::Receiver<Update>,
-    settings: Settings,
-}
-
-impl Program {
-    /// Reads the settings, chooses the renderer and starts the session.
-    ///
-    /// # Errors
-    /// When there is no home folder, no display, or the system gives no threads.
-    pub fn start(options: Options) -> anyhow::Result<Self> {
-        start_log();
-        let paths = Paths::find(options.data_dir)?;
-        let settings = Settings::load(&paths.config_dir);
-        if let Some(server) = options.server {
-            settings.change(|choices| choices.server = Some(server));
-        }
-        choose_renderer(options.safe_mode || settings.get().software_rendering)?;
-        let (backend, updates) = Backend::start(config(paths.data_dir, &settings.get()))?;
-        Ok(Self {
-            backend,
-            updates,
-            settings,
-        })
+/// Shows the window until it is closed, then closes the session.
+///
+/// # Errors
+/// When there is no home folder, no display, or the system gives no threads.
+pub fn run(options: Options) -> anyhow::Result<()> {
+    start_log();
+    let paths = Paths::find(options.data_dir)?;
+    let settings = Settings::load(&paths.config_dir);
+    if let Some(server) = options.server {
+        settings.change(|choices| choices.server = Some(server));
     }
+    choose_renderer(options.safe_mode || settings.get().software_rendering)?;
 
-    /// Where the window sends its commands.
-    #[must_use]
-    pub fn commands(&self) -> Commands {
-        self.backend.commands()
-    }
-
-    /// What the person has chosen.
-    #[must_use]
-    pub fn settings(&self) -> Settings {
-        self.settings.clone()
-    }
-
-    /// Hands updates to `apply` while `show` shows the window, then closes the session.
-    ///
-    /// # Errors
-    /// When the window cannot be shown.
-    pub fn run(
-        self,
-        apply: impl FnMut(Update) + 'static,
-        show: impl FnOnce() -> Result<(), slint::PlatformError>,
-    ) -> anyhow::Result<()> {
-        dispatch::drain(self.updates, apply)?;
-        let shown = show();
-        self.backend.shut_down();
-        Ok(shown?)
-    }
+    let (backend, updates) = Backend::start(config(paths.data_dir, &settings.get()))?;
+    // Before the window is built: opening the databases takes about as long.
+    backend
+        .commands()
+        .send(Command::Account(AccountCommand::Restore));
+    let ui = Rc::new(Ui::new(backend.commands(), settings)?);
+    let receiver = Rc::clone(&ui);
+    dispatch::drain(updates, move |update| receiver.apply(update))?;
+    let shown = ui.run();
+    backend.shut_down();
+    Ok(shown?)
 }
 
 /// Warnings by default; `RUST_LOG` chooses otherwise. Secrets are in no log: their types do not print them.
