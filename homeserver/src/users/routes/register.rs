@@ -18,7 +18,7 @@ use serde_json::json;
 use super::refresh_parts;
 use crate::{
     ApiError, ApiResult, Server,
-    http::{JsonBody, Ruma, json},
+    http::{JsonBody, Raw, Ruma, json, ruma::Answer},
     users::{Registration, SharedSecretRegistration, SignIn},
 };
 
@@ -27,7 +27,7 @@ use crate::{
 pub(super) async fn register(
     State(server): State<Server>,
     Ruma(request): Ruma<register::v3::Request>,
-) -> ApiResult<register::v3::Response> {
+) -> ApiResult<Raw> {
     match request.kind {
         RegistrationKind::User => {}
         RegistrationKind::Guest => {
@@ -53,13 +53,15 @@ pub(super) async fn register(
         }),
     };
     let registered = server.users.register(wish, request.auth.as_ref()).await?;
+    let Some(signed_in) = registered.signed_in else {
+        // Ruma writes `null` for the device, which the specification does not allow.
+        return json(&json!({ "user_id": registered.user_id })).map(Raw);
+    };
     let mut response = register::v3::Response::new(registered.user_id);
-    if let Some(signed_in) = registered.signed_in {
-        (response.refresh_token, response.expires_in) = refresh_parts(&signed_in);
-        response.access_token = Some(signed_in.access_token);
-        response.device_id = Some(signed_in.device_id);
-    }
-    Ok(response)
+    (response.refresh_token, response.expires_in) = refresh_parts(&signed_in);
+    response.access_token = Some(signed_in.access_token);
+    response.device_id = Some(signed_in.device_id);
+    response.into_http().map(Raw)
 }
 
 /// Whether a name is free.

@@ -11,9 +11,7 @@ use ruma::{
             session::{
                 get_login_types,
                 get_login_types::v3::{LoginType, PasswordLoginType},
-                login,
-                login::v3::{DiscoveryInfo, HomeserverInfo},
-                logout, logout_all, refresh_token,
+                login, logout, logout_all, refresh_token,
             },
             uiaa::UserIdentifier,
         },
@@ -108,8 +106,6 @@ pub(super) async fn login(
     );
     response.refresh_token = refresh_token;
     response.expires_in = expires_in;
-    let base_url = server.config.well_known.client.clone();
-    response.well_known = base_url.map(|url| DiscoveryInfo::new(HomeserverInfo::new(url)));
     Ok(response)
 }
 
