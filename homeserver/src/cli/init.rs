@@ -107,7 +107,7 @@ impl Init {
             .map(char::from)
             .collect();
         let mut text = format!(
-            "# The Fialka homeserver. docs/administration describes every key.\n\
+            "# The Fialka homeserver. docs/administration.md describes every key.\n\
              server_name = {}\n\
              data_dir = {}\n\n\
              [[listen]]\n\
