@@ -113,9 +113,10 @@ impl Request {
                 .http_status_as_error(false)
                 .max_redirects(0)
                 .timeout_global(Some(TIMEOUT))
-                // Servers close idle connections, and a request may meet that moment.
-                .max_idle_age(Duration::from_secs(2))
-                .max_idle_connections_per_host(64)
+                // A server may close a kept connection just when the next request goes out on it; with a connection
+                // for each request that race does not blur the results.
+                .max_idle_connections(0)
+                .max_idle_connections_per_host(0)
                 .build()
                 .new_agent()
         });

@@ -8,10 +8,13 @@ use spec_tests::{
     path,
 };
 
+const OLD_KEY: &str = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo";
+const NEW_KEY: &str = "3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08";
 const ALGORITHM: &str = "m.megolm_backup.v1.curve25519-aes-sha2";
 
 fn new_version(user: &User) -> String {
-    let body = json!({ "algorithm": ALGORITHM, "auth_data": { "public_key": "abc" } });
+    let body =
+        json!({ "algorithm": ALGORITHM, "auth_data": { "public_key": OLD_KEY, "signatures": {} } });
     text(&user.post("/v3/room_keys/version", &body).ok()["version"])
 }
 
@@ -20,7 +23,7 @@ fn session(first_index: u64, forwarded: u64, verified: bool) -> Value {
         "first_message_index": first_index,
         "forwarded_count": forwarded,
         "is_verified": verified,
-        "session_data": { "ephemeral": "a", "ciphertext": "b", "mac": "c" },
+        "session_data": { "ephemeral": OLD_KEY, "ciphertext": "dGhlIGtleQ", "mac": "bWFjbWFjbWE" },
     })
 }
 
@@ -51,7 +54,7 @@ fn the_newest_version_is_current() {
     let current = alice.get("/v3/room_keys/version").ok();
     must_contain(
         &current,
-        &json!({ "version": second, "algorithm": ALGORITHM, "auth_data": { "public_key": "abc" }, "count": 0 }),
+        &json!({ "version": second, "algorithm": ALGORITHM, "auth_data": { "public_key": OLD_KEY, "signatures": {} }, "count": 0 }),
     );
     let older = alice.get(&path!("/v3/room_keys/version/{}", first)).ok();
     assert_eq!(older["version"], first);
@@ -66,12 +69,11 @@ fn the_auth_data_of_a_version_changes_and_its_algorithm_does_not() {
     let alice = homeserver().register("alice");
     let version = new_version(&alice);
     let path = path!("/v3/room_keys/version/{}", version);
-    let body =
-        json!({ "algorithm": ALGORITHM, "auth_data": { "public_key": "def" }, "version": version });
+    let body = json!({ "algorithm": ALGORITHM, "auth_data": { "public_key": NEW_KEY, "signatures": {} }, "version": version });
     alice.put(&path, &body).ok();
     assert_eq!(
         alice.get(&path).ok()["auth_data"],
-        json!({ "public_key": "def" })
+        json!({ "public_key": NEW_KEY, "signatures": {} })
     );
     let mut other = body.clone();
     other["algorithm"] = json!("m.other");

@@ -106,10 +106,17 @@ fn the_file_name_is_that_of_the_upload_or_of_the_request() {
 fn a_file_name_cannot_break_out_of_its_header() {
     covers!(GET "/_matrix/client/v1/media/download/{serverName}/{mediaId}");
     let alice = homeserver().register("alice");
-    let media = alice.upload("text/plain", "a\"; x=\"\r\nSet-Cookie: a=b", b"text");
+    let media = alice.upload("text/plain", "a\"; x=\"b", b"text");
     let reply = alice.get(&format!("{DOWNLOAD}/{media}"));
-    assert_eq!(reply.status, 200);
-    assert_eq!(reply.header("set-cookie"), "");
+    let disposition = reply.header("content-disposition");
+    assert!(!disposition.contains("; x=\"b"), "{disposition}");
+    let control = alice.try_upload("text/plain", "a\r\nSet-Cookie: a=b", b"text");
+    assert!(matches!(control.status, 200 | 400), "{control}");
+    if control.status == 200 {
+        let media = text(&control.ok()["content_uri"]).replace("mxc://", "");
+        let reply = alice.get(&format!("{DOWNLOAD}/{media}"));
+        assert_eq!((reply.status, reply.header("set-cookie")), (200, ""));
+    }
 }
 
 #[test]
@@ -144,10 +151,8 @@ fn thumbnails_of_every_picture_format_fit_the_request() {
         let (width, height) = size(&scaled.bytes).unwrap();
         let ratio = f64::from(width) / f64::from(height);
         assert!((ratio - 4.0 / 3.0).abs() < 0.05, "{kind}: {width}x{height}");
-        assert!(
-            width < 320 && scaled.bytes.len() < 30_000,
-            "{kind}: {width}x{height}"
-        );
+        // Never smaller than asked for: many servers have 320x240 as their smallest scaled size.
+        assert!((64..=320).contains(&width), "{kind}: {width}x{height}");
         let cropped = alice.get(&format!("{path}&method=crop"));
         let (width, height) = size(&cropped.bytes).unwrap();
         assert_eq!(width, height, "{kind}: cropped to the shape asked for");
