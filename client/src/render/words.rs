@@ -30,8 +30,8 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
         Trouble::WrongPassword => ["Неверное имя или пароль.", "Wrong name or password."],
         Trouble::NameTaken => ["Это имя уже занято.", "This name is taken."],
         Trouble::NameInvalid => [
-            "В имени можно использовать строчные латинские буквы, цифры и знаки . _ - /",
-            "Use lower-case Latin letters, digits and . _ - / in the name.",
+            "Только строчные латинские буквы, цифры и . _ - /",
+            "Only lower-case Latin letters, digits and . _ - /",
         ],
         Trouble::PasswordWeak => ["Слишком простой пароль.", "This password is too simple."],
         Trouble::TokenNeeded => [

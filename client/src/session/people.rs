@@ -21,26 +21,32 @@ pub(super) async fn search(client: &Client, term: &str) -> Result<Answer, Troubl
     if term.is_empty() {
         return Ok(Answer::People(Vec::new()));
     }
-    let found = client.search_users(term, LIMIT).await?;
-    let mut people: Vec<_> = found
-        .results
-        .into_iter()
-        .map(|user| PersonRow {
-            name: user
-                .display_name
-                .unwrap_or_else(|| user.user_id.localpart().to_owned()),
-            avatar: user.avatar_url.map(avatar_key),
-            user_id: user.user_id,
-        })
-        .collect();
+    let found = search_directory(client, term).await;
+    let mut people = found.as_ref().cloned().unwrap_or_default();
     if let Some(user) = exact_id(client, term)
         && !people.iter().any(|person| person.user_id == user)
         && let Some(person) = look_up(client, user).await
     {
         people.insert(0, person);
     }
+    // A server without a directory is no obstacle when the name was exact.
+    if people.is_empty() {
+        found?;
+    }
     people.retain(|person| Some(&*person.user_id) != client.user_id());
     Ok(Answer::People(people))
+}
+
+async fn search_directory(client: &Client, term: &str) -> Result<Vec<PersonRow>, Trouble> {
+    let found = client.search_users(term, LIMIT).await?;
+    let people = found.results.into_iter().map(|user| PersonRow {
+        name: user
+            .display_name
+            .unwrap_or_else(|| user.user_id.localpart().to_owned()),
+        avatar: user.avatar_url.map(avatar_key),
+        user_id: user.user_id,
+    });
+    Ok(people.collect())
 }
 
 fn exact_id(client: &Client, term: &str) -> Option<OwnedUserId> {
