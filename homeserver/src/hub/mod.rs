@@ -98,7 +98,8 @@ impl Hub {
         let now = self.now();
         if slot.polled.swap(now, Ordering::AcqRel) == 0 {
             // Listed rooms are read after the mark is set: a join in between is told through `Change::Membership`.
-            for room in rooms()? {
+            let rooms = rooms().inspect_err(|_| slot.polled.store(0, Ordering::Release))?;
+            for room in rooms {
                 self.room(room).online.lock().insert(user.0);
                 slot.rooms.lock().insert(room.0);
             }
@@ -288,3 +289,6 @@ impl Observer for Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
