@@ -1,14 +1,13 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use ruma::{
-    CanonicalJsonObject, DeviceId, OwnedDeviceId, OwnedUserId, TransactionId,
+    CanonicalJsonObject, OwnedDeviceId, OwnedUserId, TransactionId,
     api::client::uiaa::{AuthData, Dummy},
     encryption::{CrossSigningKey, DeviceKeys},
     events::ToDeviceEventType,
     serde::Raw,
     signatures::{Ed25519KeyPair, sign_json},
     to_device::DeviceIdOrAllDevices,
-    user_id,
 };
 use serde_json::{Value, json};
 
@@ -17,7 +16,6 @@ use crate::{
     ApiError, Config, Server,
     clock::ManualClock,
     ids::StreamPos,
-    storage::OpenOptions,
     users::{Registration, Session, SignIn},
 };
 

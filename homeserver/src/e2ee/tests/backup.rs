@@ -140,8 +140,8 @@ async fn algorithm_of_a_version_cannot_change() {
         let algorithm = json!({ "algorithm": algorithm, "auth_data": { "b": 2 } });
         let algorithm: Raw<_> = Raw::new(&algorithm).unwrap().cast_unchecked();
         let version = version.clone();
-        let e2ee = bench.e2ee();
-        async move { e2ee.update_backup(alice.user, version, &algorithm).await }
+        let (e2ee, user) = (bench.e2ee(), alice.user);
+        async move { e2ee.update_backup(user, version, &algorithm).await }
     };
     update("org.example").await.unwrap();
     let info = bench.e2ee().backup(alice.user, None).await.unwrap();

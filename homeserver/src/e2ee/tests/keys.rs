@@ -140,8 +140,8 @@ async fn only_changed_keys_change_the_device_list() {
 async fn older_one_time_keys_are_claimed_first_and_each_once() {
     let bench = Bench::open();
     let alice = bench.register("alice").await;
-    upload(&bench, &alice, one_time(&[("signed_curve25519:Z", "1")])).await;
-    let counts = upload(&bench, &alice, one_time(&[("signed_curve25519:A", "2")])).await;
+    upload(&bench, &alice, one_time(&[("signed_curve25519:Z", "AAAA")])).await;
+    let counts = upload(&bench, &alice, one_time(&[("signed_curve25519:A", "BBBB")])).await;
     assert_eq!(counts["signed_curve25519"], 2);
     assert_eq!(
         claim(&bench, &alice).await.as_deref(),
@@ -160,10 +160,10 @@ async fn older_one_time_keys_are_claimed_first_and_each_once() {
 async fn one_time_key_of_the_same_id_must_be_the_same_key() {
     let bench = Bench::open();
     let alice = bench.register("alice").await;
-    upload(&bench, &alice, one_time(&[("signed_curve25519:A", "1")])).await;
-    let counts = upload(&bench, &alice, one_time(&[("signed_curve25519:A", "1")])).await;
+    upload(&bench, &alice, one_time(&[("signed_curve25519:A", "AAAA")])).await;
+    let counts = upload(&bench, &alice, one_time(&[("signed_curve25519:A", "AAAA")])).await;
     assert_eq!(counts["signed_curve25519"], 1);
-    let other = one_time(&[("signed_curve25519:A", "2")]);
+    let other = one_time(&[("signed_curve25519:A", "BBBB")]);
     let error = bench
         .e2ee()
         .upload_keys(&alice, None, other)
@@ -177,7 +177,7 @@ async fn many_who_claim_at_once_get_different_keys() {
     let bench = Bench::open();
     let alice = bench.register("alice").await;
     let ids: Vec<_> = (0..20).map(|n| format!("signed_curve25519:{n}")).collect();
-    let keys: Vec<_> = ids.iter().map(|id| (id.as_str(), "k")).collect();
+    let keys: Vec<_> = ids.iter().map(|id| (id.as_str(), "AAAA")).collect();
     upload(&bench, &alice, one_time(&keys)).await;
     let claims = (0..20).map(|_| claim(&bench, &alice));
     let claimed = futures::future::join_all(claims).await;
@@ -189,7 +189,7 @@ async fn many_who_claim_at_once_get_different_keys() {
 async fn fallback_key_is_claimed_again_and_again_and_known_to_be_used() {
     let bench = Bench::open();
     let alice = bench.register("alice").await;
-    upload(&bench, &alice, fallback("signed_curve25519:F", "1")).await;
+    upload(&bench, &alice, fallback("signed_curve25519:F", "AAAA")).await;
     assert_eq!(unused_fallback(&bench, &alice), ["signed_curve25519"]);
     for _ in 0..2 {
         assert_eq!(
@@ -198,9 +198,9 @@ async fn fallback_key_is_claimed_again_and_again_and_known_to_be_used() {
         );
         assert!(unused_fallback(&bench, &alice).is_empty());
     }
-    upload(&bench, &alice, fallback("signed_curve25519:F", "1")).await;
+    upload(&bench, &alice, fallback("signed_curve25519:F", "AAAA")).await;
     assert!(unused_fallback(&bench, &alice).is_empty());
-    upload(&bench, &alice, fallback("signed_curve25519:G", "2")).await;
+    upload(&bench, &alice, fallback("signed_curve25519:G", "BBBB")).await;
     assert_eq!(unused_fallback(&bench, &alice), ["signed_curve25519"]);
     assert_eq!(
         claim(&bench, &alice).await.as_deref(),
@@ -212,7 +212,7 @@ async fn fallback_key_is_claimed_again_and_again_and_known_to_be_used() {
 async fn keys_go_with_their_device() {
     let bench = Bench::open();
     let (alice, bob) = (bench.register("alice").await, bench.register("bob").await);
-    let keys = one_time(&[("signed_curve25519:A", "1")]);
+    let keys = one_time(&[("signed_curve25519:A", "AAAA")]);
     bench
         .e2ee()
         .upload_keys(&alice, Some(device_keys(&alice, "x")), keys)
