@@ -25,7 +25,6 @@ const HANG: Duration = Duration::from_secs(20);
 /// A whole server at a port of its own.
 struct Running {
     server: Server,
-    connections: Connections,
     address: String,
     client: Client,
     _folder: TempDir,
@@ -40,17 +39,15 @@ impl Running {
         let listener = Listener::bind(&config.listen[0]).unwrap();
         let address = listener.address().unwrap().to_string();
         let server = Server::open(config, SystemClock::shared()).unwrap();
-        let connections = Connections::new();
         let serving = listener.serve(
             router(server.clone()),
-            connections.clone(),
+            Connections::new(),
             server.jobs.clone(),
         );
         server.jobs.track(serving);
         let client = Client::builder().no_proxy().timeout(HANG).build().unwrap();
         Self {
             server,
-            connections,
             address,
             client,
             _folder: folder,
@@ -256,13 +253,12 @@ async fn begin_long_poll(running: &Running, token: &str) -> TcpStream {
         .get(&format!("{SYNC}?timeout=0&access_token={token}"))
         .await;
     let since = first["next_batch"].as_str().unwrap();
-    let before = running.connections.count();
     let mut stream = TcpStream::connect(&running.address).await.unwrap();
     let head = format!(
         "GET {SYNC}?since={since}&timeout=60000 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    until(|| running.connections.count() > before).await;
+    until(|| running.server.metrics.in_flight() == 1).await;
     stream
 }
 
@@ -297,9 +293,8 @@ async fn a_client_that_goes_away_is_noticed() {
     let running = Running::open().await;
     let token = running.register("alice").await;
     let stream = begin_long_poll(&running, &token).await;
-    let with_it = running.connections.count();
     drop(stream);
-    until(|| running.connections.count() < with_it).await;
+    until(|| running.server.metrics.in_flight() == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

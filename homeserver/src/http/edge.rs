@@ -36,6 +36,7 @@ pub(super) async fn surround(
             user = tracing::field::Empty,
         );
         let started = server.clock.elapsed();
+        let _in_flight = server.metrics.begin();
         let response = run(request, next).instrument(span).await;
         let route = response.extensions().get::<Route>();
         let path = route.map_or("none", |route| route.path);

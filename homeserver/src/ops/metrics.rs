@@ -28,6 +28,7 @@ pub struct Metrics {
 struct Inner {
     requests: RwLock<BTreeMap<&'static str, Arc<Endpoint>>>,
     values: RwLock<Vec<Value>>,
+    in_flight: AtomicU64,
 }
 
 /// What is counted of one endpoint.
@@ -103,6 +104,15 @@ struct Value {
     read: Box<dyn Fn() -> f64 + Send + Sync>,
 }
 
+/// A request that is under way.
+pub struct InFlight(Arc<Inner>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Metrics {
     /// A counter under a name of its own, which ends in `_total`.
     pub fn counter(&self, name: &'static str, help: &'static str) -> Counter {
@@ -133,6 +143,17 @@ impl Metrics {
         });
     }
 
+    /// Counts a request as under way until what is returned is dropped, however the request ends.
+    pub fn begin(&self) -> InFlight {
+        self.inner.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(Arc::clone(&self.inner))
+    }
+
+    /// How many requests are under way.
+    pub fn in_flight(&self) -> u64 {
+        self.inner.in_flight.load(Ordering::Relaxed)
+    }
+
     /// Counts a request that was answered.
     pub fn request(&self, path: &'static str, status: StatusCode, took: Duration) {
         let known = self.inner.requests.read().get(path).cloned();
@@ -150,6 +171,9 @@ impl Metrics {
             header(&mut out, value.name, value.kind, value.help);
             line(&mut out, value.name, (value.read)());
         }
+        let help = "Requests under way, long polls among them.";
+        header(&mut out, "fialka_requests_in_flight", "gauge", help);
+        line(&mut out, "fialka_requests_in_flight", self.in_flight());
         self.write_requests(&mut out);
         process::write(&mut out);
         out
