@@ -11,6 +11,8 @@ use crate::{matchers::Verdict, must::text, user::User};
 
 /// How long a test waits for something to be seen.
 const DEADLINE: Duration = Duration::from_secs(20);
+/// Between two questions about something that no request waits for.
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl User {
     /// One `/sync` with this query, e.g. `since=…&timeout=0`.
@@ -27,7 +29,7 @@ impl User {
         if !self.server.is_synapse() {
             return query.to_owned();
         }
-        let timeout = NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+        let timeout = NEXT.fetch_add(1, Ordering::Relaxed) % 500;
         query.replacen("timeout=0", &format!("timeout={timeout}"), 1)
     }
 
@@ -118,6 +120,6 @@ pub fn eventually<T>(mut ask: impl FnMut() -> Result<T, String>) -> T {
             "still: {}",
             reasons.join("\nthen: ")
         );
-        std::thread::yield_now();
+        std::thread::sleep(PAUSE);
     }
 }
