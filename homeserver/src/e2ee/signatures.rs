@@ -99,7 +99,7 @@ impl E2ee {
                 };
                 match check.run(json)? {
                     Ok(found) => {
-                        accepted.add(session.user, owner.unwrap_or_default(), target, found)
+                        accepted.add(session.user, owner.unwrap_or_default(), target, found);
                     }
                     Err(failure) => {
                         failures

@@ -52,7 +52,7 @@ impl From<ImageError> for PictureError {
 /// Makes a picture of the size of a rung. Of an animation this is the first frame.
 pub(super) fn shrink(bytes: &[u8], rung: Rung) -> Result<Made, PictureError> {
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-    let mut reader = reader.map_err(|error| ImageError::IoError(error))?;
+    let mut reader = reader.map_err(ImageError::IoError)?;
     let format = reader.format().ok_or(PictureError::NotAPicture(None))?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_MEMORY);

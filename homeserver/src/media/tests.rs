@@ -49,9 +49,9 @@ impl Fixture {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
-                    folders.push(path)
+                    folders.push(path);
                 } else {
-                    count += 1
+                    count += 1;
                 }
             }
         }
