@@ -13,14 +13,16 @@ pub(super) fn check_json_object(body: &[u8]) -> ApiResult {
         return Err(ApiError::not_json("The request body is not valid UTF-8."));
     };
     let text = text.trim_start_matches([' ', '\t', '\r', '\n']);
-    if text.is_empty() || text.starts_with('{') {
+    if text.is_empty() {
         return Ok(());
     }
+    // Where a body is kept as it came, Serde reads to the end of the object and no further.
     match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Ok(_) if text.starts_with('{') => Ok(()),
         Ok(_) => Err(ApiError::bad_json(
             "The request body has to be a JSON object.",
         )),
-        Err(error) => Err(not_json(&error)),
+        Err(error) => Err(explain_json(&error)),
     }
 }
 
