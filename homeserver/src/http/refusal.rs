@@ -7,7 +7,8 @@ use crate::error::{ApiError, ApiResult};
 
 /// Refuses what can be no JSON object, before types come into it.
 ///
-/// Serde would read a JSON array into a structure, and would read past bytes that are no UTF-8 in parts it skips.
+/// Serde would read a JSON array into a structure, and would read past bytes that are no UTF-8 in parts it skips; Ruma
+/// would read past whatever follows the content of a state event.
 pub(super) fn check_json_object(body: &[u8]) -> ApiResult {
     let Ok(text) = std::str::from_utf8(body) else {
         return Err(ApiError::not_json("The request body is not valid UTF-8."));
