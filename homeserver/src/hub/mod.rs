@@ -266,14 +266,15 @@ impl Observer for Hub {
                         .fetch_max(position.0, Ordering::AcqRel);
                 }
                 Change::Membership { room, user, joined } => {
-                    self.user(user)
-                        .change
-                        .fetch_max(position.0, Ordering::AcqRel);
-                    let slot = self.room(room);
+                    let of_user = self.user(user);
+                    of_user.change.fetch_max(position.0, Ordering::AcqRel);
+                    let of_room = self.room(room);
                     if joined {
-                        slot.online.lock().insert(user.0);
+                        of_room.online.lock().insert(user.0);
+                        of_user.rooms.lock().insert(room.0);
                     } else {
-                        slot.online.lock().remove(user.0);
+                        of_room.online.lock().remove(user.0);
+                        of_user.rooms.lock().remove(room.0);
                     }
                 }
                 Change::User(user) => {

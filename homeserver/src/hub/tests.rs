@@ -81,6 +81,7 @@ async fn events_of_a_room_count_from_joining_to_leaving() {
         })
         .await;
     wakes.wait_for(|woken| *woken >= said).await.unwrap();
+    assert_eq!(fixture.hub.rooms_changed(USER, joined), [ROOM]);
     let left = fixture.commit(membership(false)).await;
     wakes.wait_for(|woken| *woken >= left).await.unwrap();
     fixture
