@@ -44,7 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that bring domains together.
-const TOGETHER: [&str; 6] = ["cli", "http", "keys", "lib", "main", "ops"];
+const TOGETHER: [&str; 7] = ["cli", "hooks", "http", "keys", "lib", "main", "ops"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
