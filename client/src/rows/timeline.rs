@@ -100,12 +100,11 @@ impl TimelineRows {
             .as_event()
     }
 
-    /// Whether there are no messages yet.
+    /// The number of messages.
     #[must_use]
-    pub fn has_messages(&self) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| matches!(entry.facts, Facts::Message { .. }))
+    pub fn messages(&self) -> usize {
+        let is_message = |entry: &&Entry| matches!(entry.facts, Facts::Message { .. });
+        self.entries.iter().filter(is_message).count()
     }
 
     fn entry(&self, item: Arc<TimelineItem>) -> Entry {

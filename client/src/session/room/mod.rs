@@ -33,6 +33,8 @@ use crate::{
 
 /// Messages asked for at once when paging back.
 const PAGE: u16 = 50;
+/// With fewer messages than this, a page is fetched unasked.
+const ENOUGH: usize = 20;
 
 /// The session's hold on an open room; dropping it closes the room.
 pub(super) struct OpenRoom {
@@ -112,6 +114,7 @@ struct Task {
     timeline: Arc<Timeline>,
     rows: TimelineRows,
     with_members: bool,
+    filling: Option<AbortHandle>,
     outbox: Outbox,
     nudges: mpsc::UnboundedSender<Nudge>,
 }
@@ -132,6 +135,7 @@ impl Task {
             timeline,
             rows,
             with_members: false,
+            filling: None,
             outbox,
             nudges,
         };
@@ -158,6 +162,7 @@ impl Task {
                 Some(diffs) = items.next() => {
                     let diffs = self.rows.apply_all(diffs);
                     self.send_rows(diffs).await;
+                    self.fill(pagination);
                 }
                 Some(page) = pages.next() => {
                     pagination = page;
@@ -191,14 +196,26 @@ impl Task {
         .await;
         self.send(TimelineUpdate::Pagination(pagination)).await;
         self.outbox.answer(request, Ok(Answer::Done)).await;
-        if pagination == Pagination::Idle && self.rows.rows().len() < usize::from(PAGE) {
-            let timeline = self.timeline.clone();
-            tokio::spawn(async move {
-                if let Err(error) = timeline.paginate_backwards(PAGE).await {
-                    tracing::info!(%error, "the first page of older messages did not come");
-                }
-            });
+        self.fill(pagination);
+    }
+
+    /// Fetches a page when there is next to nothing to read: in a room just joined, and after a gap (the server has
+    /// forgotten how far this session was), when the SDK shows only what is certain to be whole.
+    fn fill(&mut self, pagination: Pagination) {
+        let is_filling = self
+            .filling
+            .as_ref()
+            .is_some_and(|task| !task.is_finished());
+        if pagination != Pagination::Idle || is_filling || self.rows.messages() >= ENOUGH {
+            return;
         }
+        let timeline = self.timeline.clone();
+        let task = tokio::spawn(async move {
+            if let Err(error) = timeline.paginate_backwards(PAGE).await {
+                tracing::info!(%error, "the first page of older messages did not come");
+            }
+        });
+        self.filling = Some(task.abort_handle());
     }
 
     async fn refresh_header(&mut self) {
