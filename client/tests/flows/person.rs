@@ -31,7 +31,7 @@ use matrix_sdk::ruma::{OwnedRoomId, RoomId};
 use tokio::sync::mpsc;
 
 /// A test fails when something takes longer than this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// What the window would show.
