@@ -120,6 +120,8 @@ fn paragraph(spans: &[Span], item: BlockItem) -> BlockItem {
     if runs.len() <= MAX_RUNS {
         return BlockItem {
             kind: BlockKind::Flow,
+            measure: measure(&runs),
+            extra: extra(&runs),
             runs: ModelRc::from(Rc::new(VecModel::from(runs))),
             ..item
         };
@@ -135,6 +137,37 @@ fn paragraph(spans: &[Span], item: BlockItem) -> BlockItem {
             BlockItem { text, ..item }
         }
     }
+}
+
+/// The runs as text that is about as wide: an em space for an emoji.
+fn measure(runs: &[Run]) -> SharedString {
+    let mut text = String::new();
+    for run in runs {
+        match run.kind {
+            RunKind::LineBreak => text.push('\n'),
+            RunKind::Emoji => text.push('\u{2003}'),
+            _ => text.push_str(&run.text),
+        }
+        if run.gap {
+            text.push(' ');
+        }
+    }
+    text.as_str().into()
+}
+
+/// The pixels by which pictures, pills, bold and fixed-width letters are wider than the text of `measure`.
+fn extra(runs: &[Run]) -> f32 {
+    let wider = |run: &Run| {
+        let letters = run.text.chars().count() as f32;
+        match run.kind {
+            RunKind::Emoji => 6.0,
+            RunKind::Code => 8.0 + letters,
+            RunKind::Mention => 8.0 + letters * 0.3,
+            _ if run.bold => letters * 0.6,
+            _ => 0.3,
+        }
+    };
+    runs.iter().map(wider).sum::<f32>() + 2.0
 }
 
 fn plain(spans: &[Span]) -> SharedString {

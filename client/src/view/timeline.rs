@@ -57,7 +57,6 @@ impl Timeline {
         let timeline = self.clone();
         adapter.on_near_end(move || {
             timeline.window.borrow_mut().show_newer();
-            timeline.window.borrow_mut().settle(true);
             timeline.show_position();
         });
         let timeline = self.clone();
