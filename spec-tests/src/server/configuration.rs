@@ -140,7 +140,7 @@ fn synapse(settings: &Settings, folder: &Path, port: u16) -> serde_json::Value {
         "rc_user_directory": unlimited,
         "rc_presence": { "per_user": unlimited },
         "rc_delayed_event_mgmt": unlimited,
-        "experimental_features": { "msc4222_enabled": true, "msc3575_enabled": true, "msc4306_enabled": true },
+        "experimental_features": { "msc4222_enabled": true, "msc3575_enabled": true },
     })
 }
 

@@ -45,9 +45,19 @@ fn filters_choose_rooms_types_and_sections() {
         "{state:?}"
     );
     assert!(response["rooms"]["join"].get(&unwanted).is_none());
-    let without = filtered(&alice, &json!({ "room": { "not_rooms": [unwanted] } }));
-    assert!(without["rooms"]["join"].get(&unwanted).is_none());
-    must(&without, joined(&wanted));
+}
+
+#[test]
+fn rooms_that_are_filtered_out_stay_out() {
+    covers!(GET "/_matrix/client/v3/sync");
+    let alice = homeserver().register("alice");
+    let (wanted, unwanted) = (alice.private_room(), alice.private_room());
+    let response = filtered(&alice, &json!({ "room": { "not_rooms": [unwanted] } }));
+    assert!(
+        response["rooms"]["join"].get(&unwanted).is_none(),
+        "{response}"
+    );
+    must(&response, joined(&wanted));
 }
 
 #[test]
