@@ -5,11 +5,13 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     ops::Range,
     path::PathBuf,
+    time::Duration,
 };
 
 use axum::body::Body;
 use bytes::Bytes;
-use ruma::ServerName;
+use http::StatusCode;
+use ruma::{ServerName, api::error::ErrorKind};
 use tokio_util::io::ReaderStream;
 
 use super::{Media, blobs, store::MediaRow, upload::blocking};
@@ -17,6 +19,8 @@ use crate::{ApiError, ApiResult, storage::tables};
 
 /// Files up to this size are read whole, in one hop to a blocking thread.
 const READ_WHOLE: u64 = 1024 * 1024;
+/// The longest time that somebody may wait for a file.
+const MAX_PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes read at once of larger files.
 const READ_SIZE: usize = 256 * 1024;
 
@@ -45,22 +49,60 @@ impl Stored {
 }
 
 impl Media {
-    /// The file with an `mxc://` address.
-    pub async fn find(&self, server_name: &ServerName, media_id: &str) -> ApiResult<Stored> {
+    /// The file with an `mxc://` address. For one that is reserved and not uploaded yet it waits some time.
+    pub async fn find(
+        &self,
+        server_name: &ServerName,
+        media_id: &str,
+        patience: Duration,
+    ) -> ApiResult<Stored> {
         if !is_media_id(media_id) {
             return Err(not_found());
         }
-        let key = (server_name.to_owned(), media_id.to_owned());
+        // Before the first look, so that no arrival falls in between.
+        let mut arrivals = self.inner.arrivals.subscribe();
+        if let Some(stored) = self.find_now(server_name, media_id).await? {
+            return Ok(stored);
+        }
+        let arrived = async {
+            loop {
+                arrivals.changed().await.map_err(ApiError::internal)?;
+                if let Some(stored) = self.find_now(server_name, media_id).await? {
+                    return Ok(stored);
+                }
+            }
+        };
+        let patience = patience.min(MAX_PATIENCE);
+        tokio::time::timeout(patience, arrived)
+            .await
+            .unwrap_or_else(|_| Err(not_yet_uploaded()))
+    }
+
+    /// The file, or nothing where there will be one.
+    async fn find_now(
+        &self,
+        server_name: &ServerName,
+        media_id: &str,
+    ) -> ApiResult<Option<Stored>> {
+        let (server_name, media_id) = (server_name.to_owned(), media_id.to_owned());
         let this = self.clone();
         self.inner
             .storage
             .read(move |snapshot| {
-                let row = tables::MEDIA.get(snapshot, key)?.ok_or_else(not_found)?;
+                let Some(row) = tables::MEDIA.get(snapshot, (&server_name, &media_id))? else {
+                    let is_local = server_name == this.inner.server_name;
+                    let is_reserved = is_local && this.is_reserved(snapshot, &media_id)?;
+                    return if is_reserved {
+                        Ok(None)
+                    } else {
+                        Err(not_found())
+                    };
+                };
                 let file = File {
                     path: this.inner.blobs.path(&row.hash),
                     size: row.size,
                 };
-                Ok(Stored { row, file })
+                Ok(Some(Stored { row, file }))
             })
             .await
     }
@@ -104,6 +146,15 @@ fn is_media_id(media_id: &str) -> bool {
     !media_id.is_empty() && media_id.bytes().all(allowed)
 }
 
-fn not_found() -> ApiError {
+fn not_yet_uploaded() -> ApiError {
+    let message = "The file has not been uploaded yet.";
+    ApiError::new(
+        StatusCode::GATEWAY_TIMEOUT,
+        ErrorKind::NotYetUploaded,
+        message,
+    )
+}
+
+pub(super) fn not_found() -> ApiError {
     ApiError::not_found("There is no such file.")
 }

@@ -10,6 +10,7 @@ mod download;
 mod flights;
 mod ladder;
 mod picture;
+mod reservation;
 pub mod routes;
 pub mod store;
 mod thumbnail;
@@ -18,7 +19,7 @@ mod upload;
 use std::{path::Path, sync::Arc};
 
 use ruma::{OwnedServerName, ServerName};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use self::{blobs::Blobs, flights::Flights, thumbnail::Variant};
 pub use self::{
@@ -49,6 +50,10 @@ struct Inner {
     blobs: Blobs,
     pictures: Semaphore,
     flights: Flights<Variant>,
+    /// Held while an address is given out or filled.
+    reserving: Mutex<()>,
+    /// Told when the file of an address has come.
+    arrivals: watch::Sender<()>,
 }
 
 /// Why the store of files cannot be opened.
@@ -82,6 +87,8 @@ impl Media {
             blobs,
             pictures: Semaphore::new(PICTURES_AT_ONCE),
             flights: Flights::default(),
+            reserving: Mutex::default(),
+            arrivals: watch::Sender::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),

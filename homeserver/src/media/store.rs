@@ -25,4 +25,13 @@ pub struct MediaRow {
     pub created: MilliSecondsSinceUnixEpoch,
 }
 
-records!(MediaRow = 1);
+/// An address without a file yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservedMediaRow {
+    /// Who may upload the file.
+    pub user: UserNid,
+    /// Until when.
+    pub expires: MilliSecondsSinceUnixEpoch,
+}
+
+records!(MediaRow = 1, ReservedMediaRow = 1);

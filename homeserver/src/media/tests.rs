@@ -1,4 +1,4 @@
-use std::{io::Cursor, sync::Arc};
+use std::{io::Cursor, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use http_body_util::BodyExt;
@@ -12,14 +12,17 @@ struct Fixture {
     folder: tempfile::TempDir,
     storage: Storage,
     media: Media,
+    clock: Arc<ManualClock>,
 }
 
 impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(&folder.path().join("db"), OpenOptions::default()).unwrap();
-        let media = open(&folder, &storage);
+        let clock = ManualClock::at(1_000);
+        let media = open(&folder, &storage, &clock);
         Self {
+            clock,
             folder,
             storage,
             media,
@@ -39,7 +42,7 @@ impl Fixture {
 
     async fn find(&self, uri: &MxcUri) -> ApiResult<Stored> {
         let (server_name, media_id) = uri.parts().unwrap();
-        self.media.find(server_name, media_id).await
+        self.media.find(server_name, media_id, Duration::ZERO).await
     }
 
     fn files(&self, below: &str) -> usize {
@@ -59,9 +62,9 @@ impl Fixture {
     }
 }
 
-fn open(folder: &tempfile::TempDir, storage: &Storage) -> Media {
+fn open(folder: &tempfile::TempDir, storage: &Storage, clock: &Arc<ManualClock>) -> Media {
     let path = folder.path().join("media");
-    let clock = ManualClock::at(1_000);
+    let clock = Arc::clone(clock);
     Media::open(
         storage.clone(),
         clock,
@@ -87,9 +90,12 @@ async fn content(file: &File, range: std::ops::Range<u64>) -> Vec<u8> {
 async fn uploaded_file_is_found_again_after_a_restart() {
     let fixture = Fixture::new();
     let uri = fixture.upload("hello").await.unwrap();
-    let media = open(&fixture.folder, &fixture.storage);
+    let media = open(&fixture.folder, &fixture.storage, &fixture.clock);
     let (server_name, media_id) = uri.parts().unwrap();
-    let stored = media.find(server_name, media_id).await.unwrap();
+    let stored = media
+        .find(server_name, media_id, Duration::ZERO)
+        .await
+        .unwrap();
     assert_eq!(stored.row.filename.as_deref(), Some("a.txt"));
     assert_eq!(content(&stored.file, 0..5).await, b"hello");
     assert_eq!(content(&stored.file, 1..3).await, b"el");
@@ -147,10 +153,15 @@ async fn file_without_a_row_is_removed_at_the_start() {
     std::fs::create_dir_all(&path).unwrap();
     std::fs::write(path.join("ab".repeat(32)), "orphan").unwrap();
     std::fs::write(fixture.folder.path().join("media/tmp/7"), "half").unwrap();
-    let media = open(&fixture.folder, &fixture.storage);
+    let media = open(&fixture.folder, &fixture.storage, &fixture.clock);
     assert_eq!(fixture.files(""), 1);
     let (server_name, media_id) = kept.parts().unwrap();
-    assert!(media.find(server_name, media_id).await.is_ok());
+    assert!(
+        media
+            .find(server_name, media_id, Duration::ZERO)
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -159,7 +170,7 @@ async fn ids_that_are_paths_are_not_found() {
     for id in ["", "..", "../db", "a/b", "a\0"] {
         let error = fixture
             .media
-            .find(server_name!("b.example"), id)
+            .find(server_name!("b.example"), id, Duration::ZERO)
             .await
             .unwrap_err();
         assert_eq!(error.status(), 404);
@@ -204,4 +215,49 @@ async fn thumbnail_of_a_text_is_refused() {
     };
     let error = fixture.media.thumbnail(stored, request).await.unwrap_err();
     assert_eq!(error.status(), 400);
+}
+
+#[tokio::test]
+async fn reserved_address_is_filled_once_and_whoever_waits_gets_the_file() {
+    let fixture = Fixture::new();
+    let (uri, _) = fixture.media.reserve(UserNid(1)).await.unwrap();
+    let (server_name, media_id) = uri.parts().unwrap();
+    let fill = |user: u32| {
+        let upload = Upload {
+            uploader: UserNid(user),
+            content_type: None,
+            filename: None,
+            announced_size: None,
+            body: "hello".into(),
+        };
+        fixture.media.fill(server_name, media_id.to_owned(), upload)
+    };
+    assert_eq!(fixture.find(&uri).await.unwrap_err().status(), 504);
+    assert_eq!(fill(2).await.unwrap_err().status(), 403);
+    let patience = Duration::from_secs(20);
+    let waiting = fixture.media.find(server_name, media_id, patience);
+    let (found, filled) = tokio::join!(waiting, fill(1));
+    filled.unwrap();
+    assert_eq!(found.unwrap().row.size, 5);
+    assert_eq!(fill(1).await.unwrap_err().status(), 409);
+}
+
+#[tokio::test]
+async fn nobody_reserves_without_end() {
+    let fixture = Fixture::new();
+    for _ in 0..100 {
+        fixture.media.reserve(UserNid(1)).await.unwrap();
+    }
+    assert_eq!(
+        fixture
+            .media
+            .reserve(UserNid(1))
+            .await
+            .unwrap_err()
+            .status(),
+        429
+    );
+    assert!(fixture.media.reserve(UserNid(2)).await.is_ok());
+    fixture.clock.advance(Duration::from_secs(25 * 60 * 60));
+    assert!(fixture.media.reserve(UserNid(1)).await.is_ok());
 }

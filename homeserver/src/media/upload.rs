@@ -44,12 +44,19 @@ impl Media {
     /// Stores a file as it comes in, without ever having the whole of it in memory.
     /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixmediav3upload)
     pub async fn upload(&self, upload: Upload) -> ApiResult<OwnedMxcUri> {
+        let media_id = new_media_id();
+        let uri = self.uri(&media_id);
+        let (row, received) = self.take(upload).await?;
+        self.keep(media_id, row, received).await?;
+        Ok(uri)
+    }
+
+    /// Receives a file without giving it an id yet.
+    pub(super) async fn take(&self, upload: Upload) -> ApiResult<(MediaRow, Received)> {
         check_text("Content-Type", upload.content_type.as_deref())?;
         check_text("filename", upload.filename.as_deref())?;
-        if upload
-            .announced_size
-            .is_some_and(|size| size > self.inner.max_upload)
-        {
+        let limit = self.inner.max_upload;
+        if upload.announced_size.is_some_and(|size| size > limit) {
             return Err(self.too_large());
         }
         let received = self.receive(upload.body).await?;
@@ -61,17 +68,32 @@ impl Media {
             uploader: upload.uploader,
             created: self.inner.clock.now(),
         };
+        Ok((row, received))
+    }
+
+    /// Has an id stand for a file: first the file is on the disk, then the row.
+    pub(super) async fn keep(
+        &self,
+        media_id: String,
+        row: MediaRow,
+        received: Received,
+    ) -> ApiResult {
         let this = self.clone();
         blocking(move || this.inner.blobs.keep(received)).await?;
         let server_name = self.inner.server_name.clone();
-        let media_id = new_media_id();
-        let uri = OwnedMxcUri::from(format!("mxc://{server_name}/{media_id}"));
         let commit = Commit::silent(move |batch| {
+            tables::RESERVED_MEDIA.delete(batch, &media_id);
+            tables::RESERVED_MEDIA_OF_USER.delete(batch, (row.uploader, &media_id));
             tables::MEDIA_OF_CONTENT.put(batch, (row.hash, &server_name, &media_id), &());
             tables::MEDIA.put(batch, (server_name, media_id), &row);
         });
         self.inner.storage.commit(commit).await?;
-        Ok(uri)
+        Ok(())
+    }
+
+    /// The address of a media id of this server.
+    pub(super) fn uri(&self, media_id: &str) -> OwnedMxcUri {
+        OwnedMxcUri::from(format!("mxc://{}/{media_id}", self.inner.server_name))
     }
 
     async fn receive(&self, body: Body) -> ApiResult<Received> {
@@ -135,7 +157,7 @@ fn check_text(what: &str, text: Option<&str>) -> ApiResult {
     Ok(())
 }
 
-fn new_media_id() -> String {
+pub(super) fn new_media_id() -> String {
     let letters = rand::rng().sample_iter(Alphanumeric).take(MEDIA_ID_LENGTH);
     letters.map(char::from).collect()
 }

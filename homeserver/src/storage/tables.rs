@@ -9,7 +9,7 @@ use crate::{
     account_data::store::AccountDataRow,
     e2ee::store::{BackupVersionRow, ClaimableRow, FallbackKeyRow},
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
-    media::store::MediaRow,
+    media::store::{MediaRow, ReservedMediaRow},
     rooms::{
         receipts::{ReceiptKind, ReceiptRow},
         rows::{EventRow, Membership, RoomSummary, TimelineRow, UserRoomRow},
@@ -177,6 +177,10 @@ tables! {
     MEDIA: (OwnedServerName, String) => MediaRow, Meta 16;
     /// Media ids by content: SHA-256, server, media id.
     MEDIA_OF_CONTENT: ([u8; 32], OwnedServerName, String) => (), Meta 17;
+    /// Media ids of this server that wait for their file.
+    RESERVED_MEDIA: String => ReservedMediaRow, Meta 18;
+    /// The same by user: until when they wait, in milliseconds.
+    RESERVED_MEDIA_OF_USER: (UserNid, String) => u64, Meta 19;
 }
 
 #[cfg(test)]

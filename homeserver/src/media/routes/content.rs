@@ -3,7 +3,7 @@
 use axum::extract::State;
 use http::HeaderMap;
 use ruma::{
-    ServerName, UInt,
+    UInt,
     api::client::authenticated_media::{
         get_content, get_content_as_filename, get_content_thumbnail,
     },
@@ -14,7 +14,7 @@ use super::answer::Content;
 use crate::{
     ApiError, ApiResult, Server,
     http::{Raw, Session, Streamed},
-    media::{Fit, ThumbnailRequest},
+    media::{Fit, Stored, ThumbnailRequest},
 };
 
 /// Sends a file.
@@ -26,13 +26,11 @@ pub(super) async fn download(
         request, headers, ..
     }: Streamed<get_content::v1::Request>,
 ) -> ApiResult<Raw> {
-    send(
-        &server,
-        (&request.server_name, &request.media_id),
-        None,
-        &headers,
-    )
-    .await
+    let stored = server
+        .media
+        .find(&request.server_name, &request.media_id, request.timeout_ms)
+        .await?;
+    send(stored, None, &headers).await
 }
 
 /// Sends a file under another name.
@@ -44,17 +42,14 @@ pub(super) async fn download_as(
         request, headers, ..
     }: Streamed<get_content_as_filename::v1::Request>,
 ) -> ApiResult<Raw> {
-    let address = (&*request.server_name, request.media_id.as_str());
-    send(&server, address, Some(request.filename), &headers).await
+    let stored = server
+        .media
+        .find(&request.server_name, &request.media_id, request.timeout_ms)
+        .await?;
+    send(stored, Some(request.filename), &headers).await
 }
 
-async fn send(
-    server: &Server,
-    (server_name, media_id): (&ServerName, &str),
-    filename: Option<String>,
-    headers: &HeaderMap,
-) -> ApiResult<Raw> {
-    let stored = server.media.find(server_name, media_id).await?;
+async fn send(stored: Stored, filename: Option<String>, headers: &HeaderMap) -> ApiResult<Raw> {
     let content = Content {
         name: stored.content_name(),
         content_type: stored.row.content_type,
@@ -80,7 +75,7 @@ pub(super) async fn thumbnail(
     };
     let stored = server
         .media
-        .find(&request.server_name, &request.media_id)
+        .find(&request.server_name, &request.media_id, request.timeout_ms)
         .await?;
     let thumbnail = server.media.thumbnail(stored, wanted).await?;
     let content = Content {

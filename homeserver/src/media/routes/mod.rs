@@ -13,6 +13,8 @@ use crate::{Server, http::RouterExt};
 pub fn router() -> Router<Server> {
     Router::new()
         .ruma_route(upload::upload)
+        .ruma_route(upload::create)
+        .ruma_route(upload::upload_to)
         .ruma_route(upload::config)
         .ruma_route(content::download)
         .ruma_route(content::download_as)

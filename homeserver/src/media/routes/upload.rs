@@ -1,15 +1,18 @@
 //! Uploading, and how much.
 
 use axum::extract::State;
-use http::header;
+use http::{HeaderMap, header};
 use ruma::{
     UInt,
-    api::client::{authenticated_media::get_media_config, media::create_content},
+    api::client::{
+        authenticated_media::get_media_config,
+        media::{create_content, create_content_async, create_mxc_uri},
+    },
 };
 
 use crate::{
     ApiError, ApiResult, Server,
-    http::{Ruma, Session, Streamed},
+    http::{Raw, Ruma, Session, Streamed, json},
     media::Upload,
 };
 
@@ -24,22 +27,76 @@ pub(super) async fn upload(
         body,
     }: Streamed<create_content::v3::Request>,
 ) -> ApiResult<create_content::v3::Response> {
-    if session.is_suspended {
-        return Err(ApiError::forbidden(
-            "A suspended account may not upload files.",
-        ));
-    }
-    let announced = headers.get(header::CONTENT_LENGTH);
+    check_may_upload(&session)?;
     let upload = Upload {
         uploader: session.user,
         content_type: request.content_type,
         filename: request.filename,
-        announced_size: announced.and_then(|size| size.to_str().ok()?.parse().ok()),
+        announced_size: announced_size(&headers),
         body,
     };
     Ok(create_content::v3::Response::new(
         server.media.upload(upload).await?,
     ))
+}
+
+/// Gives out an address for a file that comes later.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixmediav1create)
+pub(super) async fn create(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(_): Ruma<create_mxc_uri::v1::Request>,
+) -> ApiResult<create_mxc_uri::v1::Response> {
+    check_may_upload(&session)?;
+    let (uri, expires) = server.media.reserve(session.user).await?;
+    let mut response = create_mxc_uri::v1::Response::new(uri);
+    response.unused_expires_at = Some(expires);
+    Ok(response)
+}
+
+/// Stores the file of an address that was given out before.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixmediav3uploadservernamemediaid)
+pub(super) async fn upload_to(
+    State(server): State<Server>,
+    session: Session,
+    Streamed {
+        request,
+        headers,
+        body,
+    }: Streamed<create_content_async::v3::Request>,
+) -> ApiResult<Raw> {
+    check_may_upload(&session)?;
+    let upload = Upload {
+        uploader: session.user,
+        content_type: request.content_type,
+        filename: request.filename,
+        announced_size: announced_size(&headers),
+        body,
+    };
+    server
+        .media
+        .fill(&request.server_name, request.media_id, upload)
+        .await?;
+    // Ruma's own empty answer cannot be constructed.
+    Ok(Raw(json(&serde_json::json!({}))?))
+}
+
+fn check_may_upload(session: &Session) -> ApiResult {
+    if session.is_suspended {
+        return Err(ApiError::forbidden(
+            "A suspended account may not upload files.",
+        ));
+    }
+    Ok(())
+}
+
+fn announced_size(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 /// Tells the largest size of a file.
