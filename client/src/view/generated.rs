@@ -2,9 +2,7 @@
 #![expect(
     unused_qualifications,
     unreachable_pub,
-    clippy::all,
-    clippy::allow_attributes,
-    clippy::semicolon_if_nothing_returned,
+    clippy::todo,
     clippy::unwrap_used,
     reason = "generated code"
 )]

@@ -206,7 +206,7 @@ impl People {
             .collect();
         match (self.mode.get(), users.first()) {
             (PeopleMode::Chat, Some(user)) => {
-                self.ask(RoomsCommand::StartDirect { user: user.clone() })
+                self.ask(RoomsCommand::StartDirect { user: user.clone() });
             }
             (PeopleMode::Group, _) => self.create_group(users),
             (PeopleMode::Invite, Some(_)) => self.invite(users),

@@ -83,7 +83,7 @@ impl Ui {
             Update::Session(state) => self.show_session(state),
             Update::Connection(connection) => self.show_connection(connection),
             Update::KeyStorage(state) => {
-                self.adapter().set_keys_locked(state == KeyStorage::Locked)
+                self.adapter().set_keys_locked(state == KeyStorage::Locked);
             }
             Update::Rooms(diffs) => self.list.apply(diffs),
             Update::RoomsComplete => self.list.complete(),
@@ -199,8 +199,8 @@ impl Ui {
             Connection::Offline => {
                 self.offline
                     .start(slint::TimerMode::SingleShot, OFFLINE_GRACE, move || {
-                        show(true)
-                    })
+                        show(true);
+                    });
             }
             Connection::Connecting | Connection::Online => {
                 self.offline.stop();

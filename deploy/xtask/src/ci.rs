@@ -48,7 +48,11 @@ pub(crate) fn ci(workspace: &Workspace, only: Vec<String>) -> Result<()> {
                 "--no-deps",
                 "--document-private-items",
             ])
-            .env("RUSTDOCFLAGS", "-D warnings")
+            // Private items are documented too, so links to them lead somewhere.
+            .env(
+                "RUSTDOCFLAGS",
+                "-D warnings -A rustdoc::private_intra_doc_links",
+            )
             .run()
     });
     let mut results = None;

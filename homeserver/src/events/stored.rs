@@ -17,7 +17,7 @@ pub struct StoredEvent<'a> {
 }
 
 impl<'a> StoredEvent<'a> {
-    /// The event from what [`Pdu::to_stored`] made of it.
+    /// The event from what [`super::Pdu::to_stored`] made of it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, PduError> {
         let (flags, event_id, json) = split(bytes)?;
         let header = serde_json::from_str(json)?;
