@@ -1,0 +1,363 @@
+//! The screens, each as the updates that lead to it.
+
+use client::{
+    bridge::command::{AccountCommand, Command, MediaCommand, PeopleCommand},
+    bridge::{
+        command::Envelope,
+        pixels::Pixels,
+        trouble::Trouble,
+        update::{
+            Answer, Connection, KeyStorage, PictureSize, SessionState, TimelineUpdate, Update,
+        },
+    },
+    rows::{Body, Delivery, PersonRow, Registrations, ServerRow, TimelineRow},
+    view::{
+        AppAdapter, ComposerAdapter, EmptyAdapter, HeaderAdapter, OnboardingAdapter, PeopleAdapter,
+        RailAdapter, RoomListAdapter, TimelineAdapter, Ui,
+    },
+};
+use eyeball_im::VectorDiff;
+use slint::{ComponentHandle, Timer, TimerMode};
+use std::{rc::Rc, sync::Arc, time::Duration};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::samples::{self, Story, file, half_sent, picture, reactions, reply, text};
+
+pub(crate) const NAMES: [&str; 16] = [
+    "server",
+    "sign-in",
+    "register",
+    "main",
+    "class",
+    "direct",
+    "offline",
+    "empty",
+    "no-rooms",
+    "narrow",
+    "narrow-list",
+    "new-chat",
+    "new-group",
+    "members",
+    "viewer",
+    "settings",
+];
+
+const LYSENKO: (&str, &str) = ("lysenko", "Игорь Павлович Лысенко");
+const SOFIA: (&str, &str) = ("gonchar", "София Гончар");
+const MIRON: (&str, &str) = ("tkachenko", "Мирон Ткаченко");
+const OWN: (&str, &str) = ("a.deineka", "Артём Дейнека");
+
+/// The window a screen is shown in, `None` for a name that is none.
+pub(crate) fn size(screen: &str) -> Option<(f32, f32)> {
+    match screen {
+        "offline" | "empty" | "no-rooms" => Some((900.0, 560.0)),
+        "narrow" | "narrow-list" => Some((700.0, 740.0)),
+        "class" | "members" => Some((1366.0, 768.0)),
+        name if NAMES.contains(&name) => Some((1180.0, 740.0)),
+        _ => None,
+    }
+}
+
+/// Brings the window to a screen. The timer answers what the views ask later, e.g. for pictures.
+pub(crate) fn fill(ui: &Rc<Ui>, mut commands: UnboundedReceiver<Envelope>, screen: &str) -> Timer {
+    match screen {
+        "server" | "sign-in" | "register" => onboarding(ui, screen),
+        _ => chats(ui, screen),
+    }
+    answer(ui, &mut commands);
+    if screen == "register" {
+        let adapter = ui.window().global::<OnboardingAdapter>();
+        adapter.invoke_register();
+    }
+    let timer = Timer::default();
+    let ui = Rc::clone(ui);
+    timer.start(TimerMode::Repeated, Duration::from_millis(50), move || {
+        answer(&ui, &mut commands);
+    });
+    timer
+}
+
+fn onboarding(ui: &Ui, screen: &str) {
+    let server = (screen != "server").then(|| "chat.academy.lan".to_owned());
+    ui.apply(Update::Session(SessionState::SignedOut {
+        server,
+        user: Some("a.deineka".to_owned()),
+        reason: None,
+    }));
+    let adapter = ui.window().global::<OnboardingAdapter>();
+    adapter.set_tab(i32::from(screen == "register"));
+    adapter.set_password("семь тайн".into());
+    adapter.set_token("7K2M-94HT-IS21".into());
+    adapter.set_shared_computer(true);
+    if screen == "server" {
+        adapter.set_address("chat.academy.lan:8008".into());
+        adapter.invoke_check_server(adapter.get_address());
+    }
+}
+
+fn chats(ui: &Ui, screen: &str) {
+    ui.apply(Update::Session(SessionState::SignedIn(samples::account())));
+    if screen != "no-rooms" {
+        let values = samples::rooms().into_iter().collect();
+        ui.apply(Update::Rooms(vec![VectorDiff::Reset { values }]));
+    }
+    ui.apply(Update::RoomsComplete);
+    let window = ui.window();
+    match screen {
+        "empty" | "no-rooms" | "narrow-list" => {}
+        "settings" => window.global::<RailAdapter>().invoke_settings(),
+        "direct" | "narrow" => open(ui, "gonchar", true, 2, direct()),
+        "offline" => {
+            open(ui, "gonchar", true, 2, failing());
+            window.global::<AppAdapter>().set_offline(true);
+            window.global::<RailAdapter>().set_online(false);
+        }
+        "class" => open(ui, "programming", false, 28, class()),
+        _ => open(ui, "store", false, 4, group()),
+    }
+    match screen {
+        "main" => ui.apply(Update::KeyStorage(KeyStorage::Ready)),
+        "direct" => {
+            ui.apply(Update::KeyStorage(KeyStorage::Locked));
+            window
+                .global::<TimelineAdapter>()
+                .invoke_reply_requested("row2".into());
+            window
+                .global::<ComposerAdapter>()
+                .set_text("Связи проверил, всё сходится".into());
+        }
+        "new-chat" => window.global::<EmptyAdapter>().invoke_new_chat(),
+        "new-group" => window.global::<RoomListAdapter>().invoke_new_group(),
+        "members" => window.global::<HeaderAdapter>().invoke_members(),
+        "viewer" => window
+            .global::<TimelineAdapter>()
+            .invoke_picture_opened("row5".into()),
+        _ => {}
+    }
+    if screen.starts_with("new-") {
+        let adapter = window.global::<PeopleAdapter>();
+        adapter.set_term("а".into());
+        adapter.invoke_term_edited("а".into());
+    }
+    ui.apply(Update::Connection(Connection::Online));
+    if screen == "offline" {
+        window.global::<AppAdapter>().set_offline(true);
+    }
+}
+
+fn open(ui: &Ui, room: &str, direct: bool, members: u64, rows: Vec<Arc<TimelineRow>>) {
+    let id = samples::room(room);
+    ui.window()
+        .global::<RoomListAdapter>()
+        .invoke_room_chosen(id.as_str().into());
+    let updates = [
+        TimelineUpdate::Header(samples::header(direct, members)),
+        TimelineUpdate::Rows(vec![VectorDiff::Reset {
+            values: rows.into_iter().collect(),
+        }]),
+        TimelineUpdate::Typing(vec!["Мирон".to_owned()]),
+        TimelineUpdate::Members(samples::members()),
+    ];
+    for update in updates {
+        ui.apply(Update::Timeline(id.clone(), update));
+    }
+}
+
+fn group() -> Vec<Arc<TimelineRow>> {
+    Story::new()
+        .day()
+        .message(LYSENKO, text("Черновик жду до пятницы. В <code>накладная</code> нужен составной ключ"), |row| {
+            row.reactions = reactions(&[("👍", 3, true), ("🫡", 1, false)]);
+        })
+        .message(OWN, text("Ключ готов, ER-диаграмму приложил."), |row| {
+            row.reply = Some(reply("lysenko", LYSENKO.1, "Черновик жду до пятницы. В накладная нужен составной ключ"));
+            row.ends_group = false;
+        })
+        .message(OWN, file("ER-диаграмма_склад_v3.pdf", 1_887_437), |row| row.starts_group = false)
+        .unread()
+        .message(SOFIA, picture("Решили на паре 👀 <a href=\"https://matrix.to/#/@a.deineka:academy.lan\">@Артём</a>, глянь связи"), |row| {
+            row.ends_group = false;
+        })
+        .message(SOFIA, text("Записала голосом, но звук плохой 😅"), |row| row.starts_group = false)
+        .rows()
+}
+
+fn class() -> Vec<Arc<TimelineRow>> {
+    Story::new()
+        .day()
+        .joined("Данил Прокопенко", 4)
+        .message(LYSENKO, text("<p>Разминка. Что напечатает программа — и почему?</p><pre><code class=\"language-python\">def add(item, box=[]):\n    box.append(item)\n    return box\nadd(\"фиалка\")\nprint(add(\"роза\"))\n</code></pre>"), |row| {
+            row.reactions = reactions(&[("🤔", 12, false), ("👀", 5, true)]);
+        })
+        .says(MIRON, "<code>['фиалка', 'роза']</code> — список по умолчанию создаётся один раз")
+        .says(SOFIA, "<p>Верно! И ещё:</p><ul><li>значение по умолчанию вычисляется <b>один раз</b></li><li>подробнее — в <a href=\"https://docs.python.org\">документации</a></li></ul><blockquote>Явное лучше неявного.</blockquote>")
+        .message(("games", "Игротека"), bot("❌2️⃣⭕\n4️⃣❌6️⃣\n7️⃣8️⃣⭕"), |row| {
+            row.reactions = reactions(&[("2️⃣", 1, false), ("4️⃣", 1, false), ("🏳️", 1, false)]);
+        })
+        .rows()
+}
+
+fn bot(source: &str) -> Body {
+    match text(source) {
+        Body::Text(mut body) => {
+            body.from_bot = true;
+            body.emoji_only = true;
+            Body::Text(body)
+        }
+        other => other,
+    }
+}
+
+fn direct() -> Vec<Arc<TimelineRow>> {
+    Story::new()
+        .day()
+        .message(SOFIA, text("<p>Посмотри, как считаю остатки. Запрос долгий, секунды три</p><pre><code class=\"language-python\">for row in stock.rows():\n    total += row.qty * row.price\nprint(f\"Итого: {total:.2f}\")\n</code></pre>"), |row| {
+            row.reactions = reactions(&[("💡", 1, true)]);
+        })
+        .message(OWN, text("Считай сумму в самом запросе: <code>SUM(qty * price)</code>"), |row| {
+            row.reply = Some(reply("gonchar", SOFIA.1, "Посмотри, как считаю остатки. Запрос…"));
+            row.ends_group = false;
+        })
+        .message(OWN, text("И добавь индекс по складу 🙂"), |row| {
+            row.starts_group = false;
+            row.edited = true;
+        })
+        .says(SOFIA, "Сейчас попробую")
+        .says(SOFIA, "Работает, 40 мс! 🎉")
+        .message(SOFIA, Body::Deleted, |_| {})
+        .message(OWN, Body::Undecryptable, |row| row.delivery = Delivery::Sent)
+        .rows()
+}
+
+fn failing() -> Vec<Arc<TimelineRow>> {
+    Story::new()
+        .day()
+        .message(
+            SOFIA,
+            text("Ты сможешь доделать отчёт до вечера?"),
+            |row| row.ends_group = false,
+        )
+        .message(SOFIA, text("Лысенко ждёт к шести"), |row| {
+            row.starts_group = false;
+        })
+        .message(
+            OWN,
+            text("Да, осталась последняя таблица"),
+            |row| {
+                row.delivery = Delivery::Sent;
+                row.ends_group = false;
+            },
+        )
+        .message(
+            OWN,
+            text("Проверь формулу в строке 14"),
+            |row| {
+                row.starts_group = false;
+                row.delivery = Delivery::Failed { can_retry: true };
+            },
+        )
+        .message(
+            OWN,
+            file("отчёт_остатки.xlsx", 3_565_158),
+            |row| row.delivery = half_sent(),
+        )
+        .rows()
+}
+
+/// Plays the session: answers what the views ask.
+fn answer(ui: &Ui, commands: &mut UnboundedReceiver<Envelope>) {
+    while let Ok(Envelope { request, command }) = commands.try_recv() {
+        let result = match command {
+            Command::Account(AccountCommand::CheckServer { address })
+                if address.ends_with(":8008") =>
+            {
+                Err(Trouble::NoConnection)
+            }
+            Command::Account(AccountCommand::CheckServer { address }) => {
+                Ok(Answer::Server(ServerRow {
+                    base_url: format!("https://{address}"),
+                    name: address,
+                    registrations: Registrations::WithToken,
+                    password_sign_in: true,
+                }))
+            }
+            Command::Account(AccountCommand::Register(_)) => Err(Trouble::NameTaken),
+            Command::People(PeopleCommand::Search { .. }) => Ok(Answer::People(people())),
+            Command::Media(media) => {
+                send_picture(ui, media);
+                Ok(Answer::Done)
+            }
+            _ => Ok(Answer::Done),
+        };
+        ui.apply(Update::Answered { request, result });
+    }
+}
+
+fn people() -> Vec<PersonRow> {
+    [
+        ("gonchar", "София Гончар"),
+        ("aliev", "Тимур Алиев"),
+        ("ryabova", "Наталья Рябова"),
+    ]
+    .into_iter()
+    .map(|(id, name)| PersonRow {
+        user_id: samples::user(id),
+        name: name.to_owned(),
+        avatar: None,
+    })
+    .collect()
+}
+
+fn send_picture(ui: &Ui, command: MediaCommand) {
+    let (media, size) = match command {
+        MediaCommand::Thumbnail {
+            media,
+            max_width,
+            max_height,
+        } => (
+            media,
+            PictureSize::Thumbnail {
+                max_width,
+                max_height,
+            },
+        ),
+        MediaCommand::Full { media } => (media, PictureSize::Full),
+        MediaCommand::Save { .. } => return,
+    };
+    ui.apply(Update::Picture {
+        media,
+        size,
+        pixels: whiteboard(),
+    });
+}
+
+/// A board with three tables and lines between them.
+fn whiteboard() -> Pixels {
+    const BOXES: [(u32, u32); 3] = [(100, 40), (440, 30), (270, 160)];
+    let mut pixels = Pixels::new(720, 268);
+    let width = pixels.width();
+    for (index, pixel) in pixels.make_mut_slice().iter_mut().enumerate() {
+        let index = u32::try_from(index).unwrap_or(0);
+        let (x, y) = (index % width, index / width);
+        let edge = BOXES.iter().any(|(left, top)| {
+            let (dx, dy) = (x.wrapping_sub(*left), y.wrapping_sub(*top));
+            dx < 150
+                && dy < 84
+                && (!(4..146).contains(&dx) || !(4..80).contains(&dy) || (24..28).contains(&dy))
+        });
+        let line = (y.abs_diff(80) < 2 && (250..440).contains(&x))
+            || (x.abs_diff(345) < 2 && (80..160).contains(&y));
+        let colour: [u8; 3] = match (edge, line) {
+            (true, _) => [42, 74, 148],
+            (_, true) => [179, 38, 30],
+            _ => [240, 241, 240],
+        };
+        *pixel = slint::Rgba8Pixel {
+            r: colour[0],
+            g: colour[1],
+            b: colour[2],
+            a: 255,
+        };
+    }
+    pixels
+}
