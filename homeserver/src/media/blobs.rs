@@ -86,17 +86,15 @@ impl Blobs {
             place(&received.path, &target)?;
             received.is_kept = true;
         }
-        Ok(())
+        // Also for a file that was there: whoever brought it may not have come to this line yet.
+        sync_name(&target)
     }
 
-    /// Writes a file that can be made again, so that no half of it is ever found under its name.
+    /// Writes a file that can be made again. Nobody ever finds half of it under its name, save after a power failure
+    /// an empty file.
     pub(super) fn write_thumbnail(&self, target: &Path, bytes: &[u8]) -> io::Result<()> {
         let path = self.temporary_path();
-        let written = File::create_new(&path).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_data()
-        });
-        written
+        fs::write(&path, bytes)
             .and_then(|()| place(&path, target))
             .inspect_err(|_| discard(&path))
     }
@@ -175,18 +173,20 @@ fn discard(path: &Path) {
     }
 }
 
-/// Moves a synced file to its name, and has the name on the disk too.
+/// Moves a file to its name.
 fn place(from: &Path, to: &Path) -> io::Result<()> {
-    let folder = to.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    if !folder.exists() {
+    if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
-        // The new folders' own names are in the two folders above.
-        for above in folder.ancestors().skip(1).take(2) {
-            File::open(above)?.sync_all()?;
-        }
     }
-    fs::rename(from, to)?;
-    File::open(folder)?.sync_all()
+    fs::rename(from, to)
+}
+
+/// Has the name of a file on the disk, and those of the two folders it is in, which may be new.
+fn sync_name(path: &Path) -> io::Result<()> {
+    for folder in path.ancestors().skip(1).take(3) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// `abcd…` as `ab/cd/abcd…`: no folder grows beyond what file systems like.

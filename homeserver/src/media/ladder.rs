@@ -35,8 +35,8 @@ const fn rung(width: u32, height: u32, fit: Fit) -> Rung {
     Rung { width, height, fit }
 }
 
-/// The sizes that the specification names, and some for screens with many pixels.
-const LADDER: [Rung; 8] = [
+/// The sizes that the specification names, and some for screens with many pixels. The largest comes last.
+static LADDER: [Rung; 8] = [
     rung(32, 32, Fit::Crop),
     rung(96, 96, Fit::Crop),
     rung(256, 256, Fit::Crop),
@@ -67,6 +67,12 @@ impl Rung {
     /// The same size for a picture that lies on its side.
     pub(super) fn turned(self) -> Self {
         rung(self.height, self.width, self.fit)
+    }
+
+    /// The rungs made together with this one. What takes long is decoding, so all usual sizes are made at once.
+    pub(super) fn batch(self) -> &'static [Self] {
+        let (usual, large) = LADDER.split_at(LADDER.len() - 1);
+        if large.contains(&self) { large } else { usual }
     }
 
     /// The part of the name of a file.

@@ -21,7 +21,7 @@ use std::{path::Path, sync::Arc};
 use ruma::{OwnedServerName, ServerName};
 use tokio::sync::{Mutex, Semaphore, watch};
 
-use self::{blobs::Blobs, flights::Flights, thumbnail::Variant};
+use self::{blobs::Blobs, flights::Flights, store::ContentHash};
 pub use self::{
     download::{File, Stored},
     ladder::{Fit, ThumbnailRequest},
@@ -49,7 +49,7 @@ struct Inner {
     max_upload: u64,
     blobs: Blobs,
     pictures: Semaphore,
-    flights: Flights<Variant>,
+    flights: Flights<ContentHash>,
     /// Held while an address is given out or filled.
     reserving: Mutex<()>,
     /// Told when the file of an address has come.

@@ -2,9 +2,10 @@
 
 use std::io::Cursor;
 
+use fast_image_resize::{FilterType, ResizeAlg, ResizeError, ResizeOptions, Resizer};
 use image::{
     DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
-    codecs::jpeg::JpegEncoder, imageops::FilterType, metadata::Orientation,
+    codecs::jpeg::JpegEncoder, metadata::Orientation,
 };
 
 use super::ladder::{Fit, Rung};
@@ -15,16 +16,19 @@ const MAX_PIXELS: u64 = 64 * 1024 * 1024;
 const MAX_MEMORY: u64 = 512 * 1024 * 1024;
 /// Quality of JPEG thumbnails, of 100.
 const JPEG_QUALITY: u8 = 80;
-/// From this reduction on, averaging is as good as a filter and several times as fast.
-const AVERAGE_FROM: u32 = 2;
+/// The box that a large picture is first made to fit, when several thumbnails are made of it. Twice as large as the
+/// largest of them, so that they lose nothing by it.
+const WORKING_BOX: (u32, u32) = (1600, 1200);
+/// What the shorter side keeps then, for thumbnails that are squares.
+const WORKING_SIDE: u32 = 600;
 
-/// What a picture was made into.
+/// What was made of a picture.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Made {
-    /// A smaller picture.
-    Smaller(Encoded),
-    /// Nothing: the picture is not larger than the thumbnail would be.
-    SmallEnough(ImageFormat),
+pub(super) struct Shrunk {
+    /// The format of the picture itself.
+    pub(super) format: ImageFormat,
+    /// Smaller pictures; a rung that is not smaller than the picture has none.
+    pub(super) smaller: Vec<(Rung, Encoded)>,
 }
 
 /// A picture as a file.
@@ -49,8 +53,14 @@ impl From<ImageError> for PictureError {
     }
 }
 
-/// Makes a picture of the size of a rung. Of an animation this is the first frame.
-pub(super) fn shrink(bytes: &[u8], rung: Rung) -> Result<Made, PictureError> {
+impl From<ResizeError> for PictureError {
+    fn from(_: ResizeError) -> Self {
+        Self::NotAPicture(None)
+    }
+}
+
+/// Makes pictures of the sizes of rungs. Of an animation they show the first frame.
+pub(super) fn shrink(bytes: &[u8], rungs: &[Rung]) -> Result<Shrunk, PictureError> {
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut reader = reader.map_err(ImageError::IoError)?;
     let format = reader.format().ok_or(PictureError::NotAPicture(None))?;
@@ -63,17 +73,44 @@ pub(super) fn shrink(bytes: &[u8], rung: Rung) -> Result<Made, PictureError> {
         return Err(PictureError::TooLarge(width, height));
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let rung = if turns(orientation) {
-        rung.turned()
-    } else {
-        rung
+    let turned = |rung: Rung| {
+        if turns(orientation) {
+            rung.turned()
+        } else {
+            rung
+        }
     };
-    if width <= rung.width && height <= rung.height {
-        return Ok(Made::SmallEnough(format));
+    let is_smaller = |rung: &Rung| turned(*rung).width < width || turned(*rung).height < height;
+    let rungs: Vec<_> = rungs.iter().copied().filter(is_smaller).collect();
+    let mut shrunk = Shrunk {
+        format,
+        smaller: Vec::new(),
+    };
+    if rungs.is_empty() {
+        return Ok(shrunk);
     }
-    let mut small = fit(DynamicImage::from_decoder(decoder)?, rung);
-    small.apply_orientation(orientation);
-    Ok(Made::Smaller(encode(&small)?))
+    let mut picture = DynamicImage::from_decoder(decoder)?;
+    if let Some(size) = working_size((width, height)).filter(|_| rungs.len() > 1) {
+        picture = resize(&picture, whole(&picture), size)?;
+    }
+    for rung in rungs {
+        let mut small = fit(&picture, turned(rung))?;
+        small.apply_orientation(orientation);
+        shrunk.smaller.push((rung, encode(&small)?));
+    }
+    Ok(shrunk)
+}
+
+/// The size a picture is reduced to before the thumbnails are made, if it is larger.
+fn working_size((width, height): (u32, u32)) -> Option<(u32, u32)> {
+    let (inside, short) = (scaled((width, height), WORKING_BOX), width.min(height));
+    let by_side = |side: u32| (u64::from(side) * u64::from(WORKING_SIDE) / u64::from(short)) as u32;
+    let size = if inside.0.min(inside.1) >= WORKING_SIDE {
+        inside
+    } else {
+        (by_side(width), by_side(height))
+    };
+    (size.0 < width && size.1 < height).then_some(size)
 }
 
 /// Whether width and height change places.
@@ -87,20 +124,44 @@ fn turns(orientation: Orientation) -> bool {
     )
 }
 
-fn fit(picture: DynamicImage, rung: Rung) -> DynamicImage {
+fn fit(picture: &DynamicImage, rung: Rung) -> Result<DynamicImage, ResizeError> {
     let (width, height) = (picture.width(), picture.height());
     match rung.fit {
         Fit::Scale => {
-            let (width, height) = scaled((width, height), (rung.width, rung.height));
-            resize(&picture, width, height)
+            let size = scaled((width, height), (rung.width, rung.height));
+            resize(picture, whole(picture), size)
         }
         Fit::Crop => {
             let side = width.min(height);
-            let middle = picture.crop_imm((width - side) / 2, (height - side) / 2, side, side);
+            let middle = Area {
+                left: (width - side) / 2,
+                top: (height - side) / 2,
+                width: side,
+                height: side,
+            };
             // A thumbnail is never larger than the picture.
             let target = rung.width.min(side);
-            resize(&middle, target, target)
+            resize(picture, middle, (target, target))
         }
+    }
+}
+
+/// A part of a picture.
+#[derive(Clone, Copy)]
+struct Area {
+    left: u32,
+    top: u32,
+    width: u32,
+    height: u32,
+}
+
+fn whole(picture: &DynamicImage) -> Area {
+    let (width, height) = (picture.width(), picture.height());
+    Area {
+        left: 0,
+        top: 0,
+        width,
+        height,
     }
 }
 
@@ -116,12 +177,22 @@ fn scaled((width, height): (u32, u32), (max_width, max_height): (u32, u32)) -> (
     }
 }
 
-fn resize(picture: &DynamicImage, width: u32, height: u32) -> DynamicImage {
-    if picture.width() >= width.saturating_mul(AVERAGE_FROM) {
-        picture.thumbnail_exact(width, height)
-    } else {
-        picture.resize_exact(width, height, FilterType::Triangle)
-    }
+fn resize(
+    picture: &DynamicImage,
+    area: Area,
+    (width, height): (u32, u32),
+) -> Result<DynamicImage, ResizeError> {
+    let mut small = DynamicImage::new(width, height, picture.color());
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+        .crop(
+            area.left.into(),
+            area.top.into(),
+            area.width.into(),
+            area.height.into(),
+        );
+    Resizer::new().resize(picture, &mut small, &options)?;
+    Ok(small)
 }
 
 fn encode(picture: &DynamicImage) -> Result<Encoded, ImageError> {
@@ -173,10 +244,9 @@ mod tests {
         bytes
     }
 
-    fn size(made: Made) -> (u32, u32, ImageFormat) {
-        let Made::Smaller(encoded) = made else {
-            panic!("no smaller picture was made")
-        };
+    fn size(made: Result<Shrunk, PictureError>) -> (u32, u32, ImageFormat) {
+        let made = made.unwrap();
+        let (_, encoded) = made.smaller.first().unwrap();
         let decoded = image::load_from_memory(&encoded.bytes).unwrap();
         (decoded.width(), decoded.height(), encoded.format)
     }
@@ -189,7 +259,7 @@ mod tests {
             ImageFormat::Gif,
             ImageFormat::WebP,
         ] {
-            let made = shrink(&picture(1000, 500, format), SCALE).unwrap();
+            let made = shrink(&picture(1000, 500, format), &[SCALE]);
             let (width, height, _) = size(made);
             assert_eq!((width, height), (320, 160), "{format:?}");
         }
@@ -197,22 +267,36 @@ mod tests {
 
     #[test]
     fn crop_is_the_middle() {
-        let made = shrink(&picture(400, 200, ImageFormat::Png), CROP).unwrap();
+        let made = shrink(&picture(400, 200, ImageFormat::Png), &[CROP]);
         assert_eq!(size(made), (96, 96, ImageFormat::Jpeg));
     }
 
     #[test]
     fn picture_is_never_made_larger() {
         let small = picture(30, 20, ImageFormat::Png);
-        assert_eq!(
-            shrink(&small, CROP).unwrap(),
-            Made::SmallEnough(ImageFormat::Png)
-        );
+        let made = shrink(&small, &[CROP, SCALE]).unwrap();
+        assert_eq!((made.format, made.smaller), (ImageFormat::Png, Vec::new()));
         let flat = picture(500, 40, ImageFormat::Png);
-        assert_eq!(
-            size(shrink(&flat, CROP).unwrap()),
-            (40, 40, ImageFormat::Jpeg)
-        );
+        assert_eq!(size(shrink(&flat, &[CROP])), (40, 40, ImageFormat::Jpeg));
+    }
+
+    #[test]
+    fn large_picture_gives_several_thumbnails_of_their_sizes() {
+        let large = picture(4000, 1000, ImageFormat::Jpeg);
+        let made = shrink(&large, &[CROP, SCALE]).unwrap();
+        let sizes = made.smaller.iter().map(|(_, encoded)| {
+            let decoded = image::load_from_memory(&encoded.bytes).unwrap();
+            (decoded.width(), decoded.height())
+        });
+        assert_eq!(sizes.collect::<Vec<_>>(), [(96, 96), (320, 80)]);
+    }
+
+    #[test]
+    fn working_size_keeps_what_thumbnails_need() {
+        assert_eq!(working_size((4000, 3000)), Some((1600, 1200)));
+        assert_eq!(working_size((8000, 1200)), Some((4000, 600)));
+        assert_eq!(working_size((8000, 500)), None);
+        assert_eq!(working_size((1600, 1200)), None);
     }
 
     #[test]
@@ -222,10 +306,7 @@ mod tests {
         picture
             .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)
             .unwrap();
-        assert_eq!(
-            size(shrink(&bytes, CROP).unwrap()),
-            (96, 96, ImageFormat::Png)
-        );
+        assert_eq!(size(shrink(&bytes, &[CROP])), (96, 96, ImageFormat::Png));
     }
 
     #[test]
@@ -236,7 +317,7 @@ mod tests {
         let checksum = crc32(&bytes[12..29]);
         bytes[29..33].copy_from_slice(&checksum.to_be_bytes());
         assert!(matches!(
-            shrink(&bytes, SCALE),
+            shrink(&bytes, &[SCALE]),
             Err(PictureError::TooLarge(16_384, 16_384))
         ));
     }
@@ -251,7 +332,7 @@ mod tests {
             b"GIF89a",
         ] {
             assert!(matches!(
-                shrink(bytes, SCALE),
+                shrink(bytes, &[SCALE]),
                 Err(PictureError::NotAPicture(_))
             ));
         }

@@ -178,7 +178,7 @@ async fn ids_that_are_paths_are_not_found() {
 }
 
 #[tokio::test]
-async fn thumbnail_is_made_once_for_all_who_ask() {
+async fn thumbnails_are_made_once_for_all_who_ask() {
     let fixture = Fixture::new();
     let mut bytes = Vec::new();
     RgbImage::new(1000, 500)
@@ -194,7 +194,8 @@ async fn thumbnail_is_made_once_for_all_who_ask() {
     let media = Arc::new(fixture.media.clone());
     let asked = (0..5).map(|_| media.thumbnail(stored.clone(), request));
     let thumbnails = futures::future::try_join_all(asked).await.unwrap();
-    assert_eq!(fixture.files("thumbnails"), 1);
+    // One of each usual size.
+    assert_eq!(fixture.files("thumbnails"), 7);
     for thumbnail in thumbnails {
         let bytes = content(&thumbnail.file, 0..thumbnail.file.size).await;
         let picture = image::load_from_memory(&bytes).unwrap();

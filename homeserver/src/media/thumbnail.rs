@@ -1,6 +1,6 @@
 //! Thumbnails: made when first asked for, kept beside the pictures.
 
-use std::{fs, io};
+use std::{fs, io, path::PathBuf};
 
 use image::ImageFormat;
 use ruma::api::error::ErrorKind;
@@ -9,13 +9,10 @@ use super::{
     Media,
     download::{File, Stored},
     ladder::{Rung, ThumbnailRequest},
-    picture::{self, Encoded, Made, PictureError},
+    picture::{self, PictureError},
     store::ContentHash,
 };
 use crate::{ApiError, ApiResult};
-
-/// A picture in one of its sizes.
-pub(super) type Variant = (ContentHash, Rung);
 
 /// Formats thumbnails are kept in, with the ends of their names.
 const KEPT: [(ImageFormat, &str); 2] = [(ImageFormat::Jpeg, "jpg"), (ImageFormat::Png, "png")];
@@ -42,11 +39,11 @@ impl Media {
         let Some(rung) = Rung::for_request(request) else {
             return self.original(stored).await;
         };
-        let variant = (stored.row.hash, rung);
         if let Some(kept) = self.kept_thumbnail(&stored, rung).await? {
             return Ok(kept);
         }
-        let _flight = self.inner.flights.board(variant).await;
+        let batch = rung.batch();
+        let _flight = self.inner.flights.board(stored.row.hash).await;
         if let Some(kept) = self.kept_thumbnail(&stored, rung).await? {
             return Ok(kept);
         }
@@ -56,14 +53,28 @@ impl Media {
             .acquire()
             .await
             .map_err(ApiError::internal)?;
-        let path = stored.file.path.clone();
-        let made =
-            blocking(move || picture::shrink(&fs::read(path)?, rung).map_err(MakeError::from))
-                .await?;
-        match made {
-            Made::SmallEnough(format) => Ok(whole(stored, format)),
-            Made::Smaller(encoded) => self.keep_thumbnail(stored, rung, encoded).await,
-        }
+        let (this, path, hash) = (self.clone(), stored.file.path.clone(), stored.row.hash);
+        let format = blocking(move || {
+            let shrunk = picture::shrink(&fs::read(path)?, batch)?;
+            for (rung, encoded) in &shrunk.smaller {
+                let path = this.thumbnail_path(&hash, *rung, encoded.format);
+                this.inner.blobs.write_thumbnail(&path, &encoded.bytes)?;
+            }
+            Ok(shrunk.format)
+        })
+        .await?;
+        let kept = self.kept_thumbnail(&stored, rung).await?;
+        Ok(kept.unwrap_or_else(|| whole(stored, format)))
+    }
+
+    fn thumbnail_path(&self, hash: &ContentHash, rung: Rung, format: ImageFormat) -> PathBuf {
+        let end = KEPT
+            .iter()
+            .find(|(kept, _)| *kept == format)
+            .map_or("jpg", |(_, end)| end);
+        self.inner
+            .blobs
+            .thumbnail_path(hash, &format!("{}.{end}", rung.name()))
     }
 
     async fn kept_thumbnail(&self, stored: &Stored, rung: Rung) -> ApiResult<Option<Thumbnail>> {
@@ -71,12 +82,11 @@ impl Media {
         let hash = stored.row.hash;
         let name = thumbnail_name(stored, rung);
         blocking(move || {
-            for (format, end) in KEPT {
-                let path = this
-                    .inner
-                    .blobs
-                    .thumbnail_path(&hash, &format!("{}.{end}", rung.name()));
+            for (format, _) in KEPT {
+                let path = this.thumbnail_path(&hash, rung, format);
                 match fs::metadata(&path) {
+                    // Nothing is what a power failure may leave of a thumbnail.
+                    Ok(found) if found.len() == 0 => {}
                     Ok(found) => {
                         let file = File {
                             path,
@@ -96,33 +106,6 @@ impl Media {
             Ok(None)
         })
         .await
-    }
-
-    async fn keep_thumbnail(
-        &self,
-        stored: Stored,
-        rung: Rung,
-        made: Encoded,
-    ) -> ApiResult<Thumbnail> {
-        let end = KEPT
-            .iter()
-            .find(|(format, _)| *format == made.format)
-            .map_or("jpg", |(_, end)| end);
-        let path = self
-            .inner
-            .blobs
-            .thumbnail_path(&stored.row.hash, &format!("{}.{end}", rung.name()));
-        let thumbnail = Thumbnail {
-            file: File {
-                path: path.clone(),
-                size: made.bytes.len() as u64,
-            },
-            content_type: made.format.to_mime_type(),
-            content_name: thumbnail_name(&stored, rung),
-        };
-        let this = self.clone();
-        blocking(move || Ok(this.inner.blobs.write_thumbnail(&path, &made.bytes)?)).await?;
-        Ok(thumbnail)
     }
 
     /// The picture itself, when no thumbnail is as large as asked for.
