@@ -59,10 +59,14 @@ async fn sync(
     let mut poll = Poll::begin(&server, session.user, request.timeout)?;
     let mut seen = since.filter(|_| !request.full_state);
     loop {
-        let upto = match seen {
+        let (upto, may_have_news) = match seen {
             Some(seen) => poll.next(seen).await,
-            None => server.storage.position(),
+            None => (server.storage.position(), true),
         };
+        if !may_have_news {
+            let answer = ask.nothing_new(&server, upto)?;
+            return Ok(Raw(shape::into_http(answer, None)?.map(Body::from)));
+        }
         let (asked, all) = (ask.clone(), server.clone());
         let answer = server
             .storage
@@ -141,7 +145,7 @@ async fn sliding_sync(
     let mut seen = None;
     loop {
         let upto = match seen {
-            Some(seen) => poll.next(seen).await,
+            Some(seen) => poll.next(seen).await.0,
             None => server.storage.position(),
         };
         let (asked, all) = (Arc::clone(&ask), server.clone());

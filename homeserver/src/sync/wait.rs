@@ -37,14 +37,16 @@ impl<'a> Poll<'a> {
         })
     }
 
-    /// The newest position, once there may be something after `since` or the time is over.
-    pub async fn next(&mut self, since: StreamPos) -> StreamPos {
+    /// The newest position and whether there may be something after `since`; waits for that until the time is over.
+    pub async fn next(&mut self, since: StreamPos) -> (StreamPos, bool) {
         loop {
             // What changes from here on wakes this poll.
             self.wakes.mark_unchanged();
+            // The position first: everything up to it is in the hub.
             let position = self.server.storage.position();
-            if self.is_over() || (position > since && self.server.hub.changed(self.user, since)) {
-                return position;
+            let may_have_news = position > since && self.server.hub.changed(self.user, since);
+            if may_have_news || self.is_over() {
+                return (position, may_have_news);
             }
             // However the wait ends: look again.
             tokio::select! {

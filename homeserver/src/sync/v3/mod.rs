@@ -114,6 +114,22 @@ impl Ask {
 }
 
 impl Ask {
+    /// The answer where nothing changed up to a position. Two point reads, so it may run on any thread.
+    pub fn nothing_new(&self, server: &Server, upto: StreamPos) -> ApiResult<Response> {
+        let token = SyncToken {
+            epoch: server.storage.epoch(),
+            pos: upto,
+        };
+        let mut response = Response::new(token.to_string());
+        let keys =
+            server
+                .e2ee
+                .claimable_keys(&server.storage.snapshot(), self.user, &self.device)?;
+        response.device_one_time_keys_count = keys.counts();
+        response.device_unused_fallback_key_types = Some(keys.unused_fallback_types());
+        Ok(response)
+    }
+
     fn add_devices(
         &self,
         server: &Server,
