@@ -12,7 +12,7 @@ use crate::{
     clock::SystemClock,
     config::Listen,
     http::{Connections, Listener, router::router},
-    ops::{admin_socket::AdminSocket, backups, logging, metrics::Metrics},
+    ops::{admin_socket::AdminSocket, backups, housekeeping, logging, metrics::Metrics},
 };
 
 /// How long the last requests and jobs may take after a signal. A supervisor kills after ten seconds or more.
@@ -78,6 +78,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             .track(listener.serve(router, connections.clone(), server.jobs.clone()));
     }
     server.jobs.track(admin_socket.serve(server.clone()));
+    let kept = server.clone();
+    server
+        .jobs
+        .spawn("housekeeping", move || housekeeping::run(kept.clone()));
     let backed_up = server.clone();
     server
         .jobs

@@ -3,6 +3,7 @@
 pub mod admin_socket;
 pub mod backups;
 pub mod health;
+pub mod housekeeping;
 pub mod logging;
 pub mod metrics;
 mod process;

@@ -1,0 +1,21 @@
+//! Small work of every day.
+
+use std::time::Duration;
+
+use crate::Server;
+
+/// How often it is done, beside once at the start.
+const EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Forgets what need not be known any longer, until the server stops.
+pub async fn run(server: Server) {
+    loop {
+        if let Err(error) = server.e2ee.forget_old_transactions().await {
+            tracing::error!("old transactions could not be forgotten: {error}");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = server.jobs.stopping() => return,
+        }
+    }
+}
