@@ -214,20 +214,25 @@ impl Rooms {
     ) -> ApiResult<T> {
         let guard = self.lock(room).await;
         let this = self.clone();
-        let prepared =
-            tokio::task::spawn_blocking(move || this.prepare(room, empty, guard, change));
-        let prepared = prepared.await.map_err(ApiError::internal)?;
-        let (result, queued) = prepared?;
-        let Some((receipt, guard)) = queued else {
-            return Ok(result);
-        };
-        if let Err(error) = receipt.await {
-            // The head in memory is ahead of a commit that was refused: read it again.
-            drop(guard);
-            *self.lock(room).await = None;
-            return Err(error.into());
-        }
-        Ok(result)
+        // A task of its own: a client that goes away ends its request, but must not give the lock back before the
+        // change is on disk, where the next one looks for it.
+        let done = tokio::spawn(async move {
+            let rooms = this.clone();
+            let prepared =
+                tokio::task::spawn_blocking(move || this.prepare(room, empty, guard, change));
+            let (result, queued) = prepared.await.map_err(ApiError::internal)??;
+            let Some((receipt, guard)) = queued else {
+                return Ok(result);
+            };
+            if let Err(error) = receipt.await {
+                // The head in memory is ahead of a commit that was refused: read it again.
+                drop(guard);
+                *rooms.lock(room).await = None;
+                return Err(error.into());
+            }
+            Ok(result)
+        });
+        done.await.map_err(ApiError::internal)?
     }
 
     #[expect(

@@ -28,7 +28,7 @@ impl Build<'_> {
     ) -> ApiResult<Vec<Arc<RoomEvent>>> {
         let wanted = &self.ask.filter.room.state;
         let lazy = !matches!(wanted.lazy_load_options, LazyLoadOptions::Disabled);
-        let at = self.state_position(since, stretch);
+        let at = self.state_position(stretch);
         let mut events: BTreeMap<EventNid, Arc<RoomEvent>> = BTreeMap::new();
         match since {
             None => {
@@ -62,15 +62,14 @@ impl Build<'_> {
     }
 
     /// The position at which the state is told.
-    fn state_position(&self, since: Option<StreamPos>, stretch: &Stretch) -> StreamPos {
+    fn state_position(&self, stretch: &Stretch) -> StreamPos {
         if self.ask.state_after {
             return self.upto;
         }
         match stretch.events.first() {
             Some(first) => StreamPos(first.row.place.pos.0.saturating_sub(1)),
-            // Nothing to understand: changes that the filter hides from the timeline are told as state.
-            None if stretch.limited => self.upto,
-            None => since.map_or(self.upto, |_| self.upto),
+            // Changes that the filter hides from the timeline are told as state.
+            None => self.upto,
         }
     }
 
