@@ -1,9 +1,10 @@
 //! What other domains do when something happens to a user.
 
 use futures::future::BoxFuture;
-use ruma::OwnedDeviceId;
+use ruma::{DeviceId, OwnedDeviceId};
 
 use crate::{
+    ApiResult,
     e2ee::E2ee,
     ids::UserNid,
     rooms::Rooms,
@@ -27,6 +28,24 @@ impl UserHooks for Hooks {
         devices: &[OwnedDeviceId],
     ) -> Result<Addition> {
         self.e2ee.devices_deleted(snapshot, user, devices)
+    }
+
+    fn device_created(
+        &self,
+        snapshot: &Snapshot<'_>,
+        user: UserNid,
+        device: &DeviceId,
+    ) -> ApiResult<Addition> {
+        self.e2ee.device_created(snapshot, user, device)
+    }
+
+    fn device_renamed(
+        &self,
+        snapshot: &Snapshot<'_>,
+        user: UserNid,
+        device: &DeviceId,
+    ) -> Result<Addition> {
+        self.e2ee.device_renamed(snapshot, user, device)
     }
 
     fn profile_changed(&self, user: UserNid) -> BoxFuture<'_, ()> {

@@ -66,6 +66,8 @@ pub struct Domains {
     pub media: media::Media,
     /// What clients of sliding sync have been told.
     pub connections: sync::sliding::connections::Connections,
+    /// Which members clients that load them lazily have been told.
+    pub lazy_members: sync::lazy::LazyMembers,
 }
 
 impl Server {
@@ -103,6 +105,7 @@ impl Server {
             metrics: ops::metrics::Metrics::default(),
             limits: http::limits::Limits::new(config.limits.enabled, clock.clone()),
             connections: sync::sliding::connections::Connections::default(),
+            lazy_members: sync::lazy::LazyMembers::default(),
             storage,
             hub,
             users,

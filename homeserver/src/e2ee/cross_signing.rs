@@ -124,6 +124,9 @@ impl Upload {
                 parsed.push((usage, check_key(session, usage, raw)?));
             }
         }
+        for (_, key) in &parsed {
+            check_id_is_free(snapshot, session.user, key)?;
+        }
         let stored_master = stored_key(snapshot, session.user, CrossSigningUsage::Master)?;
         let new_master = parsed
             .iter()
@@ -221,6 +224,17 @@ fn check_key(
         return Err(ApiError::invalid_param(message));
     }
     Ok(object)
+}
+
+/// Ids of devices and of cross-signing keys lie in one namespace.
+fn check_id_is_free(snapshot: &Snapshot<'_>, user: UserNid, key: &SignedObject) -> ApiResult {
+    let id = key.only_ed25519_key().unwrap_or_default();
+    if tables::DEVICE.contains(snapshot, (user, id))? {
+        return Err(ApiError::forbidden(
+            "One of your devices has the public key as its id: choose another key.",
+        ));
+    }
+    Ok(())
 }
 
 fn check_signed_by_master(

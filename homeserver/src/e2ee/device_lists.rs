@@ -91,20 +91,27 @@ impl E2ee {
         (since, upto): Span,
         moves: &mut Moves,
     ) -> storage::Result<()> {
-        match row.membership {
-            Membership::Join if row.joined_at > since => members(snapshot, room, &mut moves.came),
-            _ if row.was_joined && row.left_at > since => members(snapshot, room, &mut moves.went),
-            Membership::Join => {
-                let from = (room, since.plus(1), StateKeyNid(0));
-                let to = (room, upto.plus(1), StateKeyNid(0));
-                for delta in tables::STATE_DELTA.range(snapshot, from, to)? {
-                    let ((_, _, key), (now, before)) = delta?;
-                    self.collect_move(snapshot, key, (before, now), moves)?;
-                }
-                Ok(())
-            }
-            _ => Ok(()),
+        let has_left = row.was_joined && row.left_at > since && row.left_at <= upto;
+        let is_member = row.membership == Membership::Join;
+        let has_come = is_member && row.joined_at > since;
+        if !is_member && !has_left {
+            return Ok(());
         }
+        // Also of a room that was left: who went before shares no room either.
+        let until = if is_member { upto } else { row.left_at };
+        let from = (room, since.plus(1), StateKeyNid(0));
+        let to = (room, until.plus(1), StateKeyNid(0));
+        for delta in tables::STATE_DELTA.range(snapshot, from, to)? {
+            let ((_, _, key), (now, before)) = delta?;
+            self.collect_move(snapshot, key, (before, now), moves)?;
+        }
+        if has_come {
+            members(snapshot, room, &mut moves.came)?;
+        }
+        if has_left {
+            members(snapshot, room, &mut moves.went)?;
+        }
+        Ok(())
     }
 
     fn collect_move(

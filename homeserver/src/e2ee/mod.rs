@@ -5,9 +5,9 @@
 mod cross_signing;
 mod device_keys;
 mod device_lists;
+mod devices;
 mod key_backup;
 mod one_time_keys;
-mod removal;
 pub mod routes;
 mod signatures;
 mod signed;

@@ -7,6 +7,7 @@ pub mod directory;
 pub mod draft;
 pub mod event;
 pub mod head;
+mod heroes;
 pub mod history;
 pub mod look;
 pub mod members;

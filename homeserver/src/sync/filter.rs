@@ -2,7 +2,7 @@
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#filtering)
 
 use ruma::{
-    RoomId,
+    OwnedRoomId, RoomId,
     api::client::filter::{RoomEventFilter, UrlFilter},
 };
 
@@ -10,11 +10,17 @@ use crate::rooms::event::RoomEvent;
 
 /// Whether a filter lets anything of a room through.
 pub fn takes_room(filter: &RoomEventFilter, room_id: &RoomId) -> bool {
-    filter
-        .rooms
-        .as_ref()
-        .is_none_or(|rooms| rooms.iter().any(|room| room == room_id))
-        && !filter.not_rooms.iter().any(|room| room == room_id)
+    is_listed(room_id, filter.rooms.as_deref(), &filter.not_rooms)
+}
+
+/// Whether a room is one of those wanted, all if there is no list of them, and none of those unwanted.
+pub fn is_listed(
+    room_id: &RoomId,
+    wanted: Option<&[OwnedRoomId]>,
+    unwanted: &[OwnedRoomId],
+) -> bool {
+    wanted.is_none_or(|rooms| rooms.iter().any(|room| room == room_id))
+        && !unwanted.iter().any(|room| room == room_id)
 }
 
 /// Whether a filter takes every event of a room, so that none has to be looked at.

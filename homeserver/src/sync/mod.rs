@@ -4,6 +4,7 @@ pub mod account_data;
 pub mod devices;
 pub mod ephemeral;
 pub mod filter;
+pub mod lazy;
 pub mod room_view;
 pub mod routes;
 pub mod sliding;

@@ -2,22 +2,32 @@
 
 use std::sync::Arc;
 
-use axum::{Router, body::Body, extract::State};
+use axum::{
+    Router,
+    body::Body,
+    extract::{FromRequestParts, Query, State},
+};
+use http::request::Parts;
 use ruma::api::client::{
     filter::FilterDefinition,
     sync::sync_events::{v3, v5},
 };
+use serde::Deserialize;
 
 use super::{
     sliding::{self, extensions::to_device_since},
     token::SyncToken,
-    v3::{Ask, shape},
+    v3::{
+        Ask,
+        shape::{self, Shape},
+    },
     wait::Poll,
 };
 use crate::{
     ApiError, ApiResult, Server,
     account_data::filters::parse_filter,
     http::ruma::{Raw, RouterExt, Ruma},
+    ids::StreamPos,
     users::Session,
 };
 
@@ -31,33 +41,41 @@ pub fn router() -> Router<Server> {
 async fn sync(
     State(server): State<Server>,
     session: Session,
+    unstable: UnstableStateAfter,
     Ruma(request): Ruma<v3::Request>,
 ) -> ApiResult<Raw> {
     let epoch = server.storage.epoch();
-    let since = request
+    let token = request
         .since
         .as_deref()
-        .map(|token| SyncToken::parse_since(token, epoch))
+        .map(|token| SyncToken::parse(token, epoch))
         .transpose()?
         .flatten();
     let ask = Ask {
         user: session.user,
         user_id: session.user_id.clone(),
         device: session.device_id.clone(),
-        since,
+        since: token.map(|token| token.pos),
+        had_to_device: token.map_or(StreamPos::ZERO, |token| token.to_device()),
         full_state: request.full_state,
-        state_after: request.use_state_after,
+        state_after: request.use_state_after || unstable.0,
         filter: filter(&server, &session, request.filter).await?,
     };
-    if let Some(since) = since {
+    let shape = Shape {
+        event_fields: ask.filter.event_fields.as_deref(),
+        unstable_state_after: unstable.0 && !request.use_state_after,
+    };
+    if token.is_some() {
         // A client that comes with a token has everything up to there.
         server
             .e2ee
-            .delete_to_device(session.user, &session.device_id, since)
+            .delete_to_device(session.user, &session.device_id, ask.had_to_device)
             .await?;
     }
     let mut poll = Poll::begin(&server, session.user, request.timeout)?;
-    let mut seen = since.filter(|_| !request.full_state);
+    // Nobody waits for messages that are here already.
+    let has_all = token.is_some_and(|token| token.to_device.is_none());
+    let mut seen = ask.since.filter(|_| has_all && !request.full_state);
     loop {
         let (upto, may_have_news) = match seen {
             Some(seen) => poll.next(seen).await,
@@ -65,7 +83,7 @@ async fn sync(
         };
         if !may_have_news {
             let answer = ask.nothing_new(&server, upto)?;
-            return Ok(Raw(shape::into_http(answer, None)?.map(Body::from)));
+            return Ok(Raw(shape::into_http(answer, shape)?.map(Body::from)));
         }
         let (asked, all) = (ask.clone(), server.clone());
         let answer = server
@@ -73,10 +91,30 @@ async fn sync(
             .read(move |snapshot| asked.answer(&all, snapshot, upto))
             .await?;
         if seen.is_none() || has_news(&answer) || poll.is_over() {
-            let answer = shape::into_http(answer, ask.filter.event_fields.as_deref())?;
-            return Ok(Raw(answer.map(Body::from)));
+            return Ok(Raw(shape::into_http(answer, shape)?.map(Body::from)));
         }
         seen = Some(upto);
+    }
+}
+
+/// Whether a client asks for the state after the timeline by the name this had before it was in the specification.
+/// [MSC4222](https://github.com/matrix-org/matrix-spec-proposals/pull/4222)
+struct UnstableStateAfter(bool);
+
+impl FromRequestParts<Server> for UnstableStateAfter {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Server) -> ApiResult<Self> {
+        #[derive(Deserialize)]
+        struct Wanted {
+            #[serde(rename = "org.matrix.msc4222.use_state_after", default)]
+            use_state_after: bool,
+        }
+        let wanted = Query::<Wanted>::try_from_uri(&parts.uri).map_err(|error| {
+            ApiError::invalid_param("org.matrix.msc4222.use_state_after is true or false.")
+                .because(error)
+        })?;
+        Ok(Self(wanted.use_state_after))
     }
 }
 

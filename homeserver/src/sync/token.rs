@@ -17,11 +17,17 @@ pub struct SyncToken {
     pub epoch: u32,
     /// Everything up to here was told.
     pub pos: StreamPos,
+    /// How far messages to the device were told, where more of them waited than one answer takes.
+    pub to_device: Option<StreamPos>,
 }
 
 impl fmt::Display for SyncToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s{}_{}", self.epoch, self.pos)
+        write!(f, "s{}_{}", self.epoch, self.pos)?;
+        match self.to_device {
+            Some(pos) => write!(f, "_{pos}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -29,22 +35,44 @@ impl FromStr for SyncToken {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (epoch, pos) = text
-            .strip_prefix('s')
-            .and_then(|rest| rest.split_once('_'))
-            .ok_or(())?;
+        let mut parts = text.strip_prefix('s').ok_or(())?.splitn(3, '_');
+        let mut next = || parts.next().map(|part| part.parse::<u64>().map_err(|_| ()));
+        let (epoch, pos) = (next().ok_or(())??, next().ok_or(())??);
         Ok(Self {
-            epoch: epoch.parse().map_err(|_| ())?,
-            pos: StreamPos(pos.parse().map_err(|_| ())?),
+            epoch: epoch.try_into().map_err(|_| ())?,
+            pos: StreamPos(pos),
+            to_device: next().transpose()?.map(StreamPos),
         })
     }
 }
 
 impl SyncToken {
+    /// The token for everything up to a position.
+    #[must_use]
+    pub fn at(epoch: u32, pos: StreamPos) -> Self {
+        let to_device = None;
+        Self {
+            epoch,
+            pos,
+            to_device,
+        }
+    }
+
     /// Reads a client's token. One of an earlier life of the database counts as none: the client gets everything anew.
-    pub fn parse_since(text: &str, epoch: u32) -> ApiResult<Option<StreamPos>> {
+    pub fn parse(text: &str, epoch: u32) -> ApiResult<Option<Self>> {
         let token: Self = text.parse().map_err(|()| bad_token("since"))?;
-        Ok((token.epoch == epoch).then_some(token.pos))
+        Ok((token.epoch == epoch).then_some(token))
+    }
+
+    /// The position of a client's token.
+    pub fn parse_since(text: &str, epoch: u32) -> ApiResult<Option<StreamPos>> {
+        Ok(Self::parse(text, epoch)?.map(|token| token.pos))
+    }
+
+    /// How far messages to the device were told.
+    #[must_use]
+    pub fn to_device(&self) -> StreamPos {
+        self.to_device.unwrap_or(self.pos)
     }
 }
 
@@ -84,12 +112,12 @@ mod tests {
 
     #[test]
     fn tokens_round_trip() {
-        let token = SyncToken {
-            epoch: 3,
-            pos: StreamPos(42),
-        };
+        let mut token = SyncToken::at(3, StreamPos(42));
         assert_eq!(token.to_string(), "s3_42");
         assert_eq!("s3_42".parse(), Ok(token));
+        token.to_device = Some(StreamPos(41));
+        assert_eq!(token.to_string(), "s3_42_41");
+        assert_eq!("s3_42_41".parse(), Ok(token));
         let place = Place {
             pos: StreamPos(7),
             sub: LIVE,
@@ -128,6 +156,8 @@ mod tests {
             "t1",
             "t1_x",
             "s1_99999999999999999999999",
+            "s1_1_",
+            "s1_1_1_1",
         ] {
             assert!(parse_timeline(text, "from").is_err(), "{text}");
         }

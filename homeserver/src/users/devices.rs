@@ -95,19 +95,27 @@ impl Users {
             ));
         }
         let _turn = self.lock(user).await;
-        let key = device_id.clone();
-        let device = self
-            .read(move |_, snapshot| Ok(tables::DEVICE.get(snapshot, (user, &key))?))
+        let (key, hooks) = (device_id.clone(), self.hooks().cloned());
+        let (device, addition) = self
+            .read(move |_, snapshot| {
+                let device = tables::DEVICE.get(snapshot, (user, &key))?;
+                let addition = match hooks {
+                    Some(hooks) => hooks.device_renamed(snapshot, user, &key)?,
+                    None => Addition::default(),
+                };
+                Ok((device, addition))
+            })
             .await?;
         let Some(mut device) = device else {
             return Err(ApiError::not_found("You have no such device."));
         };
-        let Some(name) = display_name else {
+        let Some(name) = display_name.filter(|name| device.display_name.as_ref() != Some(name))
+        else {
             return Ok(());
         };
         device.display_name = Some(name);
         let commit =
-            Commit::silent(move |batch| tables::DEVICE.put(batch, (user, &device_id), &device));
+            addition.with(move |batch| tables::DEVICE.put(batch, (user, &device_id), &device));
         self.inner.storage.commit(commit).await?;
         Ok(())
     }

@@ -3,11 +3,12 @@
 //! This domain is at the bottom and calls none of them; the composition root gives it one implementation.
 
 use futures::future::BoxFuture;
-use ruma::OwnedDeviceId;
+use ruma::{DeviceId, OwnedDeviceId};
 
 use crate::{
+    ApiResult,
     ids::UserNid,
-    storage::{Change, Fill, Result, Snapshot},
+    storage::{Batch, Change, Commit, Fill, Result, Snapshot},
 };
 
 /// Told of changes to users.
@@ -19,6 +20,22 @@ pub trait UserHooks: Send + Sync {
         snapshot: &Snapshot<'_>,
         user: UserNid,
         devices: &[OwnedDeviceId],
+    ) -> Result<Addition>;
+
+    /// What goes with a device that signs in for the first time, or why it must not have its id.
+    fn device_created(
+        &self,
+        snapshot: &Snapshot<'_>,
+        user: UserNid,
+        device: &DeviceId,
+    ) -> ApiResult<Addition>;
+
+    /// Who has to be told that a device has another name.
+    fn device_renamed(
+        &self,
+        snapshot: &Snapshot<'_>,
+        user: UserNid,
+        device: &DeviceId,
     ) -> Result<Addition>;
 
     /// Tells the rooms of a user about their new display name or avatar.
@@ -35,4 +52,21 @@ pub struct Addition {
     pub fill: Option<Fill>,
     /// What waiting sessions have to look at.
     pub changes: Vec<Change>,
+}
+
+impl Addition {
+    /// The commit of an action with what is added to it.
+    pub(super) fn with(self, action: impl FnOnce(&mut Batch<'_>) + Send + 'static) -> Commit {
+        let Self { fill, changes } = self;
+        let Some(fill) = fill else {
+            return changes
+                .into_iter()
+                .fold(Commit::silent(action), Commit::changing);
+        };
+        let commit = Commit::new(move |batch, pos| {
+            action(batch);
+            fill(batch, pos);
+        });
+        changes.into_iter().fold(commit, Commit::changing)
+    }
 }

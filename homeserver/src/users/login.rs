@@ -6,17 +6,14 @@ use ruma::{
 };
 
 use super::{
-    Account, SignIn, SignedIn, Users,
+    Account, Addition, SignIn, SignedIn, Users,
     localpart::typed_user_id,
     password::Verdict,
     refresh::{delete_access, delete_refresh},
     sessions::NewSession,
     store::{self, TokenKind},
 };
-use crate::{
-    ApiError, ApiResult,
-    storage::{Commit, tables},
-};
+use crate::{ApiError, ApiResult, storage::tables};
 
 /// Whom somebody claims to be.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#identifier-types)
@@ -127,11 +124,17 @@ impl Users {
         let user = account.user;
         let mut session = NewSession::mint(request, self.inner.clock.now())?;
         let _turn = self.lock(user).await;
-        let device_id = session.device_id().clone();
-        let (known, mut tokens) = self
+        let (device_id, hooks) = (session.device_id().clone(), self.hooks().cloned());
+        let (known, mut tokens, addition) = self
             .read(move |_, snapshot| {
                 let known = tables::DEVICE.get(snapshot, (user, &device_id))?;
-                Ok((known, store::tokens_of(snapshot, user)?))
+                let addition = match hooks {
+                    Some(hooks) if known.is_none() => {
+                        hooks.device_created(snapshot, user, &device_id)?
+                    }
+                    _ => Addition::default(),
+                };
+                Ok((known, store::tokens_of(snapshot, user)?, addition))
             })
             .await?;
         if let Some(known) = known {
@@ -140,7 +143,7 @@ impl Users {
         tokens.retain(|token| token.device_id == *session.device_id());
         let answer = session.answer(account.user_id);
         let ended: Vec<_> = tokens.iter().map(|token| token.hash).collect();
-        let commit = Commit::silent(move |batch| {
+        let commit = addition.with(move |batch| {
             for token in &tokens {
                 match token.kind {
                     TokenKind::Access => {

@@ -342,6 +342,22 @@ async fn deleted_devices_are_announced_in_the_same_commit() {
                 changes: Vec::new(),
             })
         }
+        fn device_created(
+            &self,
+            _: &Snapshot<'_>,
+            _: UserNid,
+            _: &ruma::DeviceId,
+        ) -> ApiResult<Addition> {
+            Ok(Addition::default())
+        }
+        fn device_renamed(
+            &self,
+            _: &Snapshot<'_>,
+            _: UserNid,
+            _: &ruma::DeviceId,
+        ) -> crate::storage::Result<Addition> {
+            Ok(Addition::default())
+        }
         fn profile_changed(&self, _: UserNid) -> futures::future::BoxFuture<'_, ()> {
             self.0.lock().push("profile".to_owned());
             Box::pin(async {})

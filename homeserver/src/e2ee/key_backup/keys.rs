@@ -162,7 +162,16 @@ fn check_key(session: &str, key: &Raw<KeyBackupData>) -> ApiResult<Quality> {
         let message = format!("What is sent for session {session} is not a key of a backup.");
         ApiError::bad_json(message).because(error)
     };
-    key.deserialize_as_unchecked::<Quality>().map_err(refuse)
+    #[derive(Deserialize)]
+    struct Backed {
+        #[serde(flatten)]
+        quality: Quality,
+        /// What is encrypted, an object that only clients understand.
+        #[serde(rename = "session_data")]
+        _session_data: serde_json::Map<String, serde_json::Value>,
+    }
+    let backed: Backed = key.deserialize_as_unchecked().map_err(refuse)?;
+    Ok(backed.quality)
 }
 
 fn stored_quality(key: &str) -> storage::Result<Quality> {

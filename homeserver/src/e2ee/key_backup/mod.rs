@@ -163,14 +163,18 @@ impl E2ee {
         Ok(())
     }
 
-    /// Deletes a version with its keys; the newest of the others is the current one then.
+    /// Deletes a version with its keys; the newest of the others is the current one then. Deleting twice is no error.
     /// [spec](https://spec.matrix.org/v1.19/client-server-api/#delete_matrixclientv3room_keysversionversion)
     pub async fn delete_backup(&self, user: UserNid, version: String) -> ApiResult {
         let _turn = self.inner.users.lock(user).await;
         let found = self
-            .read(move |_, snapshot| find(snapshot, user, &version))
+            .read(move |_, snapshot| find_any(snapshot, user, &version))
             .await?;
         let (version, row) = found.ok_or_else(no_such_version)?;
+        // Deleting it once more succeeds.
+        if row.deleted {
+            return Ok(());
+        }
         let row = BackupVersionRow {
             auth_data: String::new(),
             count: 0,
@@ -192,6 +196,15 @@ fn find(
     user: UserNid,
     version: &str,
 ) -> ApiResult<Option<(u64, BackupVersionRow)>> {
+    Ok(find_any(snapshot, user, version)?.filter(|(_, row)| !row.deleted))
+}
+
+/// A version, whether or not it was deleted.
+fn find_any(
+    snapshot: &Snapshot<'_>,
+    user: UserNid,
+    version: &str,
+) -> ApiResult<Option<(u64, BackupVersionRow)>> {
     // Only the text that was given out names a version: not "+1" or "01".
     let Some(number) = version
         .parse::<u64>()
@@ -201,7 +214,7 @@ fn find(
         return Ok(None);
     };
     let row = tables::BACKUP_VERSION.get(snapshot, (user, number))?;
-    Ok(row.filter(|row| !row.deleted).map(|row| (number, row)))
+    Ok(row.map(|row| (number, row)))
 }
 
 /// The newest version that was not deleted.

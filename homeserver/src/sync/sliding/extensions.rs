@@ -86,11 +86,7 @@ impl Build<'_> {
             .e2ee
             .to_device_since(self.snapshot, queue, since, self.upto)?;
         let mut section = ToDevice::default();
-        section.next_batch = SyncToken {
-            epoch: self.server.storage.epoch(),
-            pos: page.upto,
-        }
-        .to_string();
+        section.next_batch = SyncToken::at(self.server.storage.epoch(), page.upto).to_string();
         section.events = page.events;
         Ok(section)
     }

@@ -1,24 +1,28 @@
 //! Rooms the user is in.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ruma::{
     UInt, UserId,
-    api::client::sync::sync_events::{
-        UnreadNotificationsCount,
-        v3::{
-            JoinedRoom, RoomAccountData, RoomSummary as SummarySection, State, StateEvents,
-            Timeline,
+    api::client::{
+        filter::EventFormat,
+        sync::sync_events::{
+            UnreadNotificationsCount,
+            v3::{
+                JoinedRoom, RoomAccountData, RoomSummary as SummarySection, State, StateEvents,
+                Timeline,
+            },
         },
     },
-    events::AnySyncTimelineEvent,
+    events::AnySyncStateEvent,
     serde::Raw,
     uint,
 };
 
-use super::Build;
+use super::{Build, state::Wanted};
 use crate::{
-    error::ApiResult,
+    error::{ApiError, ApiResult},
+    events::Pdu,
     ids::{RoomNid, StreamPos},
     push::unread::{Count, Unread},
     rooms::{
@@ -58,16 +62,25 @@ impl Build<'_> {
         );
         let changed = since.is_none_or(|since| self.hub.room_changed(room, since));
         let mut joined = JoinedRoom::new();
+        joined.state = self.as_state(Vec::new());
         if changed || self.ask.full_state {
             let stretch = self.stretch(room, &viewer, since, self.upto)?;
-            joined.state = self.state(room, &viewer, since, &stretch)?;
-            joined.timeline = self.timeline(&viewer, since, stretch)?;
             joined.summary = self.summary(room, since)?;
+            let wanted = Wanted {
+                room,
+                since: since.filter(|_| !self.ask.full_state),
+                upto: self.upto,
+                heroes: &joined.summary.heroes,
+            };
+            joined.state = self.state(&wanted, &viewer, &stretch)?;
+            joined.timeline = self.timeline(&viewer, since, stretch)?;
         }
         let wanted = &self.ask.filter.room.ephemeral;
         let after = since.unwrap_or(StreamPos::ZERO);
         let events = &mut joined.ephemeral.events;
-        if filter::takes_type(wanted, "m.receipt") {
+        let room_id = self.rooms.room_id(room)?;
+        let takes = |kind| filter::takes_room(wanted, &room_id) && filter::takes_type(wanted, kind);
+        if takes("m.receipt") {
             events.extend(ephemeral::receipts(
                 self.server,
                 self.snapshot,
@@ -77,7 +90,7 @@ impl Build<'_> {
                 self.upto,
             )?);
         }
-        if filter::takes_type(wanted, "m.typing") {
+        if takes("m.typing") {
             events.extend(ephemeral::typing(self.server, room, since)?);
         }
         self.add_account_data(&mut joined.account_data, room, since)?;
@@ -94,7 +107,7 @@ impl Build<'_> {
         Ok(Some(joined))
     }
 
-    fn add_account_data(
+    pub(super) fn add_account_data(
         &self,
         section: &mut RoomAccountData,
         room: RoomNid,
@@ -116,6 +129,9 @@ impl Build<'_> {
             },
         };
         let wanted = &self.ask.filter.room.account_data;
+        if !filter::takes_room(wanted, &self.rooms.room_id(room)?) {
+            return Ok(());
+        }
         for datum in data
             .iter()
             .filter(|datum| filter::takes_type(wanted, &datum.event_type))
@@ -196,47 +212,50 @@ impl Build<'_> {
         since: Option<StreamPos>,
         stretch: Stretch,
     ) -> ApiResult<Timeline> {
-        let show = Show {
-            device: Some(&self.ask.device),
-            room_id: false,
-        };
         let mut timeline = Timeline::new();
         timeline.limited = stretch.limited;
         if stretch.limited || !stretch.events.is_empty() || since.is_none() {
             timeline.prev_batch = Some(timeline_token(stretch.start));
         }
-        for event in &stretch.events {
-            let shown: Raw<AnySyncTimelineEvent> =
-                self.rooms.show(self.snapshot, event, viewer, show)?;
-            timeline.events.push(shown);
-        }
+        timeline.events = self.show(&stretch.events, viewer)?;
         Ok(timeline)
     }
 
     /// The state the client needs to understand the timeline.
     pub(super) fn state(
         &self,
-        room: RoomNid,
+        wanted: &Wanted<'_>,
         viewer: &Viewer<'_>,
-        since: Option<StreamPos>,
         stretch: &Stretch,
     ) -> ApiResult<State> {
-        let since = since.filter(|_| !self.ask.full_state);
-        let events = self.state_events(room, since, stretch)?;
+        let events = self.state_events(wanted, stretch)?;
+        Ok(self.as_state(self.show(&events, viewer)?))
+    }
+
+    /// State events under the name that the client asks for, which is there also when there are none.
+    pub(super) fn as_state(&self, events: Vec<Raw<AnySyncStateEvent>>) -> State {
+        let events = StateEvents::with_events(events);
+        if self.ask.state_after {
+            State::After(events)
+        } else {
+            State::Before(events)
+        }
+    }
+
+    /// Events in the format that the client asks for.
+    fn show<T>(&self, events: &[Arc<RoomEvent>], viewer: &Viewer<'_>) -> ApiResult<Vec<Raw<T>>> {
         let show = Show {
             device: Some(&self.ask.device),
             room_id: false,
         };
         let mut shown = Vec::with_capacity(events.len());
         for event in events {
-            shown.push(self.rooms.show(self.snapshot, &event, viewer, show)?);
+            shown.push(match self.ask.filter.event_format {
+                EventFormat::Federation => as_received(&event.pdu)?,
+                _ => self.rooms.show(self.snapshot, event, viewer, show)?,
+            });
         }
-        let events = StateEvents::with_events(shown);
-        Ok(if self.ask.state_after {
-            State::After(events)
-        } else {
-            State::Before(events)
-        })
+        Ok(shown)
     }
 
     /// Counts and heroes, when something of them may have changed.
@@ -252,18 +271,22 @@ impl Build<'_> {
         section.joined_member_count = Some(summary.joined.try_into().unwrap_or(uint!(0)));
         section.invited_member_count = Some(summary.invited.try_into().unwrap_or(uint!(0)));
         if summary.name.is_none() && summary.alias.is_none() {
-            let interner = self.rooms.storage().interner();
-            let others = summary
-                .heroes
-                .iter()
-                .filter(|hero| **hero != self.ask.user)
-                .take(5);
-            section.heroes = others
-                .map(|hero| interner.user_id(*hero))
-                .collect::<Result<_, _>>()?;
+            section.heroes = self
+                .rooms
+                .heroes(self.snapshot, room, &summary, self.ask.user)?;
         }
         Ok(section)
     }
+}
+
+/// An event as servers exchange it, with the id that they do not send.
+fn as_received<T>(pdu: &Pdu) -> ApiResult<Raw<T>> {
+    let mut event: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(pdu.json()).map_err(ApiError::internal)?;
+    event.insert("event_id".to_owned(), pdu.event_id().as_str().into());
+    serde_json::value::to_raw_value(&event)
+        .map(Raw::from_json)
+        .map_err(ApiError::internal)
 }
 
 /// The senders of events.

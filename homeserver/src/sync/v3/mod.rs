@@ -6,6 +6,9 @@ mod others;
 pub mod shape;
 mod state;
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use ruma::{
     OwnedDeviceId, OwnedUserId,
     api::client::{
@@ -27,6 +30,7 @@ use crate::{
     sync::{
         account_data::{self, AccountDataBy},
         devices, filter,
+        lazy::ToldMembers,
         token::SyncToken,
     },
 };
@@ -42,6 +46,8 @@ pub struct Ask {
     pub device: OwnedDeviceId,
     /// What the client has seen; none at its first sync.
     pub since: Option<StreamPos>,
+    /// Up to where the client has its messages from other devices.
+    pub had_to_device: StreamPos,
     /// Whether to tell the whole state of every room.
     pub full_state: bool,
     /// Whether to tell the state after the timeline instead of before it.
@@ -61,6 +67,8 @@ struct Build<'a> {
     upto: StreamPos,
     /// Account data that is new.
     data: AccountDataBy,
+    /// Members the client was told already, should it load them lazily.
+    lazy_members: Arc<Mutex<ToldMembers>>,
 }
 
 impl Ask {
@@ -72,17 +80,15 @@ impl Ask {
         upto: StreamPos,
     ) -> ApiResult<Response> {
         let (rooms, hub) = (&server.rooms, &server.hub);
-        let after = self.since.unwrap_or(StreamPos::ZERO);
-        let messages =
-            server
-                .e2ee
-                .to_device_since(snapshot, (self.user, &self.device), after, upto)?;
-        // Where more messages wait than one answer takes, everything else waits with them: there is one token.
-        let upto = messages.upto;
-        let token = SyncToken {
-            epoch: server.storage.epoch(),
-            pos: upto,
-        };
+        let messages = server.e2ee.to_device_since(
+            snapshot,
+            (self.user, &self.device),
+            self.had_to_device,
+            upto,
+        )?;
+        let mut token = SyncToken::at(server.storage.epoch(), upto);
+        // Where more messages wait than one answer takes, the token says how far they were told: rooms do not wait.
+        token.to_device = (messages.upto < upto).then_some(messages.upto);
         let mut response = Response::new(token.to_string());
         response.to_device.events = messages.events;
         self.add_devices(server, snapshot, upto, &mut response)?;
@@ -105,6 +111,7 @@ impl Ask {
             ask: self,
             upto,
             data,
+            lazy_members: server.lazy_members.of(self.user, &self.device, self.since),
         };
         for (room, row) in build.candidates()? {
             build.add_room(&mut response.rooms, room, row)?;
@@ -116,10 +123,7 @@ impl Ask {
 impl Ask {
     /// The answer where nothing changed up to a position. Two point reads, so it may run on any thread.
     pub fn nothing_new(&self, server: &Server, upto: StreamPos) -> ApiResult<Response> {
-        let token = SyncToken {
-            epoch: server.storage.epoch(),
-            pos: upto,
-        };
+        let token = SyncToken::at(server.storage.epoch(), upto);
         let mut response = Response::new(token.to_string());
         let keys =
             server
@@ -194,18 +198,17 @@ impl Build<'_> {
         room: RoomNid,
         row: UserRoomRow,
     ) -> ApiResult<()> {
-        // A change after this answer's position is for the next one.
-        if row.pos > self.upto && row.membership != Membership::Join {
+        // A change after this answer's position is for the next one. A profile may change while somebody is in.
+        let came = match row.membership {
+            Membership::Join => row.joined_at,
+            _ => row.pos,
+        };
+        if came > self.upto {
             return Ok(());
         }
         let id = self.rooms.room_id(room)?;
         let filter = &self.ask.filter.room;
-        let unwanted = filter.not_rooms.contains(&id)
-            || filter
-                .rooms
-                .as_ref()
-                .is_some_and(|rooms| !rooms.contains(&id));
-        if unwanted {
+        if !filter::is_listed(&id, filter.rooms.as_deref(), &filter.not_rooms) {
             return Ok(());
         }
         let is_new = self.ask.since.is_none_or(|since| row.pos > since);

@@ -4,12 +4,12 @@ use ruma::api::client::sync::sync_events::v3::{
     InviteState, InvitedRoom, KnockState, KnockedRoom, LeftRoom,
 };
 
-use super::Build;
+use super::{Build, state::Wanted};
 use crate::{
     error::ApiResult,
     ids::RoomNid,
     rooms::{rows::UserRoomRow, viewer::Viewer},
-    sync::stripped,
+    sync::{room_view::Stretch, stripped},
 };
 
 impl Build<'_> {
@@ -33,10 +33,7 @@ impl Build<'_> {
     /// A room the user left: what happened up to then.
     pub(super) fn left(&self, room: RoomNid, row: &UserRoomRow) -> ApiResult<LeftRoom> {
         let mut left = LeftRoom::new();
-        // Somebody who only declined an invitation was never shown the room.
-        if !row.was_joined {
-            return Ok(left);
-        }
+        left.state = self.as_state(Vec::new());
         let viewer = Viewer::with_row(
             self.rooms,
             self.snapshot,
@@ -44,8 +41,27 @@ impl Build<'_> {
             &self.ask.user_id,
             row.clone(),
         );
+        self.add_account_data(&mut left.account_data, room, self.ask.since)?;
+        // Somebody who only declined an invitation was never shown the room, but sees how it ended.
+        if !row.was_joined {
+            let own = self.rooms.known_event(self.snapshot, row.event)?;
+            let stretch = Stretch {
+                start: own.row.place,
+                events: vec![own],
+                limited: false,
+            };
+            left.timeline = self.timeline(&viewer, self.ask.since, stretch)?;
+            return Ok(left);
+        }
         let stretch = self.stretch(room, &viewer, self.ask.since, row.pos)?;
-        left.state = self.state(room, &viewer, self.ask.since, &stretch)?;
+        // What changed after the user left is none of their business.
+        let wanted = Wanted {
+            room,
+            since: self.ask.since.filter(|_| !self.ask.full_state),
+            upto: row.pos,
+            heroes: &[],
+        };
+        left.state = self.state(&wanted, &viewer, &stretch)?;
         left.timeline = self.timeline(&viewer, self.ask.since, stretch)?;
         Ok(left)
     }

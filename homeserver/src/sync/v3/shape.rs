@@ -1,42 +1,82 @@
 //! What Ruma's type of the answer cannot say.
 
 use http::Response;
-use ruma::api::{OutgoingResponse, client::sync::sync_events::v3};
+use ruma::{
+    OneTimeKeyAlgorithm,
+    api::{OutgoingResponse, client::sync::sync_events::v3},
+};
 use serde_json::{Map, Value};
 
 use crate::error::{ApiError, ApiResult};
 
-/// The answer over HTTP, its events reduced to `event_fields` if the filter has some.
-pub fn into_http(
-    mut answer: v3::Response,
-    event_fields: Option<&[String]>,
-) -> ApiResult<Response<Vec<u8>>> {
+/// How the client wants its answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shape<'a> {
+    /// The fields of events that are wanted; all if it is absent.
+    pub event_fields: Option<&'a [String]>,
+    /// Whether `state_after` has the name it had before it was in the specification (MSC4222).
+    pub unstable_state_after: bool,
+}
+
+/// The answer over HTTP.
+pub fn into_http(mut answer: v3::Response, shape: Shape<'_>) -> ApiResult<Response<Vec<u8>>> {
     // Ruma leaves out the rooms where there is nothing but knocks.
     let knocks = if answer.rooms.is_empty() {
         std::mem::take(&mut answer.rooms.knock)
     } else {
         Default::default()
     };
+    let unused = answer.device_unused_fallback_key_types.clone();
     let response = answer
         .try_into_http_response::<Vec<u8>>()
         .map_err(ApiError::internal)?;
-    if knocks.is_empty() && event_fields.is_none() {
-        return Ok(response);
-    }
-    let (parts, body) = response.into_parts();
-    let mut body: Value = serde_json::from_slice(&body).map_err(ApiError::internal)?;
-    if !knocks.is_empty() {
-        let knocks = serde_json::to_value(knocks).map_err(ApiError::internal)?;
-        body["rooms"] = serde_json::json!({ "knock": knocks });
-    }
-    if let Some(fields) = event_fields {
-        for membership in ["join", "leave"] {
-            reduce(&mut body["rooms"][membership], fields);
+    let (parts, mut body) = response.into_parts();
+    if !knocks.is_empty() || shape.event_fields.is_some() || shape.unstable_state_after {
+        let mut json: Value = serde_json::from_slice(&body).map_err(ApiError::internal)?;
+        if !knocks.is_empty() {
+            let knocks = serde_json::to_value(knocks).map_err(ApiError::internal)?;
+            json["rooms"] = serde_json::json!({ "knock": knocks });
         }
-        remove_nulls(&mut body["rooms"]);
+        if let Some(fields) = shape.event_fields {
+            for membership in ["join", "leave"] {
+                reduce(&mut json["rooms"][membership], fields);
+            }
+            remove_nulls(&mut json["rooms"]);
+        }
+        if shape.unstable_state_after {
+            rename_state_after(&mut json);
+        }
+        body = serde_json::to_vec(&json).map_err(ApiError::internal)?;
     }
-    let body = serde_json::to_vec(&body).map_err(ApiError::internal)?;
+    if let Some(unused) = unused {
+        add_unstable_fallback_types(&mut body, &unused)?;
+    }
     Ok(Response::from_parts(parts, body))
+}
+
+/// Adds the unused fallback keys under their name of MSC2732 too, which some clients still look for. The object gets the
+/// field as its first, so that a large answer is not parsed for it.
+fn add_unstable_fallback_types(body: &mut Vec<u8>, unused: &[OneTimeKeyAlgorithm]) -> ApiResult {
+    let unused = serde_json::to_string(unused).map_err(ApiError::internal)?;
+    let field = format!("\"org.matrix.msc2732.device_unused_fallback_key_types\":{unused},");
+    body.splice(1..1, field.into_bytes());
+    Ok(())
+}
+
+fn rename_state_after(json: &mut Value) {
+    for membership in ["join", "leave"] {
+        let rooms = json
+            .get_mut("rooms")
+            .and_then(|rooms| rooms.get_mut(membership))
+            .and_then(Value::as_object_mut);
+        for room in rooms.into_iter().flat_map(Map::values_mut) {
+            if let Some(room) = room.as_object_mut()
+                && let Some(state) = room.remove("state_after")
+            {
+                room.insert("org.matrix.msc4222.state_after".to_owned(), state);
+            }
+        }
+    }
 }
 
 /// Looking for a key that is not there leaves a null behind.

@@ -2,18 +2,31 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use ruma::api::client::filter::LazyLoadOptions;
+use ruma::{OwnedUserId, api::client::filter::LazyLoadOptions};
 
 use super::{Build, joined::senders};
 use crate::{
     error::ApiResult,
     ids::{EventNid, RoomNid, StreamPos},
-    rooms::event::RoomEvent,
+    rooms::{event::RoomEvent, project::membership_of, state::tree::StateRoot},
     sync::{
         filter,
         room_view::{self, Stretch},
     },
 };
+
+/// Which part of a room's state is asked for.
+pub(super) struct Wanted<'a> {
+    pub(super) room: RoomNid,
+    /// What changed after this; everything if it is absent.
+    pub(super) since: Option<StreamPos>,
+    /// The position up to which the room is told.
+    pub(super) upto: StreamPos,
+    /// Members that the client needs to name the room.
+    pub(super) heroes: &'a [OwnedUserId],
+}
+
+type Events = BTreeMap<EventNid, Arc<RoomEvent>>;
 
 impl Build<'_> {
     /// The state at the start of the timeline (or at its end, if so asked), or what changed of it since.
@@ -22,78 +35,117 @@ impl Build<'_> {
     /// [spec](https://spec.matrix.org/v1.19/client-server-api/#lazy-loading-room-members)
     pub(super) fn state_events(
         &self,
-        room: RoomNid,
-        since: Option<StreamPos>,
+        wanted: &Wanted<'_>,
         stretch: &Stretch,
     ) -> ApiResult<Vec<Arc<RoomEvent>>> {
-        let wanted = &self.ask.filter.room.state;
-        let lazy = !matches!(wanted.lazy_load_options, LazyLoadOptions::Disabled);
-        let at = self.state_position(stretch);
-        let mut events: BTreeMap<EventNid, Arc<RoomEvent>> = BTreeMap::new();
-        match since {
+        let filter = &self.ask.filter.room.state;
+        let lazy = !matches!(filter.lazy_load_options, LazyLoadOptions::Disabled);
+        let at = self.state_position(wanted, stretch);
+        let mut events = Events::new();
+        match wanted.since {
             None => {
-                for event in room_view::state_at(self.rooms, self.snapshot, room, at, !lazy)? {
+                for event in room_view::state_at(self.rooms, self.snapshot, wanted.room, at, !lazy)?
+                {
                     events.insert(event.nid, event);
                 }
             }
             Some(since) => {
-                for (_, last) in
-                    room_view::state_changes(self.snapshot, room, since, at)?.into_values()
-                {
+                let changes = room_view::state_changes(self.snapshot, wanted.room, since, at)?;
+                for (_, last) in changes.into_values() {
                     events.insert(last, self.rooms.known_event(self.snapshot, last)?);
                 }
             }
         }
         if lazy {
-            for event in self.members_of(stretch)? {
-                events.insert(event.nid, event);
-            }
+            self.add_lazy_members(wanted, stretch, &mut events)?;
         }
         if !self.ask.state_after {
             // What the timeline tells is not told twice, except at the start, where the state comes first.
             events.retain(|nid, _| !stretch.events.iter().any(|event| event.nid == *nid));
         }
-        let room_id = self.rooms.room_id(room)?;
-        let takes_room = filter::takes_room(wanted, &room_id);
+        let room_id = self.rooms.room_id(wanted.room)?;
+        let takes_room = filter::takes_room(filter, &room_id);
         Ok(events
             .into_values()
-            .filter(|event| takes_room && filter::takes_event(wanted, event))
+            .filter(|event| takes_room && filter::takes_event(filter, event))
             .collect())
     }
 
     /// The position at which the state is told.
-    fn state_position(&self, stretch: &Stretch) -> StreamPos {
-        if self.ask.state_after {
-            return self.upto;
-        }
+    fn state_position(&self, wanted: &Wanted<'_>, stretch: &Stretch) -> StreamPos {
         match stretch.events.first() {
-            Some(first) => StreamPos(first.row.place.pos.0.saturating_sub(1)),
+            Some(first) if !self.ask.state_after => {
+                StreamPos(first.row.place.pos.0.saturating_sub(1))
+            }
             // Changes that the filter hides from the timeline are told as state.
-            None => self.upto,
+            _ => wanted.upto,
         }
     }
 
-    /// The member events of those who sent something in the timeline, as of its first event.
-    fn members_of(&self, stretch: &Stretch) -> ApiResult<Vec<Arc<RoomEvent>>> {
-        let Some(first) = stretch.events.first() else {
-            return Ok(Vec::new());
-        };
-        let root = if self.ask.state_after {
-            stretch
-                .events
-                .last()
-                .map_or(first.row.state_after, |last| last.row.state_after)
-        } else {
-            first.row.state_before
-        };
+    /// Adds the members that the client needs and does not have: those who sent something in the timeline and those who
+    /// name the room; with the whole state, the user too.
+    fn add_lazy_members(
+        &self,
+        wanted: &Wanted<'_>,
+        stretch: &Stretch,
+        events: &mut Events,
+    ) -> ApiResult<()> {
+        let mut told = self.lazy_members.lock();
+        let is_member = |event: &RoomEvent| membership_of(event).is_some();
+        for change in events.values().filter(|event| is_member(event)) {
+            told.tell(change.nid, self.upto);
+        }
+        let keeps_redundant = matches!(
+            self.ask.filter.room.state.lazy_load_options,
+            LazyLoadOptions::Enabled {
+                include_redundant_members: true
+            }
+        );
+        for member in self.members_of(wanted, stretch)? {
+            let is_known = told.tell(member.nid, self.upto);
+            if keeps_redundant || wanted.since.is_none() || !is_known {
+                events.insert(member.nid, member);
+            }
+        }
+        // What the timeline tells need not be told again later.
+        if !self.ask.state_after {
+            for event in stretch.events.iter().filter(|event| is_member(event)) {
+                told.tell(event.nid, self.upto);
+            }
+        }
+        Ok(())
+    }
+
+    /// The member events of senders as of the first event of the timeline (or its last one), and of others as of now.
+    fn members_of(&self, wanted: &Wanted<'_>, stretch: &Stretch) -> ApiResult<Vec<Arc<RoomEvent>>> {
         let mut members = Vec::new();
-        for sender in senders(stretch) {
-            members.extend(self.rooms.state_event_at(
+        let mut add = |root: StateRoot, user: &str| -> ApiResult<()> {
+            let member = self
+                .rooms
+                .state_event_at(self.snapshot, root, "m.room.member", user)?;
+            members.extend(member);
+            Ok(())
+        };
+        if let (Some(first), Some(last)) = (stretch.events.first(), stretch.events.last()) {
+            let root = if self.ask.state_after {
+                last.row.state_after
+            } else {
+                first.row.state_before
+            };
+            for sender in senders(stretch) {
+                add(root, sender.as_str())?;
+            }
+        }
+        let own = wanted.since.is_none().then_some(&self.ask.user_id);
+        let others = wanted.heroes.iter().chain(own);
+        for user in others {
+            let member = self.rooms.state_event(
                 self.snapshot,
-                root,
+                wanted.room,
                 "m.room.member",
-                sender.as_str(),
-            )?);
+                user.as_str(),
+            )?;
+            members.extend(member.filter(|member| member.row.place.pos <= wanted.upto));
         }
         Ok(members)
     }
