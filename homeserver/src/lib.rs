@@ -19,6 +19,7 @@ pub mod keys;
 pub mod maintenance;
 pub mod media;
 pub mod ops;
+pub mod outbound;
 pub mod push;
 pub mod read_cache;
 pub mod rooms;
@@ -54,6 +55,8 @@ pub struct Domains {
     pub storage: Storage,
     /// Who waits for what.
     pub hub: hub::Hub,
+    /// The way to others that are not homeservers.
+    pub outbound: outbound::Outbound,
     /// Accounts, sessions, devices, profiles.
     pub users: users::Users,
     /// What clients keep here for their users.
@@ -81,6 +84,7 @@ impl Server {
         let key = keys::load(&config.keys_dir())?;
         let storage = Storage::open(&config.database_dir(), OpenOptions::default())?;
         let hub = hub::Hub::start(&storage, clock.clone());
+        let outbound = outbound::Outbound::open(&config.outbound)?;
         let users = users::Users::new(storage.clone(), clock.clone(), &config);
         let account_data = account_data::AccountData::new(storage.clone(), users.clone())?;
         let name = config.server_name.clone();
@@ -108,6 +112,7 @@ impl Server {
             lazy_members: sync::lazy::LazyMembers::default(),
             storage,
             hub,
+            outbound,
             users,
             account_data,
             rooms,

@@ -20,6 +20,7 @@ const COMMON: [&str; 6] = ["clock", "config", "error", "ids", "jobs", "read_cach
 const ALLOWED: &[(&str, &[&str])] = &[
     ("events", &[]),
     ("storage", &[]),
+    ("outbound", &[]),
     ("hub", &["storage"]),
     ("users", &["storage"]),
     ("account_data", &["storage", "users"]),
