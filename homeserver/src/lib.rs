@@ -10,6 +10,8 @@ pub mod config;
 pub mod e2ee;
 pub mod error;
 pub mod events;
+pub mod federation;
+pub mod flights;
 mod hooks;
 pub mod http;
 pub mod hub;
@@ -67,6 +69,8 @@ pub struct Domains {
     pub e2ee: e2ee::E2ee,
     /// Uploaded files.
     pub media: media::Media,
+    /// Other homeservers.
+    pub federation: federation::Federation,
     /// What clients of sliding sync have been told.
     pub connections: sync::sliding::connections::Connections,
     /// Which members clients that load them lazily have been told.
@@ -82,6 +86,12 @@ impl Server {
     /// Opens the database and everything over it. Must be called inside the runtime.
     pub fn open(config: Config, clock: clock::SharedClock) -> anyhow::Result<Self> {
         let key = keys::load(&config.keys_dir())?;
+        // Events and requests are signed with the same key, each by its own domain.
+        let own_keys = federation::OwnKeys::new(
+            config.server_name.clone(),
+            keys::load(&config.keys_dir())?,
+            keys::load_old(&config.keys_dir())?,
+        );
         let storage = Storage::open(&config.database_dir(), OpenOptions::default())?;
         let hub = hub::Hub::start(&storage, clock.clone());
         let outbound = outbound::Outbound::open(&config.outbound)?;
@@ -104,7 +114,14 @@ impl Server {
             &config.media_dir(),
             config.media.max_upload.bytes(),
         )?;
+        let federation = federation::Federation::new(
+            &config.federation,
+            storage.clone(),
+            clock.clone(),
+            own_keys,
+        )?;
         Ok(Self::new(Domains {
+            federation,
             jobs: jobs::Jobs::default(),
             metrics: ops::metrics::Metrics::default(),
             limits: http::limits::Limits::new(config.limits.enabled, clock.clone()),

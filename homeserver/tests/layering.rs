@@ -14,7 +14,15 @@ use std::{
 };
 
 /// Modules that know nothing of Matrix or of the server and may be imported by all.
-const COMMON: [&str; 6] = ["clock", "config", "error", "ids", "jobs", "read_cache"];
+const COMMON: [&str; 7] = [
+    "clock",
+    "config",
+    "error",
+    "flights",
+    "ids",
+    "jobs",
+    "read_cache",
+];
 
 /// Each domain with the domains it may import.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -38,6 +46,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "push",
             "rooms",
             "storage",
+            "users",
+        ],
+    ),
+    (
+        "federation",
+        &[
+            "account_data",
+            "e2ee",
+            "events",
+            "hub",
+            "media",
+            "push",
+            "rooms",
+            "storage",
+            "sync",
             "users",
         ],
     ),

@@ -15,6 +15,8 @@ use crate::error::{ApiError, ApiResult};
 const LARGEST: usize = 4 * 1024 * 1024;
 /// The largest body of anybody else: signing in and registering.
 const LARGEST_OF_STRANGERS: usize = 64 * 1024;
+/// The largest body of another server: a transaction of 50 events and 100 messages to devices.
+const LARGEST_OF_SERVERS: usize = 10 * 1024 * 1024;
 /// How long a client may pause within a body.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How long a whole body may take.
@@ -29,6 +31,11 @@ pub(super) async fn read(parts: &Parts, body: Body) -> ApiResult<Bytes> {
     let known = parts.extensions.get::<Authenticated>().is_some();
     let limit = if known { LARGEST } else { LARGEST_OF_STRANGERS };
     read_at_most(&parts.headers, body, limit).await
+}
+
+/// The body of a request that another server has signed.
+pub(super) async fn read_of_server(parts: &Parts, body: Body) -> ApiResult<Bytes> {
+    read_at_most(&parts.headers, body, LARGEST_OF_SERVERS).await
 }
 
 /// The body, if it has no more than `limit` bytes.

@@ -14,6 +14,7 @@ pub mod router;
 pub mod ruma;
 pub(crate) mod serve;
 pub mod session;
+mod signed;
 mod tls;
 
 use axum::{body::Body, response::Response};
@@ -27,6 +28,7 @@ pub use self::{
     own::{Nothing, Own},
     ruma::{Raw, RouterExt, Ruma, Streamed},
     serve::Listener,
+    signed::Signed,
 };
 pub use crate::users::Session;
 use crate::{ApiError, ApiResult};

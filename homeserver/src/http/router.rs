@@ -3,11 +3,18 @@
 use axum::{Router, middleware::from_fn_with_state};
 
 use super::{discovery, edge};
-use crate::{ApiError, Server, account_data, e2ee, media, ops, rooms, sync, users};
+use crate::{ApiError, Server, account_data, e2ee, federation, media, ops, rooms, sync, users};
 
 /// The router of the public listeners.
 pub fn router(server: Server) -> Router {
+    let federation = if server.config.federation.enabled {
+        federation::routes::router()
+    } else {
+        // To servers, this one has no endpoints then.
+        Router::new()
+    };
     Router::new()
+        .merge(federation)
         .merge(discovery::router())
         .merge(users::routes::router())
         .merge(account_data::routes::router())

@@ -71,6 +71,7 @@ pub trait Incoming: Sized + Send {
 
     /// Receives a request.
     fn receive(
+        server: &Server,
         parts: Parts,
         body: Body,
         path_args: Vec<String>,
@@ -80,7 +81,12 @@ pub trait Incoming: Sized + Send {
 impl<T: IncomingRequest + Send> Incoming for Ruma<T> {
     type Request = T;
 
-    async fn receive(parts: Parts, body: Body, path_args: Vec<String>) -> ApiResult<Self> {
+    async fn receive(
+        _: &Server,
+        parts: Parts,
+        body: Body,
+        path_args: Vec<String>,
+    ) -> ApiResult<Self> {
         let body = match parts.method {
             // Bodies of these mean nothing.
             Method::GET | Method::HEAD => Bytes::new(),
@@ -94,7 +100,12 @@ impl<T: IncomingRequest + Send> Incoming for Ruma<T> {
 impl<T: IncomingRequest + Send> Incoming for Streamed<T> {
     type Request = T;
 
-    async fn receive(parts: Parts, body: Body, path_args: Vec<String>) -> ApiResult<Self> {
+    async fn receive(
+        _: &Server,
+        parts: Parts,
+        body: Body,
+        path_args: Vec<String>,
+    ) -> ApiResult<Self> {
         let headers = parts.headers.clone();
         let request = decode(http::Request::from_parts(parts, Bytes::new()), &path_args)?;
         Ok(Self {
@@ -105,7 +116,11 @@ impl<T: IncomingRequest + Send> Incoming for Streamed<T> {
     }
 }
 
-fn decode<T: IncomingRequest>(request: http::Request<Bytes>, path_args: &[String]) -> ApiResult<T> {
+/// Reads the parameters and the body of a request as its endpoint's type.
+pub(super) fn decode<T: IncomingRequest>(
+    request: http::Request<Bytes>,
+    path_args: &[String],
+) -> ApiResult<T> {
     T::try_from_http_request(request, path_args).map_err(refusal::explain)
 }
 
@@ -173,7 +188,7 @@ macro_rules! ruma_handler {
                 let (mut parts, body) = request.into_parts();
                 let path_args = path_args(&mut parts, &server).await?;
                 $(let $name = $argument::from_request_parts(&mut parts, &server).await?;)*
-                let incoming = I::receive(parts, body, path_args).await?;
+                let incoming = I::receive(&server, parts, body, path_args).await?;
                 self(State(server), $($name,)* incoming).await?.into_http()
             }
         }

@@ -7,7 +7,6 @@
 
 mod blobs;
 mod download;
-mod flights;
 mod ladder;
 mod picture;
 mod reservation;
@@ -21,7 +20,7 @@ use std::{path::Path, sync::Arc};
 use ruma::{OwnedServerName, ServerName};
 use tokio::sync::{Mutex, Semaphore, watch};
 
-use self::{blobs::Blobs, flights::Flights, store::ContentHash};
+use self::{blobs::Blobs, store::ContentHash};
 pub use self::{
     download::{File, Stored},
     ladder::{Fit, ThumbnailRequest},
@@ -30,6 +29,7 @@ pub use self::{
 };
 use crate::{
     clock::SharedClock,
+    flights::Flights,
     storage::{self, Storage},
 };
 

@@ -8,6 +8,7 @@ use super::{Family, Table};
 use crate::{
     account_data::store::AccountDataRow,
     e2ee::store::{BackupVersionRow, ClaimableRow, FallbackKeyRow},
+    federation::{BackoffRow, ServerKeyRow, ServerKeysRow},
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
     media::store::{MediaRow, ReservedMediaRow},
     rooms::{
@@ -181,6 +182,15 @@ tables! {
     RESERVED_MEDIA: String => ReservedMediaRow, Meta 18;
     /// The same by user: until when they wait, in milliseconds.
     RESERVED_MEDIA_OF_USER: (UserNid, String) => u64, Meta 19;
+
+    // Other servers
+
+    /// Servers that do not answer.
+    BACKOFF: OwnedServerName => BackoffRow, Meta 160;
+    /// Signing keys of other servers: server, id of the key.
+    SERVER_KEY: (OwnedServerName, String) => ServerKeyRow, Meta 161;
+    /// What a server last said about its signing keys.
+    SERVER_KEYS: OwnedServerName => ServerKeysRow, Meta 162;
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
 /// One lock for each piece of work under way.
-pub(super) struct Flights<K> {
+pub struct Flights<K> {
     locks: Mutex<HashMap<K, Weak<tokio::sync::Mutex<()>>>>,
 }
 
@@ -24,7 +24,7 @@ impl<K> Default for Flights<K> {
 
 impl<K: Eq + Hash> Flights<K> {
     /// Waits until nobody else works on `key`. Whoever waited looks first whether the work is done.
-    pub(super) async fn board(&self, key: K) -> OwnedMutexGuard<()> {
+    pub async fn board(&self, key: K) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.locks.lock();
             locks.retain(|_, lock| lock.strong_count() > 0);

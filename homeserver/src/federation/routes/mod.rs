@@ -1,0 +1,14 @@
+//! The endpoints for other servers.
+//! [spec](https://spec.matrix.org/v1.19/server-server-api/)
+
+mod keys;
+mod version;
+
+use axum::Router;
+
+use crate::Server;
+
+/// The endpoints for other servers.
+pub fn router() -> Router<Server> {
+    Router::new().merge(keys::router()).merge(version::router())
+}
