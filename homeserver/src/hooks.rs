@@ -1,13 +1,16 @@
-//! What other domains do when something happens to a user.
+//! What other domains do when something happens to a user, or when rooms are removed.
+
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use ruma::{DeviceId, OwnedDeviceId};
 
 use crate::{
     ApiResult,
+    account_data::AccountData,
     e2ee::E2ee,
-    ids::UserNid,
-    rooms::Rooms,
+    ids::{RoomNid, UserNid},
+    rooms::{Rooms, deletion::Eraser, event::RoomEvent, txn::Write},
     storage::{Result, Snapshot},
     users::{Addition, UserHooks},
 };
@@ -54,5 +57,24 @@ impl UserHooks for Hooks {
 
     fn deactivated(&self, user: UserNid) -> BoxFuture<'_, ()> {
         Box::pin(self.rooms.leave_all(user))
+    }
+}
+
+/// Removes account data of rooms that go.
+pub(crate) struct AccountDataEraser(pub(crate) AccountData);
+
+impl Eraser for AccountDataEraser {
+    fn events(&self, _: &Snapshot<'_>, _: RoomNid, _: &[Arc<RoomEvent>]) -> Result<Vec<Write>> {
+        Ok(Vec::new())
+    }
+
+    fn member(&self, snapshot: &Snapshot<'_>, room: RoomNid, user: UserNid) -> Result<Vec<Write>> {
+        let erase = self.0.erase_room_of(snapshot, room, user)?;
+        Ok(erase.into_iter().collect())
+    }
+
+    /// Account data needs no membership.
+    fn room(&self, snapshot: &Snapshot<'_>, room: RoomNid) -> Result<Vec<Write>> {
+        self.0.erase_room(snapshot, room)
     }
 }

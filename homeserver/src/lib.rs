@@ -101,6 +101,11 @@ impl Server {
         let rooms = rooms::Rooms::new(storage.clone(), clock.clone(), name.clone(), key);
         let unread = push::PushProjection::new(account_data.clone(), &name)?;
         rooms.set_projections(vec![Arc::new(unread)]);
+        rooms.set_erasers(vec![
+            Arc::new(push::UnreadEraser),
+            Arc::new(hooks::AccountDataEraser(account_data.clone())),
+        ]);
+        rooms.resume_deletions()?;
         let e2ee = e2ee::E2ee::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
         let hooks = hooks::Hooks {
             rooms: rooms.clone(),

@@ -20,8 +20,8 @@ pub use self::{
 };
 use crate::{
     ApiError, ApiResult,
-    ids::{StreamPos, UserNid},
-    storage::{Change, Commit, Result, Snapshot, Storage},
+    ids::{RoomNid, StreamPos, UserNid},
+    storage::{Change, Commit, Fill, Result, Snapshot, Storage, tables},
     users::Users,
 };
 
@@ -114,7 +114,7 @@ impl AccountData {
         &self,
         snapshot: &Snapshot<'_>,
         user: UserNid,
-        room: crate::ids::RoomNid,
+        room: RoomNid,
     ) -> Result<Vec<AccountDatum>> {
         store::all_in(snapshot, user, Scope::Room(room))
     }
@@ -139,6 +139,26 @@ impl AccountData {
         until: StreamPos,
     ) -> Result<Vec<AccountDatum>> {
         store::changed(snapshot, user, since, until)
+    }
+
+    /// What removes a user's account data of a room, if there is any.
+    pub fn erase_room_of(
+        &self,
+        snapshot: &Snapshot<'_>,
+        room: RoomNid,
+        user: UserNid,
+    ) -> Result<Option<Fill>> {
+        store::erase_room_of(snapshot, room, user)
+    }
+
+    /// What removes everybody's account data of a room.
+    pub fn erase_room(&self, snapshot: &Snapshot<'_>, room: RoomNid) -> Result<Vec<Fill>> {
+        let mut fills = Vec::new();
+        for row in tables::ACCOUNT.scan(snapshot, ())? {
+            let (user, _) = row?;
+            fills.extend(store::erase_room_of(snapshot, room, user)?);
+        }
+        Ok(fills)
     }
 
     async fn row(
@@ -185,7 +205,7 @@ impl AccountData {
             let key = (user, scope, event_type.as_str());
             store::put(batch, key, content, before, pos);
             if event_type == PUSH_RULES {
-                crate::storage::tables::CUSTOM_PUSH_RULES.put(batch, user, &());
+                tables::CUSTOM_PUSH_RULES.put(batch, user, &());
             }
         });
         self.storage

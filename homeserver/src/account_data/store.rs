@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::{
     ids::{RoomNid, StreamPos, UserNid},
     records,
-    storage::{Batch, Error, Result, Snapshot, Storage, tables},
+    storage::{Batch, Error, Fill, Result, Snapshot, Storage, tables},
 };
 
 /// What is stored under a type.
@@ -119,6 +119,28 @@ pub(super) fn put(
     tables::ACCOUNT_DATA.put(batch, (user, scope.key(), event_type), &row);
     let change = (scope.key(), event_type.to_owned());
     tables::ACCOUNT_DATA_CHANGE.put(batch, (user, pos), &change);
+}
+
+/// What removes a user's account data of a room, if there is any.
+pub(super) fn erase_room_of(
+    snapshot: &Snapshot<'_>,
+    room: RoomNid,
+    user: UserNid,
+) -> Result<Option<Fill>> {
+    let mut rows = Vec::new();
+    for row in tables::ACCOUNT_DATA.scan(snapshot, (user, room))? {
+        let ((_, _, event_type), row) = row?;
+        rows.push((event_type, row.pos));
+    }
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Box::new(move |batch, _| {
+        for (event_type, pos) in rows {
+            tables::ACCOUNT_DATA.delete(batch, (user, room, &event_type));
+            tables::ACCOUNT_DATA_CHANGE.delete(batch, (user, pos));
+        }
+    })))
 }
 
 /// All account data of a user.

@@ -52,5 +52,8 @@ fn deep(config: &Config) -> anyhow::Result<()> {
         "{} events in {} rooms agree with each other",
         report.events, report.rooms
     );
+    if report.orphans > 0 {
+        println!("{} nodes of states belong to no event", report.orphans);
+    }
     Ok(())
 }

@@ -82,6 +82,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     server
         .jobs
         .spawn("housekeeping", move || housekeeping::run(kept.clone()));
+    let deleting = server.clone();
+    server.jobs.spawn("deletions", move || {
+        let lifetime = deleting.config.rooms.retention.map(|period| period.0);
+        let rooms = deleting.rooms.clone();
+        rooms.run_deletions(deleting.jobs.clone(), lifetime)
+    });
     let backed_up = server.clone();
     server
         .jobs

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ruma::RoomVersionId;
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::{ConfigError, Period};
 
 /// New rooms.
 #[derive(Clone, Debug, Deserialize)]
@@ -13,12 +13,15 @@ use super::ConfigError;
 pub struct Rooms {
     /// The version of a room whose creator names none.
     pub default_version: RoomVersionId,
+    /// How long messages stay in rooms that do not say; for ever without.
+    pub retention: Option<Period>,
 }
 
 impl Default for Rooms {
     fn default() -> Self {
         Self {
             default_version: RoomVersionId::V12,
+            retention: None,
         }
     }
 }
@@ -36,6 +39,11 @@ impl Rooms {
     ];
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        if self.retention.is_some_and(|period| period.0.is_zero()) {
+            let reason =
+                "messages have to stay for some time; leave the key out to keep them for ever";
+            return Err(ConfigError::invalid("rooms.retention", reason.to_owned()));
+        }
         if Self::VERSIONS.contains(&self.default_version) {
             return Ok(());
         }

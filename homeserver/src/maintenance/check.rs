@@ -29,6 +29,8 @@ pub struct Report {
     pub events: u64,
     /// Rooms that were read.
     pub rooms: u64,
+    /// Nodes of state trees that no event names. They do no harm but take space.
+    pub orphans: u64,
     /// The first problems, in words.
     pub problems: Vec<String>,
     /// How many problems there are.
@@ -64,6 +66,8 @@ pub fn check(snapshot: &Snapshot<'_>) -> Result<Report> {
     let events = events(snapshot, &mut report)?;
     timeline(snapshot, last, &events, &mut report)?;
     transactions(snapshot, &mut report)?;
+    relations(snapshot, &events, &mut report)?;
+    report.orphans = orphans(snapshot)?;
     for row in tables::ROOM.scan(snapshot, ())? {
         let (room, summary) = row?;
         report.rooms += 1;
@@ -168,6 +172,52 @@ fn timeline(
             && seen.standing == Standing::Accepted
             && !placed.contains(nid);
         report.expect(!missing, || format!("event {nid} is not in the timeline"));
+    }
+    Ok(())
+}
+
+/// Every event that refers to another one is there.
+fn relations(snapshot: &Snapshot<'_>, events: &Events, report: &mut Report) -> Result<()> {
+    for row in tables::RELATION.scan(snapshot, ())? {
+        let ((room, target, ..), (event, _)) = row?;
+        let is_known = events.by_number.contains_key(&event);
+        report.expect(is_known, || {
+            format!("in room {room} a missing event {event} refers to {target}")
+        });
+    }
+    Ok(())
+}
+
+/// How many nodes of state trees no event names, directly or through others.
+fn orphans(snapshot: &Snapshot<'_>) -> Result<u64> {
+    let mut reached = HashSet::new();
+    for row in tables::EVENT.scan(snapshot, ())? {
+        let (_, row) = row?;
+        reach(snapshot, row.state_before.0, &mut reached)?;
+        reach(snapshot, row.state_after.0, &mut reached)?;
+    }
+    for row in tables::FORMER_STATE.scan(snapshot, ())? {
+        let ((_, root), ()) = row?;
+        reach(snapshot, root, &mut reached)?;
+    }
+    let mut orphans = 0;
+    for row in tables::STATE_NODE.scan(snapshot, ())? {
+        orphans += u64::from(!reached.contains(&row?.0));
+    }
+    Ok(orphans)
+}
+
+fn reach(snapshot: &Snapshot<'_>, hash: [u8; 16], reached: &mut HashSet<[u8; 16]>) -> Result<()> {
+    if !reached.insert(hash) {
+        return Ok(());
+    }
+    let Some(bytes) = tables::STATE_NODE.get(snapshot, hash)? else {
+        return Ok(());
+    };
+    let node =
+        Node::decode(&bytes).map_err(|_| Error::Corrupt("a node of a state tree is malformed"))?;
+    for child in node.children() {
+        reach(snapshot, child.0, reached)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::{
     ids::{RoomNid, StreamPos, UserNid},
     rooms::{
         Rooms,
+        deletion::history_start,
         rows::{Place, UserRoomRow},
     },
     storage::{Result, Snapshot, tables},
@@ -102,9 +103,12 @@ impl ReadUpTo {
         joined_at: StreamPos,
     ) -> Result<Self> {
         let receipts = rooms.read_positions(snapshot, user, room)?;
+        // What was removed is not unread.
+        let (start, _) = history_start(snapshot, room)?;
+        let earliest = joined_at.max(start);
         let everywhere = receipts
             .unthreaded
-            .map_or(joined_at, |place| place.pos.max(joined_at));
+            .map_or(earliest, |place| place.pos.max(earliest));
         let mut read = Self {
             main: everywhere,
             everywhere,
@@ -147,5 +151,7 @@ impl ReadUpTo {
 fn notifying_at(snapshot: &Snapshot<'_>, room: RoomNid, position: StreamPos) -> Result<u64> {
     let first = (room, Place::FIRST.pos, Place::FIRST.sub);
     let mut rows = tables::TIMELINE.range_back(snapshot, first, (room, position.plus(1), 0))?;
-    Ok(rows.next().transpose()?.map_or(0, |(_, row)| row.notifying))
+    let counted = rows.next().transpose()?.map_or(0, |(_, row)| row.notifying);
+    // The rows that counted what was removed are gone, too.
+    Ok(counted.max(history_start(snapshot, room)?.1))
 }

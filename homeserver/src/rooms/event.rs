@@ -133,6 +133,11 @@ impl Rooms {
         }
     }
 
+    /// Forgets an event that no row will name any longer.
+    pub(super) fn drop_event(&self, nid: EventNid) {
+        self.inner.events.remove(&nid);
+    }
+
     /// Forgets an event whose content is about to be removed.
     pub(super) fn forget_event(&self, nid: EventNid) {
         let mut redacted = self.inner.redacted.lock();

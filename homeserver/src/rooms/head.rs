@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use ruma::{OwnedEventId, RoomVersionId, room_version_rules::RoomVersionRules};
 
-use super::{Rooms, rows::RoomSummary, state::tree::StateRoot};
+use super::{Rooms, deletion::history_start, rows::RoomSummary, state::tree::StateRoot};
 use crate::{
     events::{Pdu, versions},
     ids::{EventNid, RoomNid},
@@ -80,7 +80,8 @@ impl Head {
             .scan_back(snapshot, (room,))?
             .next()
             .transpose()?;
-        head.notifying = last.map_or(0, |(_, row)| row.notifying);
+        let (_, removed) = history_start(snapshot, room)?;
+        head.notifying = last.map_or(0, |(_, row)| row.notifying).max(removed);
         head.state = summary.state_root();
         head.summary = Arc::new(summary);
         Ok(Some(head))

@@ -105,7 +105,7 @@ impl MembershipChange {
         }
     }
 
-    fn apply(self, txn: &mut Txn<'_>) -> ApiResult<()> {
+    pub(super) fn apply(self, txn: &mut Txn<'_>) -> ApiResult<()> {
         let old = txn.membership(&self.user)?;
         if self.step.is_done(old) {
             return Ok(());
@@ -203,8 +203,12 @@ impl Rooms {
     pub async fn forget(&self, user: &UserId, room_id: &RoomId) -> ApiResult<()> {
         let user_id = user.to_owned();
         let user = self.storage().interner().user(user)?;
+        let room = self.find(room_id)?;
+        if self.forget_deleted(user, room).await? {
+            return Ok(());
+        }
         // Under the room's lock, so that an invitation that comes at the same time is not hidden.
-        self.write(self.find(room_id)?, move |txn| {
+        self.write(room, move |txn| {
             let room = txn.room;
             let Some(mut row) = tables::USER_ROOM.get(txn.snapshot, (user, room))? else {
                 return Err(ApiError::not_found("You have never been in this room."));

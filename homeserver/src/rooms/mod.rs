@@ -3,6 +3,7 @@
 pub mod aliases;
 mod canonical_alias;
 pub mod create;
+pub mod deletion;
 pub mod directory;
 pub mod draft;
 pub mod event;
@@ -18,6 +19,7 @@ pub mod receipts;
 pub mod redact;
 mod refusal;
 mod restricted;
+pub mod retention;
 pub mod routes;
 pub mod rows;
 pub mod send;
@@ -35,11 +37,11 @@ pub mod typing;
 pub mod viewer;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use ruma::{
     OwnedRoomId, OwnedServerName, RoomId, ServerName, room_version_rules::RoomVersionRules,
@@ -90,6 +92,11 @@ struct Inner {
     redacted: Mutex<VecDeque<EventNid>>,
     heads: Mutex<HashMap<RoomNid, Arc<tokio::sync::Mutex<Option<Head>>>>>,
     projections: OnceLock<Vec<Arc<dyn Projection>>>,
+    erasers: OnceLock<Vec<Arc<dyn deletion::Eraser>>>,
+    /// Rooms that are being deleted.
+    closing: RwLock<HashSet<RoomNid>>,
+    /// Tells that there is something to delete.
+    deletion_wake: tokio::sync::Notify,
     /// The time of the newest create event made here, in milliseconds.
     last_creation: AtomicU64,
     typing: typing::Typing,
@@ -119,6 +126,9 @@ impl Rooms {
             redacted: Mutex::default(),
             heads: Mutex::default(),
             projections: OnceLock::new(),
+            erasers: OnceLock::new(),
+            closing: RwLock::default(),
+            deletion_wake: tokio::sync::Notify::new(),
             last_creation: AtomicU64::new(0),
             typing: typing::Typing::default(),
             alias_turn: tokio::sync::Mutex::default(),
@@ -181,7 +191,19 @@ impl Rooms {
         room: RoomNid,
         change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        self.write_or_create(room, None, change).await
+        let guard = self.lock(room).await;
+        self.require_open(room)?;
+        self.write_locked(room, guard, None, change).await
+    }
+
+    /// Changes a room that is being deleted, which nobody else may.
+    async fn write_closing<T: Send + 'static>(
+        &self,
+        room: RoomNid,
+        change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let guard = self.lock(room).await;
+        self.write_locked(room, guard, None, change).await
     }
 
     /// Makes a room: like [`Rooms::write`] for a room that has no events yet.
@@ -192,8 +214,10 @@ impl Rooms {
         version: String,
         change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        self.write_or_create(room, Some(Head::empty(rules, &version)), change)
-            .await
+        let guard = self.lock(room).await;
+        self.require_open(room)?;
+        let empty = Some(Head::empty(rules, &version));
+        self.write_locked(room, guard, empty, change).await
     }
 
     /// Runs reading code on a blocking thread over one snapshot.
@@ -207,13 +231,13 @@ impl Rooms {
             .await
     }
 
-    async fn write_or_create<T: Send + 'static>(
+    async fn write_locked<T: Send + 'static>(
         &self,
         room: RoomNid,
+        guard: HeadGuard,
         empty: Option<Head>,
         change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        let guard = self.lock(room).await;
         let this = self.clone();
         // A task of its own: a client that goes away ends its request, but must not give the lock back before the
         // change is on disk, where the next one looks for it.

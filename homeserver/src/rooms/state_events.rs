@@ -10,6 +10,7 @@ use super::{
     Rooms, canonical_alias,
     event::RoomEvent,
     look::{Access, Look},
+    retention::RETENTION,
     state::tree::{self, StateRoot},
 };
 use crate::{
@@ -70,7 +71,8 @@ impl Rooms {
     /// Sends a state event of a local user. State that is there already is not sent again.
     /// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey)
     pub async fn send_state(&self, room: RoomNid, draft: Draft) -> ApiResult<OwnedEventId> {
-        self.write(room, move |txn| {
+        let is_retention = draft.event_type.to_string() == RETENTION;
+        let sent = self.write(room, move |txn| {
             let kind = draft.event_type.to_string();
             let current = txn.state(&kind, draft.state_key.as_deref().unwrap_or_default())?;
             if let Some(current) = &current
@@ -84,8 +86,12 @@ impl Rooms {
                 canonical_alias::check(txn, current.as_deref(), &draft.content)?;
             }
             Ok(txn.append(&draft)?.id().to_owned())
-        })
-        .await
+        });
+        let event_id = sent.await?;
+        if is_retention {
+            self.look_for_expired();
+        }
+        Ok(event_id)
     }
 }
 

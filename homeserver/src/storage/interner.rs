@@ -38,6 +38,8 @@ impl Interner {
             Some(row) => row?.0.0 + 1,
             None => 1,
         };
+        let floor = tables::NEXT_EVENT.get(&snapshot, ())?;
+        let next_event = next_event.max(floor.map_or(1, |floor| floor.0));
         let interner = Self {
             rooms: Kind::open(&snapshot, tables::ROOM_NID, tables::ROOM_TEXT)?,
             users: Kind::open(&snapshot, tables::USER_NID, tables::USER_TEXT)?,
@@ -53,6 +55,11 @@ impl Interner {
     /// A number no event has. The mapping is written with the event itself, under the room's lock.
     pub fn next_event(&self) -> EventNid {
         EventNid(self.next_event.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A number that every event from now on is beyond. Whoever removes events stores it as `NEXT_EVENT` with that.
+    pub fn event_floor(&self) -> EventNid {
+        EventNid(self.next_event.load(Ordering::Relaxed))
     }
 
     /// The number of a room, given now if it has none.

@@ -247,6 +247,14 @@ impl Storage {
         drop(self.inner.observer.0.set(observer));
     }
 
+    /// Frees the disk of rows that were removed between two keys of a family. Takes long; not for async code.
+    fn compact(&self, family: Family, from: &[u8], to: &[u8]) -> Result<()> {
+        let family = self.inner.db.cf_handle(family.name());
+        let family = family.ok_or(Error::Corrupt("a column family is missing"))?;
+        self.inner.db.compact_range_cf(family, Some(from), Some(to));
+        Ok(())
+    }
+
     /// A consistent copy of the database in `target`, made of hard links while the server goes on.
     pub fn checkpoint(&self, target: &Path) -> Result<()> {
         Ok(rocksdb::checkpoint::Checkpoint::new(&*self.inner.db)?.create_checkpoint(target)?)
@@ -306,6 +314,39 @@ impl<'d> Snapshot<'d> {
             db,
             raw: db.snapshot(),
         }
+    }
+
+    /// How many rows each table has.
+    #[cfg(test)]
+    pub(crate) fn row_counts(&self) -> std::collections::BTreeMap<&'static str, usize> {
+        let mut counts = std::collections::BTreeMap::new();
+        for (name, family, prefix) in tables::ALL {
+            let family = self.family(*family).unwrap();
+            let mode = rocksdb::IteratorMode::From(&[*prefix], rocksdb::Direction::Forward);
+            let rows = self.raw.iterator_cf(family, mode);
+            let count = rows
+                .take_while(|row| row.as_ref().unwrap().0.first() == Some(prefix))
+                .count();
+            if count > 0 {
+                counts.insert(*name, count);
+            }
+        }
+        counts
+    }
+
+    /// Whether a text stands in any row.
+    #[cfg(test)]
+    pub(crate) fn has_text(&self, text: &str) -> bool {
+        let has = |bytes: &[u8]| {
+            bytes
+                .windows(text.len())
+                .any(|part| part == text.as_bytes())
+        };
+        Family::ALL.into_iter().any(|family| {
+            let family = self.family(family).unwrap();
+            let mut rows = self.raw.iterator_cf(family, rocksdb::IteratorMode::Start);
+            rows.any(|row| row.is_ok_and(|(key, value)| has(&key) || has(&value)))
+        })
     }
 
     fn family(&self, family: Family) -> Result<&'d rocksdb::ColumnFamily> {

@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData};
 use rocksdb::{DBRawIteratorWithThreadMode, ReadOptions};
 
 use super::{
-    Batch, Error, Family, Key, KeyOf, PrefixOf, Result, Snapshot, Value, options::Database,
+    Batch, Error, Family, Key, KeyOf, PrefixOf, Result, Snapshot, Storage, Value, options::Database,
 };
 
 /// One table: rows of `K → V` behind a one-byte prefix inside a column family.
@@ -148,6 +148,23 @@ impl<K: Key, V: Value> Table<K, V> {
     /// Removes the rows with `from <= key < to`.
     pub fn delete_range(&self, batch: &mut Batch<'_>, from: impl KeyOf<K>, to: impl KeyOf<K>) {
         batch.delete_range(self.family, self.key(&from), self.key(&to));
+    }
+
+    /// Frees the disk of rows that were removed among those whose keys begin with `prefix`. Takes long; not for async
+    /// code.
+    pub fn compact(&self, storage: &Storage, prefix: impl PrefixOf<K>) -> Result<()> {
+        let (from, to) = self.prefix_bounds(&prefix);
+        storage.compact(self.family, &from, &to)
+    }
+
+    /// The same for the rows with `from <= key < to`.
+    pub fn compact_range(
+        &self,
+        storage: &Storage,
+        from: impl KeyOf<K>,
+        to: impl KeyOf<K>,
+    ) -> Result<()> {
+        storage.compact(self.family, &self.key(&from), &self.key(&to))
     }
 
     fn prefix_bounds(&self, prefix: &impl PrefixOf<K>) -> (Vec<u8>, Vec<u8>) {

@@ -12,6 +12,7 @@ use crate::{
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
     media::store::{MediaRow, ReservedMediaRow},
     rooms::{
+        deletion::JobRow,
         receipts::{ReceiptKind, ReceiptRow},
         rows::{EventRow, Membership, RoomSummary, TimelineRow, UserRoomRow},
     },
@@ -39,6 +40,8 @@ tables! {
     SCHEMA_VERSION: () => u32, Meta 2;
     /// Which life of the database this is.
     EPOCH: () => u32, Meta 3;
+    /// No event from here on was ever there: the numbers of events that were removed are not given out again.
+    NEXT_EVENT: () => EventNid, Meta 110;
 
     // Interned texts
 
@@ -112,6 +115,19 @@ tables! {
     TRANSACTION: (UserNid, String, String) => OwnedEventId, Users 1;
     /// The device that sent an event and the transaction id it gave.
     EVENT_TRANSACTION: EventNid => (String, String), Users 2;
+
+    // Deletion
+
+    /// Deletions of rooms and of history by their ids, under way or over.
+    DELETION_JOB: String => JobRow, Rooms 110;
+    /// Members whom the deletion of a room concerned: job, user; 1 if they were taken out, 2 if they could not be.
+    DELETION_MEMBER: (String, UserNid) => u8, Rooms 112;
+    /// Up to where a room's history was removed, state aside: the place and how many events notified until then.
+    HISTORY_START: RoomNid => (StreamPos, u32, u64), Rooms 111;
+    /// Events of a room that stand outside of its timeline.
+    OUTLIER: (RoomNid, EventNid) => (), Timeline 110;
+    /// States of a room that no event in its timeline names any longer.
+    FORMER_STATE: (RoomNid, [u8; 16]) => (), State 110;
 
     // Users
 

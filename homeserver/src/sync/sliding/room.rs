@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use ruma::{
     JsOption, OwnedMxcUri, UInt, UserId,
     api::client::sync::sync_events::v5::response::{Hero, Room},
+    serde::Raw,
 };
 use serde::Deserialize;
 
 use super::{Build, bump, connections::Told, lists::Wanted};
 use crate::{
-    error::ApiResult,
+    error::{ApiError, ApiResult},
     ids::{EventNid, RoomNid, StreamPos},
     rooms::{
         Rooms,
@@ -48,6 +49,9 @@ impl Build<'_> {
         {
             return Ok(None);
         }
+        if let Some(event) = row.last_event_of_deleted_room() {
+            return self.deleted(event, row, told);
+        }
         if matches!(row.membership, Membership::Invite | Membership::Knock) {
             return self.outside(room, row, told);
         }
@@ -77,6 +81,24 @@ impl Build<'_> {
         if let Some(summary) = self.rooms.summary(self.snapshot, room)? {
             self.describe(&mut answer, room, &summary)?;
         }
+        Ok(Some(answer))
+    }
+
+    /// A room that was deleted after the user had been taken out of it.
+    fn deleted(
+        &self,
+        event: &str,
+        row: &UserRoomRow,
+        told: Option<&Told>,
+    ) -> ApiResult<Option<Room>> {
+        if told.is_none_or(|told| told.upto >= row.pos) {
+            return Ok(None);
+        }
+        let parse = |json: &str| Raw::from_json_string(json.to_owned()).map_err(ApiError::internal);
+        let mut answer = Room::new();
+        answer.timeline.push(parse(event)?);
+        answer.required_state.push(parse(event)?.cast_unchecked());
+        answer.bump_stamp = UInt::try_from(row.pos.0).ok();
         Ok(Some(answer))
     }
 

@@ -226,7 +226,8 @@ impl Build<'_> {
             }
             Membership::Leave | Membership::Ban => {
                 let wanted = match self.ask.since {
-                    None => filter.include_leave,
+                    // Nothing is left to show of a room that was deleted.
+                    None => filter.include_leave && row.last_event_of_deleted_room().is_none(),
                     Some(_) => is_new,
                 };
                 if wanted && !row.forgotten {

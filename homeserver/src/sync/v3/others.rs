@@ -1,12 +1,15 @@
 //! Rooms the user is not in: invitations, knocks and rooms left.
 
-use ruma::api::client::sync::sync_events::v3::{
-    InviteState, InvitedRoom, KnockState, KnockedRoom, LeftRoom,
+use ruma::{
+    api::client::sync::sync_events::v3::{
+        InviteState, InvitedRoom, KnockState, KnockedRoom, LeftRoom,
+    },
+    serde::Raw,
 };
 
 use super::{Build, state::Wanted};
 use crate::{
-    error::ApiResult,
+    error::{ApiError, ApiResult},
     ids::RoomNid,
     rooms::{rows::UserRoomRow, viewer::Viewer},
     sync::{room_view::Stretch, stripped},
@@ -34,6 +37,11 @@ impl Build<'_> {
     pub(super) fn left(&self, room: RoomNid, row: &UserRoomRow) -> ApiResult<LeftRoom> {
         let mut left = LeftRoom::new();
         left.state = self.as_state(Vec::new());
+        if let Some(event) = row.last_event_of_deleted_room() {
+            let event = Raw::from_json_string(event.to_owned()).map_err(ApiError::internal)?;
+            left.timeline.events.push(event);
+            return Ok(left);
+        }
         let viewer = Viewer::with_row(
             self.rooms,
             self.snapshot,
