@@ -14,6 +14,7 @@ pub mod known_differences;
 pub mod matchers;
 pub mod media;
 pub mod must;
+pub mod plausible;
 pub mod process;
 pub mod schema;
 pub mod server;

@@ -198,7 +198,26 @@ impl TestRoom {
         }
     }
 
+    /// Makes a message that follows the last events of this room and of other branches of its history.
+    pub fn merge(&self, sender: &str, others: &[Self]) -> Pdu {
+        let content = to_raw_value(&json!({ "body": "merge" })).unwrap();
+        let draft = self.draft(sender, "m.room.message", None, content);
+        let branches = others.iter().chain([self]);
+        let mut prev_events: Vec<OwnedEventId> = branches
+            .map(|room| room.last().event_id().clone())
+            .collect();
+        prev_events.sort();
+        prev_events.dedup();
+        self.build_after(&draft, &prev_events).unwrap()
+    }
+
     fn build_draft(&self, draft: &Draft) -> Result<Pdu, BuildError> {
+        let last = self.timeline.last();
+        let prev_events: Vec<_> = last.map(|pdu| pdu.event_id().clone()).into_iter().collect();
+        self.build_after(draft, &prev_events)
+    }
+
+    fn build_after(&self, draft: &Draft, prev_events: &[OwnedEventId]) -> Result<Pdu, BuildError> {
         let auth_events = auth::auth_events(
             &draft.event_type,
             &draft.sender,
@@ -212,12 +231,6 @@ impl TestRoom {
             .iter()
             .map(|pdu| pdu.event_id().clone())
             .collect();
-        let prev_events: Vec<OwnedEventId> = self
-            .timeline
-            .last()
-            .map(|pdu| pdu.event_id().clone())
-            .into_iter()
-            .collect();
         let is_create = draft.event_type == TimelineEventType::RoomCreate;
         let context = RoomContext {
             rules: self.rules,
@@ -225,7 +238,7 @@ impl TestRoom {
                 .room_id
                 .as_deref()
                 .filter(|_| !is_create || self.timeline.is_empty()),
-            prev_events: &prev_events,
+            prev_events,
             auth_events: &auth_events,
             depth: self.timeline.len() as u64 + 1,
         };

@@ -6,7 +6,7 @@ use ruma::{OwnedEventId, RoomVersionId, room_version_rules::RoomVersionRules};
 
 use super::{Rooms, deletion::history_start, rows::RoomSummary, state::tree::StateRoot};
 use crate::{
-    events::{Pdu, versions},
+    events::versions,
     ids::{EventNid, RoomNid},
     storage::{Error, Result, Snapshot, tables},
 };
@@ -101,12 +101,6 @@ impl Head {
     pub fn summary_mut(&mut self) -> &mut RoomSummary {
         self.summary_changed = true;
         Arc::make_mut(&mut self.summary)
-    }
-
-    /// Takes an appended event as the newest.
-    pub(super) fn follow(&mut self, nid: EventNid, pdu: &Pdu) {
-        self.depth = self.depth.max(pdu.depth());
-        self.extremities = vec![(nid, pdu.event_id().to_owned())];
     }
 
     /// The summary to store, if the change touched it or the state.

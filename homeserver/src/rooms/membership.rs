@@ -41,7 +41,7 @@ pub enum Step {
 }
 
 impl Step {
-    fn membership(self) -> Membership {
+    pub(super) fn membership(self) -> Membership {
         match self {
             Self::Join => Membership::Join,
             Self::Leave | Self::Kick | Self::Unban => Membership::Leave,
@@ -52,7 +52,7 @@ impl Step {
     }
 
     /// Refusals whose reason the authorisation rules would not tell.
-    fn check(self, old: Option<Membership>) -> ApiResult<()> {
+    pub(super) fn check(self, old: Option<Membership>) -> ApiResult<()> {
         use Membership::{Ban, Invite, Join, Knock};
         let refusal = match (self, old) {
             (Self::Join | Self::Knock | Self::Leave, Some(Ban)) => "You are banned from this room.",

@@ -1,5 +1,6 @@
 //! Rooms: their events, state, members and summaries.
 
+pub mod admit;
 pub mod aliases;
 mod canonical_alias;
 pub mod create;
@@ -16,13 +17,17 @@ pub mod membership;
 mod profile;
 pub mod project;
 pub mod receipts;
+pub mod receive;
 pub mod redact;
 mod refusal;
+mod resolving;
 mod restricted;
 pub mod retention;
 pub mod routes;
 pub mod rows;
 pub mod send;
+pub mod servers;
+pub mod serving;
 pub mod show;
 pub mod state;
 pub mod state_events;
@@ -53,6 +58,7 @@ use self::{
     head::Head,
     project::Projection,
     state::{
+        auth_chain::ChainCache,
         node::{Node, NodeHash},
         tree::{NewNodes, NodeStore},
     },
@@ -73,6 +79,9 @@ const CACHED_NODES: usize = 20_000;
 /// Rooms whose heads may be in memory before unused ones are dropped.
 const CACHED_HEADS: usize = 4_000;
 
+/// Bytes of auth chains kept in memory.
+const CACHED_CHAINS: usize = 16 << 20;
+
 /// Receipts that may be taken at once.
 const RECEIPT_TURNS: usize = 32;
 
@@ -89,6 +98,7 @@ struct Inner {
     key: Ed25519KeyPair,
     events: Cache<EventNid, Arc<RoomEvent>>,
     nodes: Cache<NodeHash, Arc<Node>>,
+    chains: ChainCache,
     redacted: Mutex<VecDeque<EventNid>>,
     heads: Mutex<HashMap<RoomNid, Arc<tokio::sync::Mutex<Option<Head>>>>>,
     projections: OnceLock<Vec<Arc<dyn Projection>>>,
@@ -123,6 +133,7 @@ impl Rooms {
             key,
             events: Cache::new(CACHED_EVENTS),
             nodes: Cache::new(CACHED_NODES),
+            chains: ChainCache::with_capacity(CACHED_CHAINS),
             redacted: Mutex::default(),
             heads: Mutex::default(),
             projections: OnceLock::new(),
@@ -298,7 +309,7 @@ impl Rooms {
             return Ok((result, None));
         }
         let waits = txn.head.waits;
-        let (commit, head) = txn.finish();
+        let (commit, head) = txn.finish()?;
         let receipt = self.storage().submit(commit)?;
         *guard = Some(head.settled());
         Ok((result, Some((receipt, waits.then_some(guard)))))

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use ruma::{UserId, events::TimelineEventType};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{
     event::RoomEvent,
     rows::{Membership, Place, TimelineRow, UserRoomRow},
-    summary,
-    txn::{NewEvent, Txn},
+    servers, summary,
+    txn::{NewEvent, StateChange, Txn},
 };
 use crate::{
     error::{ApiError, ApiResult},
@@ -44,7 +45,7 @@ pub const BUMPING: [&str; 7] = [
 /// Writes everything an event means.
 pub(super) fn all(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
     state(txn, new);
-    membership(txn, new)?;
+    memberships(txn, new)?;
     summary_of_state(txn, new);
     relation(txn, new);
     redaction(txn, new)?;
@@ -64,7 +65,7 @@ fn timeline(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
         event: event.nid,
         kind: interner.event_type(&kind)?,
         sender: interner.user(event.pdu.sender())?,
-        is_state: new.state.is_some(),
+        is_state: event.pdu.state_key().is_some(),
         notifying: txn.head.notifying,
     };
     let (room, nid) = (txn.room, event.nid);
@@ -77,7 +78,8 @@ fn timeline(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
         };
         auth_edges.extend(edge);
     }
-    let previous: Vec<EventNid> = txn.head.extremities.iter().map(|(nid, _)| *nid).collect();
+    let succeeded = std::mem::take(&mut new.succeeded);
+    // A local event follows all, a remote one perhaps some.
     new.change(Change::Event {
         room,
         bump: BUMPING.contains(&kind.as_str()),
@@ -90,7 +92,7 @@ fn timeline(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
         tables::EVENT.put(batch, nid, &stored);
         tables::AUTH_EDGES.put(batch, nid, &auth_edges);
         tables::TIMELINE.put(batch, (room, pos, stored.place.sub), &row);
-        for previous in previous {
+        for previous in succeeded {
             tables::EXTREMITY.delete(batch, (room, previous));
         }
         tables::EXTREMITY.put(batch, (room, nid), &());
@@ -99,20 +101,28 @@ fn timeline(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
 }
 
 fn state(txn: &Txn<'_>, new: &mut NewEvent) {
-    let Some(change) = new.state.clone() else {
+    let room = txn.room;
+    let nid_of =
+        |event: &Option<Arc<RoomEvent>>| event.as_ref().map_or(EventNid(0), |event| event.nid);
+    let mut writes = Vec::new();
+    for change in new.changes_of_state() {
+        let Some((kind, state_key)) = change.entry() else {
+            continue;
+        };
+        let (now, before) = (nid_of(&change.event), nid_of(&change.replaces));
+        writes.push((kind, state_key.to_owned(), change.key, now, before));
+    }
+    if writes.is_empty() {
         return;
-    };
-    let (room, nid) = (txn.room, new.event.nid);
-    let old = change.replaces.map_or(EventNid(0), |event| event.nid);
-    let event = Arc::clone(&new.event);
+    }
     new.write(move |batch, pos| {
-        let state_key = event.pdu.state_key().unwrap_or_default();
-        tables::CURRENT_STATE.put(
-            batch,
-            (room, &event.pdu.event_type().to_string(), state_key),
-            &nid,
-        );
-        tables::STATE_DELTA.put(batch, (room, pos, change.key), &(nid, old));
+        for (kind, state_key, key, now, before) in writes {
+            match now {
+                EventNid(0) => tables::CURRENT_STATE.delete(batch, (room, &kind, &state_key)),
+                now => tables::CURRENT_STATE.put(batch, (room, &kind, &state_key), &now),
+            }
+            tables::STATE_DELTA.put(batch, (room, pos, key), &(now, before));
+        }
     });
 }
 
@@ -135,18 +145,30 @@ pub(super) fn membership_in(pdu: &events::Pdu) -> Option<Membership> {
     Membership::parse(&content.membership)
 }
 
-fn membership(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
-    let (Some(change), Some(membership)) = (&new.state, membership_of(&new.event)) else {
-        return Ok(());
-    };
-    let Some(user_id) = new
-        .event
-        .pdu
-        .state_key()
-        .and_then(|key| <&UserId>::try_from(key).ok())
-    else {
-        return Ok(());
-    };
+fn memberships(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
+    let changes: Vec<StateChange> = new.changes_of_state().cloned().collect();
+    for change in changes {
+        let Some((kind, state_key)) = change.entry() else {
+            continue;
+        };
+        if kind == "m.room.member"
+            && let Ok(user) = <&UserId>::try_from(state_key)
+        {
+            membership(txn, new, user, &change)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes over a membership. A member without an event, as a fork of history can leave one, counts as having left.
+fn membership(
+    txn: &mut Txn<'_>,
+    new: &mut NewEvent,
+    user_id: &UserId,
+    change: &StateChange,
+) -> ApiResult<()> {
+    let membership = change.event.as_ref().and_then(|event| membership_of(event));
+    let membership = membership.unwrap_or(Membership::Leave);
     let user = txn.rooms.storage().interner().user(user_id)?;
     let old = change
         .replaces
@@ -155,7 +177,10 @@ fn membership(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
     if summary::apply_membership(txn.head.summary_mut(), user, old, membership) {
         find_heroes(txn, user)?;
     }
-    let (room, nid) = (txn.room, new.event.nid);
+    servers::count(txn, user_id, old, membership);
+    let (room, is_member) = (txn.room, change.event.is_some());
+    let event = change.event.as_ref().or(change.replaces.as_ref());
+    let nid = event.map_or(EventNid(0), |event| event.nid);
     let earlier = tables::USER_ROOM.get(txn.snapshot, (user, room))?;
     let was_joined =
         earlier.as_ref().is_some_and(|row| row.was_joined) || membership == Membership::Join;
@@ -178,7 +203,9 @@ fn membership(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
         if let Some(old) = old {
             tables::MEMBER.delete(batch, (room, old, user));
         }
-        tables::MEMBER.put(batch, (room, membership, user), &(nid, pos));
+        if is_member {
+            tables::MEMBER.put(batch, (room, membership, user), &(nid, pos));
+        }
         let joined_at = match membership {
             Membership::Join => joined_before.unwrap_or(pos),
             _ => StreamPos::ZERO,
@@ -219,15 +246,28 @@ fn find_heroes(txn: &mut Txn<'_>, without: UserNid) -> ApiResult<()> {
 }
 
 fn summary_of_state(txn: &mut Txn<'_>, new: &NewEvent) {
-    let Some(state_key) = new.event.pdu.state_key() else {
-        return;
-    };
-    let kind = new.event.pdu.event_type().to_string();
     let mut summary = txn.head.summary().clone();
-    if summary::apply_state(&mut summary, &kind, state_key, new.event.pdu.content()) {
-        if kind == "m.room.create" {
-            summary.create = new.event.nid;
+    let mut changed = false;
+    for change in new.changes_of_state() {
+        let Some((kind, state_key)) = change.entry() else {
+            continue;
+        };
+        let nothing = RawValue::NULL;
+        let content = change
+            .event
+            .as_ref()
+            .map_or(nothing, |event| event.pdu.content());
+        if summary::apply_state(&mut summary, &kind, state_key, content) {
+            changed = true;
+            if kind == "m.room.create" {
+                summary.create = change
+                    .event
+                    .as_ref()
+                    .map_or(summary.create, |event| event.nid);
+            }
         }
+    }
+    if changed {
         *txn.head.summary_mut() = summary;
     }
 }
@@ -289,7 +329,11 @@ fn redaction(txn: &mut Txn<'_>, new: &NewEvent) -> ApiResult<()> {
 }
 
 fn may_redact(txn: &Txn<'_>, redaction: &RoomEvent, target: &RoomEvent) -> ApiResult<bool> {
-    if redaction.pdu.sender() == target.pdu.sender() {
+    // Which of its own users may remove whose event is for their server to decide.
+    if redaction.pdu.sender() == target.pdu.sender()
+        || redaction.pdu.sender().server_name() != txn.rooms.server_name()
+            && redaction.pdu.sender().server_name() == target.pdu.sender().server_name()
+    {
         return Ok(true);
     }
     let levels = txn.power_levels()?;

@@ -325,6 +325,9 @@ pub struct RoomSummary {
     pub replacement: Option<String>,
     /// When this row last changed.
     pub changed: StreamPos,
+    /// How many of those who are in come from other servers.
+    #[serde(default)]
+    pub remote: u64,
 }
 
 impl RoomSummary {

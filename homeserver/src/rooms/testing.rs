@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use ruma::{
-    OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId, UserId,
+    OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId, ServerName, UserId,
     api::client::room::create_room::v3::{Request, RoomPreset},
-    owned_server_name,
     signatures::Ed25519KeyPair,
 };
 use serde_json::{Value, json};
@@ -54,11 +53,16 @@ pub(crate) fn code<T>(result: ApiResult<T>) -> String {
 
 impl TestServer {
     pub(crate) fn new() -> Self {
+        Self::named("local")
+    }
+
+    /// A server of another name.
+    pub(crate) fn named(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(folder.path(), OpenOptions { sync: false }).unwrap();
         let clock = ManualClock::at(1_760_000_000_000);
         let key = Ed25519KeyPair::from_der(&Ed25519KeyPair::generate(), "1".to_owned()).unwrap();
-        let name = owned_server_name!("local");
+        let name = ServerName::parse(name).unwrap();
         let rooms = Rooms::new(storage.clone(), clock.clone(), name, key);
         Self {
             rooms,

@@ -3,4 +3,5 @@
 mod creation;
 mod history;
 mod membership;
+mod receiving;
 mod sending;

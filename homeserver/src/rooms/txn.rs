@@ -7,7 +7,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use ruma::{
-    EventId, OwnedRoomId, UserId,
+    EventId, OwnedEventId, OwnedRoomId, OwnedServerName, UserId,
     events::{StateEventType, TimelineEventType, room::power_levels::RoomPowerLevels},
 };
 use serde::Serialize;
@@ -18,6 +18,7 @@ use super::{
     head::Head,
     project, refusal,
     rows::{EventRow, Place, Standing},
+    servers,
     state::tree::NewNodes,
 };
 use crate::{
@@ -31,6 +32,10 @@ use crate::{
     storage::{Batch, Change, Commit, Snapshot, tables},
 };
 
+/// Events that one of this server names as those before it, where the room's history has forked.
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#pdus)
+const MAX_PREV_EVENTS: usize = 20;
+
 /// A row to write once the event's position is known.
 pub type Write = Box<dyn FnOnce(&mut Batch<'_>, StreamPos) + Send>;
 
@@ -38,8 +43,12 @@ pub type Write = Box<dyn FnOnce(&mut Batch<'_>, StreamPos) + Send>;
 pub struct NewEvent {
     /// The event. Its place is not known yet.
     pub event: Arc<RoomEvent>,
-    /// For a state event: its key, and the event that held it before.
+    /// For a state event that becomes part of the current state: its key, and the event that held it before.
     pub state: Option<StateChange>,
+    /// Other changes of the current state, where the event ended a fork of the room's history or began one.
+    pub resolved: Vec<StateChange>,
+    /// The room's events without successors before this one, of which those are meant that have one now.
+    pub(super) succeeded: Vec<EventNid>,
     writes: Vec<Write>,
     changes: Vec<Change>,
 }
@@ -51,9 +60,24 @@ pub struct StateChange {
     pub key: StateKeyNid,
     /// The event that held it before.
     pub replaces: Option<Arc<RoomEvent>>,
+    /// The event that holds it now.
+    pub event: Option<Arc<RoomEvent>>,
+}
+
+impl StateChange {
+    /// Type and state key.
+    pub fn entry(&self) -> Option<(String, &str)> {
+        let event = self.event.as_ref().or(self.replaces.as_ref())?;
+        Some((event.pdu.event_type().to_string(), event.pdu.state_key()?))
+    }
 }
 
 impl NewEvent {
+    /// Every change of the current state.
+    pub fn changes_of_state(&self) -> impl Iterator<Item = &StateChange> {
+        self.state.iter().chain(&self.resolved)
+    }
+
     /// Writes a row in the event's commit.
     pub fn write(&mut self, write: impl FnOnce(&mut Batch<'_>, StreamPos) + Send + 'static) {
         self.writes.push(Box::new(write));
@@ -77,8 +101,16 @@ pub struct Txn<'a> {
     pub room_id: OwnedRoomId,
     /// The room as this change leaves it.
     pub head: Head,
-    state: HashMap<(String, String), Option<Arc<RoomEvent>>>,
-    nodes: NewNodes<'a, Nodes<'a>>,
+    pub(super) state: HashMap<(String, String), Option<Arc<RoomEvent>>>,
+    pub(super) nodes: NewNodes<'a, Nodes<'a>>,
+    /// Events that this change stores, by id.
+    pub(super) stored: HashMap<OwnedEventId, Arc<RoomEvent>>,
+    /// The same by number.
+    pub(super) stored_nids: HashMap<EventNid, Arc<RoomEvent>>,
+    /// How the numbers of members from other servers change.
+    pub(super) servers: servers::Counts,
+    /// The server whose event this one passes on to the others in the room.
+    pub relayed_from: Option<OwnedServerName>,
     events: Vec<NewEvent>,
     writes: Vec<Write>,
 }
@@ -92,7 +124,8 @@ impl<'a> Txn<'a> {
         head: Head,
         nodes: NewNodes<'a, Nodes<'a>>,
     ) -> Self {
-        let (state, events, writes) = Default::default();
+        let (state, stored, stored_nids, servers, relayed_from, events, writes) =
+            Default::default();
         Self {
             rooms,
             snapshot,
@@ -101,6 +134,10 @@ impl<'a> Txn<'a> {
             head,
             state,
             nodes,
+            stored,
+            stored_nids,
+            servers,
+            relayed_from,
             events,
             writes,
         }
@@ -142,45 +179,79 @@ impl<'a> Txn<'a> {
         )?)
     }
 
-    /// Appends an event whose checks are done.
+    /// Appends an event of this server whose checks are done.
     pub(super) fn record(&mut self, pdu: Pdu) -> ApiResult<Arc<RoomEvent>> {
         let nid = self.rooms.storage().interner().next_event();
-        let state = self.state_change(&pdu)?;
         let before = self.head.state;
-        if let Some(change) = &state {
-            self.head.state = self.nodes.insert(before, change.key, nid)?;
+        let key = self.state_key_of(&pdu)?;
+        let (mut after, mut replaces) = (before, None);
+        if let Some(key) = key {
+            after = self.nodes.insert(before, key, nid)?;
+            let (kind, state_key) = (pdu.event_type().to_string(), pdu.state_key());
+            replaces = self.state(&kind, state_key.unwrap_or_default())?;
         }
         let row = EventRow {
             standing: Standing::Accepted,
             room: self.room,
             place: Place::default(),
             state_before: before,
-            state_after: self.head.state,
+            state_after: after,
             redacted_by: EventNid(0),
-            replaces: state
-                .as_ref()
-                .and_then(|change| change.replaces.as_ref())
-                .map_or(EventNid(0), |old| old.nid),
+            replaces: replaces.as_ref().map_or(EventNid(0), |old| old.nid),
             pdu: Vec::new(),
         };
         let event = Arc::new(RoomEvent { nid, row, pdu });
-        if let Some(state_key) = event.pdu.state_key() {
-            self.state.insert(
-                (event.pdu.event_type().to_string(), state_key.to_owned()),
-                Some(Arc::clone(&event)),
-            );
+        let state = key.map(|key| StateChange {
+            key,
+            replaces,
+            event: Some(Arc::clone(&event)),
+        });
+        let extremities = vec![(nid, event.pdu.event_id().clone())];
+        self.head.state = after;
+        self.put(Arc::clone(&event), state, Vec::new(), extremities)?;
+        Ok(event)
+    }
+
+    /// Appends an event with what it changes in the current state, which the head has already. `extremities` are the
+    /// events without successors from now on.
+    pub(super) fn put(
+        &mut self,
+        event: Arc<RoomEvent>,
+        state: Option<StateChange>,
+        resolved: Vec<StateChange>,
+        extremities: Vec<(EventNid, OwnedEventId)>,
+    ) -> ApiResult<()> {
+        for change in state.iter().chain(&resolved) {
+            if let Some((kind, state_key)) = change.entry() {
+                let entry = (kind, state_key.to_owned());
+                self.state.insert(entry, change.event.clone());
+            }
             self.head.waits = true;
         }
+        let old = std::mem::replace(&mut self.head.extremities, extremities);
+        let is_left = |nid: &EventNid| self.head.extremities.iter().any(|(left, _)| left == nid);
+        let succeeded = old.into_iter().map(|(nid, _)| nid);
+        let succeeded = succeeded.filter(|nid| !is_left(nid)).collect();
+        self.store(&event);
         let mut new = NewEvent {
             event: Arc::clone(&event),
             state,
+            resolved,
+            succeeded,
             writes: Vec::new(),
             changes: Vec::new(),
         };
         project::all(self, &mut new)?;
-        self.head.follow(nid, &event.pdu);
+        self.head.depth = self.head.depth.max(event.pdu.depth());
         self.events.push(new);
-        Ok(event)
+        Ok(())
+    }
+
+    /// Lets later steps of this change find an event that the snapshot does not have.
+    pub(super) fn store(&mut self, event: &Arc<RoomEvent>) {
+        let id = event.pdu.event_id().clone();
+        self.stored.insert(id, Arc::clone(event));
+        self.stored_nids.insert(event.nid, Arc::clone(event));
     }
 
     /// Writes a row in this change's commit, beside the events.
@@ -193,16 +264,13 @@ impl<'a> Txn<'a> {
         self.events.is_empty() && self.writes.is_empty()
     }
 
-    /// The number of an event that was appended in this change.
+    /// The number of an event that this change stores.
     pub(super) fn appended(&self, id: &EventId) -> Option<EventNid> {
-        self.events
-            .iter()
-            .find(|new| new.event.id() == id)
-            .map(|new| new.event.nid)
+        self.stored.get(id).map(|event| event.nid)
     }
 
     /// Builds and signs an event on top of the room as it is.
-    fn build(&self, draft: &Draft) -> ApiResult<Pdu> {
+    pub(super) fn build(&self, draft: &Draft) -> ApiResult<Pdu> {
         let rules = self.head.rules();
         let state_key = draft.state_key.as_deref();
         let auth_events = auth::auth_events(
@@ -217,10 +285,9 @@ impl<'a> Txn<'a> {
             .iter()
             .map(|pdu| pdu.event_id().clone())
             .collect();
-        let prev_events: Vec<_> = self
-            .head
-            .extremities
-            .iter()
+        let extremities = self.head.extremities.iter().rev();
+        let prev_events: Vec<_> = extremities
+            .take(MAX_PREV_EVENTS)
             .map(|(_, id)| id.clone())
             .collect();
         let room = RoomContext {
@@ -254,24 +321,19 @@ impl<'a> Txn<'a> {
         power::power_levels(self, self.head.rules())
     }
 
-    fn state_change(&self, pdu: &Pdu) -> ApiResult<Option<StateChange>> {
+    /// The number of the entry that a state event sets.
+    pub(super) fn state_key_of(&self, pdu: &Pdu) -> ApiResult<Option<StateKeyNid>> {
         let Some(state_key) = pdu.state_key() else {
             return Ok(None);
         };
         let kind = pdu.event_type().to_string();
-        let key = self
-            .rooms
-            .storage()
-            .interner()
-            .state_key(&kind, state_key)?;
-        Ok(Some(StateChange {
-            key,
-            replaces: self.state(&kind, state_key)?,
-        }))
+        let interner = self.rooms.storage().interner();
+        Ok(Some(interner.state_key(&kind, state_key)?))
     }
 
     /// The commit, and the room as it will be.
-    pub(super) fn finish(self) -> (Commit, Head) {
+    pub(super) fn finish(mut self) -> ApiResult<(Commit, Head)> {
+        self.write_servers()?;
         let Self {
             room,
             head,
@@ -317,7 +379,7 @@ impl<'a> Txn<'a> {
             fill: Box::new(fill),
             changes,
         };
-        (commit, head)
+        Ok((commit, head))
     }
 }
 

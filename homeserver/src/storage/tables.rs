@@ -107,6 +107,10 @@ tables! {
     ALIAS: String => (RoomNid, UserNid), Rooms 5;
     /// Aliases by room.
     ROOM_ALIAS: (RoomNid, String) => (), Rooms 6;
+    /// How many users of another server are in a room.
+    ROOM_SERVER: (RoomNid, OwnedServerName) => u64, Rooms 170;
+    /// The same the other way round: since when.
+    SERVER_ROOM: (OwnedServerName, RoomNid) => StreamPos, Rooms 171;
     /// Receipts of a room in stream order.
     RECEIPT: (RoomNid, StreamPos) => ReceiptRow, Receipts 1;
     /// A user's receipt by room, user, thread and kind: when it came, and the place of the event it names.

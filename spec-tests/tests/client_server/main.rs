@@ -22,6 +22,7 @@ mod profiles;
 mod push_rules;
 mod receipts;
 mod registration;
+mod robustness;
 mod room_versions;
 mod sending;
 mod sliding_extensions;
