@@ -17,7 +17,6 @@ use ruma::{
 use super::{
     Rooms,
     event::RoomEvent,
-    head::Head,
     resolving::StateAt,
     rows::{EventRow, Place, Standing},
     state::tree::{self, StateRoot},
@@ -354,8 +353,7 @@ impl Rooms {
         version: String,
         joined: JoinedRoom,
     ) -> ApiResult<()> {
-        let empty = Head::empty(rules, &version);
-        self.write_or_create(room, Some(empty), move |txn| {
+        self.write_new(room, rules, version, move |txn| {
             let JoinedRoom {
                 join,
                 state,
