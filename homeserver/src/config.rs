@@ -9,6 +9,7 @@ use ruma::OwnedServerName;
 use serde::Deserialize;
 use thiserror::Error;
 
+mod calls;
 mod environment;
 mod federation;
 mod listen;
@@ -19,6 +20,7 @@ mod rooms;
 mod units;
 
 pub use self::{
+    calls::{Rtc, Turn},
     federation::{Federation, Outbound, ServerPattern},
     listen::{Listen, TlsFiles},
     media::{Media, MediaStore},
@@ -57,6 +59,12 @@ pub struct Config {
     /// Uploaded files.
     #[serde(default)]
     pub media: Media,
+    /// Relays for calls between two people.
+    #[serde(default)]
+    pub turn: Turn,
+    /// Group calls.
+    #[serde(default)]
+    pub rtc: Rtc,
     /// Application services.
     #[serde(default)]
     pub appservices: Appservices,
@@ -157,6 +165,8 @@ impl Config {
         self.registration.validate()?;
         self.rooms.validate()?;
         self.media.validate()?;
+        self.turn.validate()?;
+        self.rtc.validate()?;
         self.well_known.validate()?;
         self.backup.validate()
     }

@@ -7,6 +7,7 @@ pub mod account_data;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod delayed;
 pub mod e2ee;
 pub mod error;
 pub mod events;
@@ -67,6 +68,8 @@ pub struct Domains {
     pub rooms: rooms::Rooms,
     /// Keys, messages to devices, key backups.
     pub e2ee: e2ee::E2ee,
+    /// Events that are sent later.
+    pub delayed: delayed::Delayed,
     /// Uploaded files.
     pub media: media::Media,
     /// Other homeservers.
@@ -107,6 +110,8 @@ impl Server {
         ]);
         rooms.resume_deletions()?;
         let e2ee = e2ee::E2ee::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
+        let delayed =
+            delayed::Delayed::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
         let hooks = hooks::Hooks {
             rooms: rooms.clone(),
             e2ee: e2ee.clone(),
@@ -139,6 +144,7 @@ impl Server {
             account_data,
             rooms,
             e2ee,
+            delayed,
             media,
             clock,
             config,

@@ -33,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("users", &["storage"]),
     ("account_data", &["storage", "users"]),
     ("rooms", &["events", "storage", "users"]),
+    ("delayed", &["events", "rooms", "storage", "users"]),
     ("e2ee", &["rooms", "storage", "users"]),
     ("media", &["storage", "users"]),
     ("push", &["account_data", "events", "rooms", "storage"]),

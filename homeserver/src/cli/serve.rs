@@ -88,6 +88,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         let rooms = deleting.rooms.clone();
         rooms.run_deletions(deleting.jobs.clone(), lifetime)
     });
+    let delayed = server.clone();
+    server.jobs.spawn("delayed events", move || {
+        delayed.delayed.clone().run(delayed.jobs.clone())
+    });
     let backed_up = server.clone();
     server
         .jobs

@@ -6,7 +6,7 @@ use axum::{Router, extract::State, response::Response, routing::get};
 use ruma::api::client::discovery::{get_capabilities, get_supported_versions};
 use serde_json::json;
 
-use super::{Raw, RouterExt, Ruma, Session, json};
+use super::{Raw, RouterExt, Ruma, Session, calls, json};
 use crate::{ApiError, ApiResult, Server, events::versions};
 
 /// The versions of the specification that clients may count on for what is here: they fetch media with authentication
@@ -16,9 +16,14 @@ const VERSIONS: [&str; 11] = [
 ];
 
 /// Features outside the specification, one line each. A name stands here when, and only when, the feature works.
-const UNSTABLE_FEATURES: [&str; 1] = [
+const UNSTABLE_FEATURES: [&str; 4] = [
     // MSC4186, simplified sliding sync
     "org.matrix.simplified_msc3575",
+    // MSC4140, delayed events: at their first paths and at those of the accepted proposal
+    "org.matrix.msc4140",
+    "org.matrix.msc4140.stable",
+    // MSC4143, the media servers of group calls
+    "org.matrix.msc4143",
 ];
 
 /// `/versions`, `/capabilities` and `/.well-known/matrix/…`
@@ -78,7 +83,12 @@ async fn well_known_client(State(server): State<Server>) -> ApiResult<Response> 
         .client
         .as_deref()
         .ok_or_else(not_delegated)?;
-    json(&json!({ "m.homeserver": { "base_url": url } }))
+    let mut body = json!({ "m.homeserver": { "base_url": url } });
+    let foci = calls::transports_of(&server);
+    if !foci.is_empty() {
+        body["org.matrix.msc4143.rtc_foci"] = foci.into();
+    }
+    json(&body)
 }
 
 /// Where other homeservers find this server.

@@ -2,6 +2,7 @@
 
 pub mod address;
 mod body;
+mod calls;
 mod connections;
 pub mod discovery;
 mod edge;
@@ -26,7 +27,7 @@ pub use self::{
     connections::Connections,
     json_body::JsonBody,
     own::{Nothing, Own},
-    ruma::{Raw, RouterExt, Ruma, Streamed},
+    ruma::{Answer, Raw, RouterExt, Ruma, Streamed},
     serve::Listener,
     signed::Signed,
 };

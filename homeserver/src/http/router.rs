@@ -2,8 +2,10 @@
 
 use axum::{Router, middleware::from_fn_with_state};
 
-use super::{discovery, edge};
-use crate::{ApiError, Server, account_data, e2ee, federation, media, ops, rooms, sync, users};
+use super::{calls, discovery, edge};
+use crate::{
+    ApiError, Server, account_data, delayed, e2ee, federation, media, ops, rooms, sync, users,
+};
 
 /// The router of the public listeners.
 pub fn router(server: Server) -> Router {
@@ -16,12 +18,14 @@ pub fn router(server: Server) -> Router {
     Router::new()
         .merge(federation)
         .merge(discovery::router())
+        .merge(calls::router())
         .merge(users::routes::router())
         .merge(account_data::routes::router())
         .merge(ops::health::router())
         .merge(rooms::routes::router())
         .merge(sync::routes::router())
         .merge(e2ee::routes::router())
+        .merge(delayed::routes::router())
         .merge(media::routes::router())
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .fallback(|| async { ApiError::unrecognized() })

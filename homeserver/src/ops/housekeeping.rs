@@ -13,6 +13,9 @@ pub async fn run(server: Server) {
         if let Err(error) = server.e2ee.forget_old_transactions().await {
             tracing::error!("old transactions could not be forgotten: {error}");
         }
+        if let Err(error) = server.delayed.forget_old().await {
+            tracing::error!("old delayed events could not be forgotten: {error}");
+        }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             () = server.jobs.stopping() => return,

@@ -27,6 +27,9 @@ pub struct Transaction {
     pub id: String,
 }
 
+/// The device of a [`Transaction`] that carries out a delayed event: none of a user's devices has such an id.
+pub const DELAYED: &str = "\0delayed";
+
 impl Rooms {
     /// Sends an event of a local user. A transaction that was carried out before returns its event.
     pub async fn send(
@@ -36,7 +39,10 @@ impl Rooms {
         transaction: Option<Transaction>,
     ) -> ApiResult<OwnedEventId> {
         self.write(room, move |txn| match transaction {
-            Some(transaction) => txn.once(transaction, |txn| txn.append(&draft)),
+            Some(transaction) => txn.once(transaction, |txn| match draft.state_key {
+                Some(_) => txn.append_state(&draft),
+                None => txn.append(&draft),
+            }),
             None => Ok(txn.append(&draft)?.id().to_owned()),
         })
         .await

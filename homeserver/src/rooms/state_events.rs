@@ -12,6 +12,7 @@ use super::{
     look::{Access, Look},
     retention::RETENTION,
     state::tree::{self, StateRoot},
+    txn::Txn,
 };
 use crate::{
     error::{ApiError, ApiResult},
@@ -73,25 +74,32 @@ impl Rooms {
     pub async fn send_state(&self, room: RoomNid, draft: Draft) -> ApiResult<OwnedEventId> {
         let is_retention = draft.event_type.to_string() == RETENTION;
         let sent = self.write(room, move |txn| {
-            let kind = draft.event_type.to_string();
-            let current = txn.state(&kind, draft.state_key.as_deref().unwrap_or_default())?;
-            if let Some(current) = &current
-                && draft.event_type != TimelineEventType::RoomCreate
-                && current.pdu.sender() == draft.sender
-                && is_same(current.pdu.content(), &draft.content)
-            {
-                return Ok(current.id().to_owned());
-            }
-            if draft.event_type == TimelineEventType::RoomCanonicalAlias {
-                canonical_alias::check(txn, current.as_deref(), &draft.content)?;
-            }
-            Ok(txn.append(&draft)?.id().to_owned())
+            Ok(txn.append_state(&draft)?.id().to_owned())
         });
         let event_id = sent.await?;
         if is_retention {
             self.look_for_expired();
         }
         Ok(event_id)
+    }
+}
+
+impl Txn<'_> {
+    /// Appends a state event of a local user, unless the state is what it says already.
+    pub(super) fn append_state(&mut self, draft: &Draft) -> ApiResult<Arc<RoomEvent>> {
+        let kind = draft.event_type.to_string();
+        let current = self.state(&kind, draft.state_key.as_deref().unwrap_or_default())?;
+        if let Some(current) = &current
+            && draft.event_type != TimelineEventType::RoomCreate
+            && current.pdu.sender() == draft.sender
+            && is_same(current.pdu.content(), &draft.content)
+        {
+            return Ok(Arc::clone(current));
+        }
+        if draft.event_type == TimelineEventType::RoomCanonicalAlias {
+            canonical_alias::check(self, current.as_deref(), &draft.content)?;
+        }
+        self.append(draft)
     }
 }
 

@@ -7,6 +7,7 @@ use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedServerName};
 use super::{Family, Table};
 use crate::{
     account_data::store::AccountDataRow,
+    delayed::store::DelayedEventRow,
     e2ee::store::{BackupVersionRow, ClaimableRow, FallbackKeyRow},
     federation::{BackoffRow, ServerKeyRow, ServerKeysRow},
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
@@ -132,6 +133,17 @@ tables! {
     OUTLIER: (RoomNid, EventNid) => (), Timeline 110;
     /// States of a room that no event in its timeline names any longer.
     FORMER_STATE: (RoomNid, [u8; 16]) => (), State 110;
+
+    // Delayed events
+
+    /// Events that are to be sent later, by their id, and what became of them.
+    DELAYED_EVENT: String => DelayedEventRow, Rooms 150;
+    /// Those that wait by when they are sent, in milliseconds.
+    DELAYED_DUE: (u64, String) => (), Rooms 151;
+    /// Those of a user: user, 0 for waiting or 1 for ended, when it is sent or ended, id.
+    DELAYED_OF_USER: (UserNid, u8, u64, String) => (), Rooms 152;
+    /// What a transaction scheduled: user, transaction; the id.
+    DELAYED_TRANSACTION: (UserNid, String) => String, Rooms 153;
 
     // Users
 

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     ApiError, ApiResult,
     ids::UserNid,
-    storage::{Commit, tables},
+    storage::{self, Commit, Snapshot, tables},
 };
 
 /// An account and its number.
@@ -216,4 +216,10 @@ fn in_use() -> ApiError {
 
 fn unknown() -> ApiError {
     ApiError::not_found("There is no such user on this server.")
+}
+
+/// Whether a user may write events: an account that is neither closed nor locked nor suspended.
+pub fn may_send(snapshot: &Snapshot<'_>, user: UserNid) -> storage::Result<bool> {
+    let account = tables::ACCOUNT.get(snapshot, user)?;
+    Ok(account.is_some_and(|row| !row.deactivated && !row.locked && !row.suspended))
 }

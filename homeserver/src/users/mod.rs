@@ -25,7 +25,7 @@ mod tokens;
 mod uiaa;
 
 pub use self::{
-    accounts::{Account, NewAccount},
+    accounts::{Account, NewAccount, may_send},
     devices::{Device, DevicesOf},
     hooks::{Addition, UserHooks},
     login::Identifier,

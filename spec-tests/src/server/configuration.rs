@@ -82,6 +82,13 @@ shared_secret = "{SHARED_SECRET}"
 [limits]
 enabled = {limits}
 
+[turn]
+uris = ["turn:turn.spec.test:3478?transport=udp"]
+shared_secret = "{SHARED_SECRET}"
+
+[rtc]
+livekit_url = "https://livekit.spec.test"
+
 [well_known]
 client = "http://127.0.0.1:{port}"
 "#,
@@ -98,7 +105,7 @@ const SYNAPSE_LOG: &str = r#"{"version": 1,
 fn synapse(settings: &Settings, folder: &Path, port: u16) -> serde_json::Value {
     let per_second = if settings.limits { 1 } else { 1_000_000 };
     let unlimited = json!({ "per_second": per_second, "burst_count": per_second });
-    json!({
+    let mut config = json!({
         "server_name": SERVER_NAME,
         "public_baseurl": format!("http://127.0.0.1:{port}/"),
         "report_stats": false,
@@ -140,8 +147,20 @@ fn synapse(settings: &Settings, folder: &Path, port: u16) -> serde_json::Value {
         "rc_user_directory": unlimited,
         "rc_presence": { "per_user": unlimited },
         "rc_delayed_event_mgmt": unlimited,
-        "experimental_features": { "msc4222_enabled": true, "msc3575_enabled": true },
-    })
+        "experimental_features": {
+            "msc3575_enabled": true,
+            "msc3814_enabled": true,
+            "msc4143_enabled": true,
+            "msc4222_enabled": true,
+        },
+    });
+    config["max_event_delay_duration"] = "24h".into();
+    config["turn_uris"] = json!(["turn:turn.spec.test:3478?transport=udp"]);
+    config["turn_shared_secret"] = SHARED_SECRET.into();
+    config["matrix_rtc"] = json!({ "transports": [
+        { "type": "livekit", "livekit_service_url": "https://livekit.spec.test" },
+    ] });
+    config
 }
 
 fn write(path: &Path, text: &str) {

@@ -9,7 +9,11 @@ use ruma::{
 
 use crate::{
     ApiResult, Server,
-    http::{RouterExt, Ruma},
+    delayed::{
+        NewDelayedEvent,
+        routes::{Delay, schedule_instead},
+    },
+    http::{Answer, Raw, RouterExt, Ruma},
     rooms::{draft, redact::Redaction, send::Transaction},
     users::Session,
 };
@@ -32,16 +36,30 @@ fn transaction(session: &Session, scope: String, id: &TransactionId) -> Transact
 async fn send(
     State(server): State<Server>,
     session: Session,
+    delay: Delay,
     Ruma(request): Ruma<send_message_event::v3::Request>,
-) -> ApiResult<send_message_event::v3::Response> {
+) -> ApiResult<Raw> {
     let room = server.rooms.find_to_write(&request.room_id)?;
     let kind = request.event_type.to_string();
     let scope = format!("send {} {kind}", request.room_id);
+    if let Some(delay) = delay.0 {
+        let new = NewDelayedEvent {
+            room,
+            event_type: kind,
+            state_key: None,
+            content: request.body.into_json(),
+            delay,
+            transaction: Some(format!("{scope} {}", request.txn_id)),
+        };
+        return schedule_instead(&server, &session, new).await;
+    }
     let transaction = transaction(&session, scope, &request.txn_id);
     let now = server.clock.now();
     let draft = draft::message(&session.user_id, kind.into(), &request.body, now)?;
     let event_id = server.rooms.send(room, draft, Some(transaction)).await?;
-    Ok(send_message_event::v3::Response::new(event_id))
+    send_message_event::v3::Response::new(event_id)
+        .into_http()
+        .map(Raw)
 }
 
 /// Removes the content of an event.

@@ -7,7 +7,11 @@ use serde_json::value::RawValue;
 use super::reader;
 use crate::{
     ApiResult, Server,
-    http::{RouterExt, Ruma},
+    delayed::{
+        NewDelayedEvent,
+        routes::{Delay, schedule_instead},
+    },
+    http::{Answer, Raw, RouterExt, Ruma},
     rooms::draft,
     users::Session,
 };
@@ -68,12 +72,26 @@ async fn state_event(
 async fn send_state(
     State(server): State<Server>,
     session: Session,
+    delay: Delay,
     Ruma(request): Ruma<send_state_event::v3::Request>,
-) -> ApiResult<send_state_event::v3::Response> {
+) -> ApiResult<Raw> {
     let room = server.rooms.find_to_write(&request.room_id)?;
     let (kind, now) = (request.event_type.to_string(), server.clock.now());
+    if let Some(delay) = delay.0 {
+        let new = NewDelayedEvent {
+            room,
+            event_type: kind,
+            state_key: Some(request.state_key),
+            content: request.body.into_json(),
+            delay,
+            transaction: None,
+        };
+        return schedule_instead(&server, &session, new).await;
+    }
     let state_key = &request.state_key;
     let draft = draft::state(&session.user_id, kind.into(), state_key, &request.body, now)?;
     let event_id = server.rooms.send_state(room, draft).await?;
-    Ok(send_state_event::v3::Response::new(event_id))
+    send_state_event::v3::Response::new(event_id)
+        .into_http()
+        .map(Raw)
 }
