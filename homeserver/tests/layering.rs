@@ -58,6 +58,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "events",
             "hub",
             "media",
+            "outbound",
             "push",
             "rooms",
             "storage",

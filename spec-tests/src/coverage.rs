@@ -49,7 +49,7 @@ fn open(folder: std::ffi::OsString) -> File {
 /// # Panics
 /// When the specification has no such operation.
 pub fn declare(method: &str, path: &str) {
-    let known = endpoints::client_server();
+    let known = endpoints::all();
     let endpoint = known
         .iter()
         .find(|endpoint| endpoint.method == method && endpoint.path == path);

@@ -1,7 +1,7 @@
 //! Keys and signatures, as far as a server looks at them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
 use serde_json::{Value, json};
 
 use crate::{server::unique, user::User};
@@ -27,8 +27,13 @@ impl Key {
     }
 
     /// Adds a signature by `ed25519:{key_name}` of a user.
-    /// [spec](https://spec.matrix.org/v1.19/appendices/#signing-details)
     pub fn sign(&self, object: &mut Value, user: &str, key_name: &str) {
+        self.sign_as(object, user, &format!("ed25519:{key_name}"));
+    }
+
+    /// Adds a signature of a user or a server.
+    /// [spec](https://spec.matrix.org/v1.19/appendices/#signing-details)
+    pub fn sign_as(&self, object: &mut Value, signer: &str, key_id: &str) {
         let mut signed = object.clone();
         if let Some(object) = signed.as_object_mut() {
             object.remove("signatures");
@@ -36,7 +41,7 @@ impl Key {
         }
         let signature = self.0.sign(canonical(&signed).as_bytes());
         let signature = STANDARD_NO_PAD.encode(signature.to_bytes());
-        object["signatures"][user][format!("ed25519:{key_name}")] = signature.into();
+        object["signatures"][signer][key_id] = signature.into();
     }
 }
 
@@ -44,6 +49,32 @@ impl Default for Key {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// An object has a valid signature of a server or a user.
+///
+/// # Panics
+/// When it has none, or a wrong one.
+#[track_caller]
+pub fn must_be_signed(object: &Value, signer: &str, key_id: &str, public_key: &str) {
+    let mut signed = object.clone();
+    if let Some(object) = signed.as_object_mut() {
+        object.remove("signatures");
+        object.remove("unsigned");
+    }
+    let is_valid = || {
+        let public_key = STANDARD_NO_PAD.decode(public_key).ok()?;
+        let public_key = VerifyingKey::from_bytes(&public_key.try_into().ok()?).ok()?;
+        let signature = object["signatures"][signer][key_id].as_str()?;
+        let signature = Signature::from_slice(&STANDARD_NO_PAD.decode(signature).ok()?).ok()?;
+        public_key
+            .verify(canonical(&signed).as_bytes(), &signature)
+            .ok()
+    };
+    assert!(
+        is_valid().is_some(),
+        "must be signed by {signer} with {key_id}: {object}"
+    );
 }
 
 /// [Canonical JSON](https://spec.matrix.org/v1.19/appendices/#canonical-json).

@@ -4,18 +4,21 @@ use std::{fs, sync::LazyLock};
 
 use crate::schema;
 
-/// One operation of the client-server API.
+/// One operation of the client-server or the server-server API.
 #[derive(Debug)]
 pub struct Endpoint {
+    /// The API: `client-server` or `server-server`.
+    pub api: String,
     /// The part of the API it belongs to.
     pub area: String,
     /// HTTP method.
     pub method: String,
     /// Path with `{names}` for its parameters.
     pub path: String,
-    /// The specification's name of the operation.
+    /// The specification's name of the operation; with `server-server/` before it in that API, since some names are in
+    /// both.
     pub operation: String,
-    /// `access_token`, `access_token?` or `none`, among others.
+    /// `access_token`, `access_token?`, `signed_request` or `none`, among others.
     pub auth: String,
     /// Whether new clients should not use it.
     pub is_deprecated: bool,
@@ -24,7 +27,29 @@ pub struct Endpoint {
 }
 
 /// All client-server operations; empty where the specification's data is not at hand.
-pub fn client_server() -> &'static [Endpoint] {
+pub fn client_server() -> impl Iterator<Item = &'static Endpoint> {
+    all()
+        .iter()
+        .filter(|endpoint| endpoint.api == "client-server")
+}
+
+/// All server-server operations; empty where the specification's data is not at hand.
+pub fn server_server() -> impl Iterator<Item = &'static Endpoint> {
+    all()
+        .iter()
+        .filter(|endpoint| endpoint.api == "server-server")
+}
+
+/// The name that an operation has here.
+pub(crate) fn name(api: &str, operation: &str) -> String {
+    match api {
+        "server-server" => format!("{api}/{operation}"),
+        _ => operation.to_owned(),
+    }
+}
+
+/// All operations that a homeserver offers; empty where the specification's data is not at hand.
+pub fn all() -> &'static [Endpoint] {
     static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         let Some(folder) = schema::folder() else {
             return Vec::new();
@@ -54,11 +79,12 @@ fn parse(row: &str) -> Option<Endpoint> {
     else {
         return None;
     };
-    (api == "client-server").then(|| Endpoint {
+    matches!(api, "client-server" | "server-server").then(|| Endpoint {
+        api: api.to_owned(),
         area: area.to_owned(),
         method: method.to_owned(),
         path: path.trim_end().to_owned(),
-        operation: operation.to_owned(),
+        operation: name(api, operation),
         auth: auth.to_owned(),
         is_deprecated: !deprecated.is_empty(),
         statuses: statuses
@@ -71,7 +97,7 @@ fn parse(row: &str) -> Option<Endpoint> {
 /// The operation that a request was for.
 pub fn find(method: &str, path: &str) -> Option<&'static Endpoint> {
     let path = path.split('?').next().unwrap_or(path);
-    let mut found: Vec<&Endpoint> = client_server()
+    let mut found: Vec<&Endpoint> = all()
         .iter()
         .filter(|endpoint| endpoint.method == method && matches(&endpoint.path, path))
         .collect();

@@ -14,6 +14,7 @@ pub mod known_differences;
 pub mod matchers;
 pub mod media;
 pub mod must;
+pub mod peer;
 pub mod plausible;
 pub mod process;
 pub mod schema;
@@ -24,7 +25,8 @@ pub mod target;
 pub mod user;
 
 pub use http::Reply;
-pub use server::{Homeserver, Settings, homeserver};
+pub use peer::Peer;
+pub use server::{Homeserver, Settings, homeserver, homeserver2};
 pub use user::User;
 
 /// Declares which operations a test is about; the first statement of every test.

@@ -10,6 +10,8 @@ use std::{
 use jsonschema::Validator;
 use serde_json::Value;
 
+use crate::endpoints;
+
 type Key = (String, u16);
 
 /// Schemas as read, and validators of those that were needed so far.
@@ -60,10 +62,13 @@ fn load() -> Schemas {
             .unwrap_or_else(|error| panic!("responses.json in MATRIX_SPEC_DATA: {error}"));
         for mut row in rows {
             let status = row["code"].as_str().and_then(|code| code.parse().ok());
-            if let (Some(operation), Some(status), "client-server") = (
-                row["op"].as_str().map(str::to_owned),
+            let api = row["api"].as_str().unwrap_or_default();
+            if let (Some(operation), Some(status), "client-server" | "server-server") = (
+                row["op"]
+                    .as_str()
+                    .map(|operation| endpoints::name(api, operation)),
                 status,
-                row["api"].as_str().unwrap_or_default(),
+                api,
             ) {
                 let mut schema = row["schema"].take();
                 // A slip of the specification: with format=event both of its alternatives fit.

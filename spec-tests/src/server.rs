@@ -27,6 +27,12 @@ pub struct Settings {
     pub registration_token_required: bool,
     /// Rate limits are on.
     pub limits: bool,
+    /// It does not talk to other servers.
+    pub no_federation: bool,
+    /// Lines for the section `[federation]` of Fialka's configuration.
+    pub federation: String,
+    /// It is named after its address, so that others find it without being told where it is.
+    pub named_after_address: bool,
 }
 
 /// A running homeserver. Clones are the same server.
@@ -36,6 +42,7 @@ pub struct Homeserver(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     url: String,
+    tls_address: String,
     server_name: String,
     shared_secret: Option<String>,
     is_synapse: bool,
@@ -68,6 +75,32 @@ pub fn homeserver() -> Homeserver {
         .unwrap_or_else(|reason| panic!("{reason}"))
 }
 
+/// A second server for all tests of this binary, which knows where to find [`homeserver`] and is found by it; `None`
+/// where the server under test is not started by this suite.
+pub fn homeserver2() -> Option<Homeserver> {
+    static SHARED: OnceLock<Result<Homeserver, String>> = OnceLock::new();
+    let target = Target::from_environment();
+    if !target.is_started_by_us() {
+        return None;
+    }
+    let first = homeserver();
+    let start = || {
+        let peer = format!(
+            "peers = {{ \"{}\" = \"{}\" }}",
+            first.server_name(),
+            first.tls_address()
+        );
+        let settings = Settings {
+            named_after_address: true,
+            federation: peer,
+            ..Settings::default()
+        };
+        Homeserver::start(&target, &settings, None)
+    };
+    let second = SHARED.get_or_init(start).clone();
+    Some(second.unwrap_or_else(|reason| panic!("{reason}")))
+}
+
 impl Homeserver {
     /// A server of the test's own, to be reconfigured, stopped and started again; `None` where the server under test
     /// is not started by this suite.
@@ -84,6 +117,7 @@ impl Homeserver {
         let server_name = std::env::var("SPEC_TEST_SERVER_NAME").unwrap_or("localhost".into());
         Self(Arc::new(Inner {
             url,
+            tls_address: String::new(),
             server_name,
             shared_secret: std::env::var("SPEC_TEST_SHARED_SECRET").ok(),
             is_synapse: false,
@@ -96,7 +130,12 @@ impl Homeserver {
         settings: &Settings,
         owned_folder: Option<TempDir>,
     ) -> Result<Self, String> {
-        let port = free_port();
+        let (port, tls_port) = (free_port(), free_port());
+        let tls_address = format!("127.0.0.1:{tls_port}");
+        let server_name = match settings.named_after_address {
+            true => tls_address.clone(),
+            false => configuration::SERVER_NAME.to_owned(),
+        };
         // The shared server lives as long as the process: its watchdog removes the folder.
         let folder = owned_folder.as_ref().map_or_else(
             || {
@@ -106,10 +145,17 @@ impl Homeserver {
             },
             |owned| owned.path().to_owned(),
         );
-        let program = configuration::prepare(target, settings, &folder, port);
+        let place = configuration::Place {
+            folder: &folder,
+            port,
+            tls_port,
+            server_name: &server_name,
+        };
+        let program = configuration::prepare(target, settings, &place);
         let server = Self(Arc::new(Inner {
             url: format!("http://127.0.0.1:{port}"),
-            server_name: configuration::SERVER_NAME.to_owned(),
+            tls_address,
+            server_name,
             shared_secret: Some(configuration::SHARED_SECRET.to_owned()),
             is_synapse: matches!(target, Target::Synapse(_)),
             started: Some(Started {
@@ -161,17 +207,25 @@ impl Homeserver {
             .is_none_or(|process| process.ended().is_ok_and(|status| status.is_some()))
     }
 
-    /// Kills the server without warning and starts it again on the same data.
+    /// Kills the server without warning.
     ///
     /// # Panics
-    /// When the server is not one of this suite's own, or does not come back.
-    pub fn kill_and_restart(&self) {
+    /// When the server is not one of this suite's own, or does not run.
+    pub fn kill(&self) {
         let started = self.0.started.as_ref().expect("a server that we start");
         let process = started.process.lock().expect("no test died here").take();
         process
             .expect("a running server")
             .kill()
             .expect("the server to be killed");
+    }
+
+    /// Kills the server without warning and starts it again on the same data.
+    ///
+    /// # Panics
+    /// When the server is not one of this suite's own, or does not come back.
+    pub fn kill_and_restart(&self) {
+        self.kill();
         self.launch().unwrap_or_else(|reason| panic!("{reason}"));
     }
 
@@ -188,6 +242,11 @@ impl Homeserver {
     /// Whether Synapse answers: a few of its limits differ from ours without breaking the specification.
     pub fn is_synapse(&self) -> bool {
         self.0.is_synapse
+    }
+
+    /// Where other servers reach it: `host:port`.
+    pub fn tls_address(&self) -> &str {
+        &self.0.tls_address
     }
 
     /// The address that requests go to.

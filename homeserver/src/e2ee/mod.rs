@@ -6,6 +6,7 @@ mod cross_signing;
 mod device_keys;
 mod device_lists;
 mod devices;
+mod elsewhere;
 mod key_backup;
 mod one_time_keys;
 pub mod routes;
@@ -22,6 +23,7 @@ pub use self::{
     cross_signing::{NewCrossSigningKeys, UploadOutcome},
     device_keys::{KeysOfUser, Viewed},
     device_lists::{DeviceLists, Span},
+    elsewhere::DeviceList,
     key_backup::{BackupInfo, BackupScope, BackupState, KeysByRoom},
     one_time_keys::{ClaimableKeys, ClaimedKeys, NewKeys},
     signatures::{SignatureFailure, SignatureFailures, SignedObjects},

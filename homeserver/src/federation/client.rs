@@ -249,6 +249,27 @@ impl Peers {
         )
     }
 
+    /// A request for a path that carries no signature, whose answer is read by the caller.
+    pub(super) async fn stream_unsigned(
+        &self,
+        server: &ServerName,
+        path: &str,
+        limits: Limits,
+    ) -> Result<Response<Incoming>, RequestError> {
+        self.check(server, limits)?;
+        let sending = async {
+            let target = self.discovery.find(server).await?;
+            let request = Request::get(base_url(&target.authority) + path).body(Bytes::new());
+            let request = request.map_err(|error| RequestError::NotARequest(error.to_string()))?;
+            self.channel.send(target, request).await
+        };
+        let sent = timeout(limits.patience, sending).await;
+        self.judge(
+            server,
+            sent.unwrap_or_else(|_| Err(anyhow::anyhow!("it took too long to answer"))),
+        )
+    }
+
     async fn exchange(
         &self,
         server: &ServerName,

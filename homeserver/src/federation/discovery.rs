@@ -18,11 +18,10 @@ use ruma::{OwnedServerName, ServerName};
 use rustls::pki_types;
 
 use super::{
-    addresses::is_public,
     dns::{Dns, DnsError},
     names::{DEFAULT_PORT, Host, HostPort},
 };
-use crate::{clock::SharedClock, config, flights::Flights};
+use crate::{clock::SharedClock, config, flights::Flights, outbound::is_public};
 
 /// Addresses that are tried of one server at most.
 const MAX_ADDRESSES: usize = 10;

@@ -1,7 +1,6 @@
 //! Talking to other homeservers: finding them, trusting them, asking them and answering them.
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/)
 
-mod addresses;
 mod auth;
 mod backoff;
 mod channel;
@@ -10,9 +9,11 @@ mod connector;
 mod discovery;
 mod dns;
 mod names;
+mod queries;
 pub mod routes;
 mod signing_keys;
 mod tls;
+mod web;
 mod well_known;
 
 use std::{
@@ -36,20 +37,21 @@ use ruma::{
 use tokio::sync::broadcast;
 
 pub use self::{
-    addresses::is_public,
     auth::Credentials,
     backoff::BackoffRow,
     client::{Limits, RequestError},
+    queries::{ClaimedElsewhere, KeysElsewhere},
     signing_keys::{OldKey, OwnKeys, ServerKeyRow, ServerKeysRow, When},
 };
 use self::{
     backoff::Backoffs, channel::Channel, client::Peers, discovery::Discovery, dns::SystemDns,
-    signing_keys::SigningKeys, well_known::WebWellKnown,
+    signing_keys::SigningKeys, web::Web, well_known::WebWellKnown,
 };
 use crate::{
     ApiResult,
     clock::SharedClock,
     config,
+    flights::Flights,
     storage::{self, Storage},
 };
 
@@ -65,6 +67,8 @@ pub struct Federation {
 struct Inner {
     peers: Arc<Peers>,
     keys: SigningKeys,
+    web: Arc<Web>,
+    files: Flights<(OwnedServerName, String)>,
     clock: SharedClock,
     returns: broadcast::Sender<OwnedServerName>,
 }
@@ -78,15 +82,11 @@ impl Federation {
         keys: OwnKeys,
     ) -> anyhow::Result<Self> {
         let tls = Arc::new(tls::client_config(config)?);
-        let well_known = Arc::new(WebWellKnown::new(Arc::clone(&tls)));
+        let web = Arc::new(Web::new(Arc::clone(&tls)));
+        let well_known = Arc::new(WebWellKnown::new(Arc::clone(&web)));
         let dns = Arc::new(SystemDns::new());
-        let discovery = Arc::new(Discovery::new(
-            config,
-            dns,
-            well_known.clone(),
-            clock.clone(),
-        ));
-        well_known.set_discovery(&discovery);
+        let discovery = Arc::new(Discovery::new(config, dns, well_known, clock.clone()));
+        web.set_discovery(&discovery);
         let peers = Arc::new(Peers {
             config: config.clone(),
             keys: Arc::new(keys),
@@ -97,6 +97,8 @@ impl Federation {
         let inner = Inner {
             keys: SigningKeys::new(Arc::clone(&peers), storage, clock.clone()),
             peers,
+            web,
+            files: Flights::default(),
             clock,
             returns: broadcast::Sender::new(UNSEEN_RETURNS),
         };

@@ -139,9 +139,9 @@ fn read_whole(path: &std::path::Path, start: u64, length: u64) -> io::Result<Byt
     Ok(bytes.into())
 }
 
-/// Ids never reach the file system, and still have only the letters that the specification allows.
+/// Whether a text could be the id of a file. Ids never reach the file system, and still have only the letters that the specification allows.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#security-considerations-5)
-fn is_media_id(media_id: &str) -> bool {
+pub fn is_media_id(media_id: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     !media_id.is_empty() && media_id.bytes().all(allowed)
 }

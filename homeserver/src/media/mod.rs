@@ -7,6 +7,7 @@
 
 mod blobs;
 mod download;
+mod foreign;
 mod ladder;
 mod picture;
 mod reservation;
@@ -22,7 +23,8 @@ use tokio::sync::{Mutex, Semaphore, watch};
 
 use self::{blobs::Blobs, store::ContentHash};
 pub use self::{
-    download::{File, Stored},
+    download::{File, Stored, is_media_id},
+    foreign::NOBODY,
     ladder::{Fit, ThumbnailRequest},
     thumbnail::Thumbnail,
     upload::Upload,

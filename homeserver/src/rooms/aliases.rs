@@ -3,16 +3,19 @@
 
 use http::StatusCode;
 use ruma::{
-    OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomOrAliasId, UserId,
-    api::error::ErrorKind,
+    OwnedRoomAliasId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomAliasId, RoomOrAliasId,
+    UserId, api::error::ErrorKind,
 };
 
-use super::{Rooms, canonical_alias, look::Look, rows::Membership, txn::Txn};
+use super::{Rooms, canonical_alias, look::Look, rows::Membership, servers::servers_in, txn::Txn};
 use crate::{
     error::{ApiError, ApiResult},
     ids::RoomNid,
     storage::{Snapshot, tables},
 };
+
+/// Servers that are named of a room besides this one: enough to find one that answers.
+const MAX_SERVERS: usize = 50;
 
 impl Rooms {
     /// The room an alias of this server leads to.
@@ -33,6 +36,21 @@ impl Rooms {
                 None => Err(unknown_alias(&alias)),
             },
         )
+        .await
+    }
+
+    /// The room an alias leads to, and servers that are in it: this one first.
+    pub async fn resolve_alias_and_servers(
+        &self,
+        alias: OwnedRoomAliasId,
+    ) -> ApiResult<(OwnedRoomId, Vec<OwnedServerName>)> {
+        self.read(move |rooms, snapshot| {
+            let room = rooms.find_alias(snapshot, &alias)?;
+            let room = room.ok_or_else(|| unknown_alias(&alias))?;
+            let mut servers = vec![rooms.server_name().to_owned()];
+            servers.extend(servers_in(snapshot, room)?.into_iter().take(MAX_SERVERS));
+            Ok((rooms.room_id(room)?, servers))
+        })
         .await
     }
 

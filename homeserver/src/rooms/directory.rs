@@ -130,6 +130,32 @@ impl Rooms {
     }
 }
 
+impl DirectoryPage {
+    /// The tokens of the next and of the previous page, and how many rooms there are.
+    pub fn tokens(&self) -> (Option<String>, Option<String>, Option<UInt>) {
+        let token = |offset: usize| format!("p{offset}");
+        (
+            self.next.map(token),
+            self.previous.map(token),
+            UInt::try_from(self.total as u64).ok(),
+        )
+    }
+}
+
+/// The rooms per page that somebody asks for.
+pub fn limit(asked: Option<UInt>) -> Option<usize> {
+    asked.and_then(|limit| usize::try_from(u64::from(limit)).ok())
+}
+
+/// How many rooms came before the page of a token.
+pub fn offset(token: Option<&str>) -> ApiResult<usize> {
+    let Some(token) = token else { return Ok(0) };
+    let offset = token.strip_prefix('p').and_then(|text| text.parse().ok());
+    offset.ok_or_else(|| {
+        ApiError::invalid_param("The parameter since is not a token that this server gave out.")
+    })
+}
+
 fn has_type(summary: &RoomSummary, wanted: &[RoomTypeFilter]) -> bool {
     let room_type = RoomTypeFilter::from(summary.room_type.clone());
     wanted.is_empty() || wanted.contains(&room_type)

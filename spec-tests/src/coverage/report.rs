@@ -37,16 +37,19 @@ struct Rungs {
 /// When the folder cannot be read.
 pub fn report(folder: &Path) -> io::Result<String> {
     let seen = read(folder)?;
-    let mut areas: BTreeMap<&str, Rungs> = BTreeMap::new();
+    let mut areas: BTreeMap<(&str, &str), Rungs> = BTreeMap::new();
     let mut total = Rungs::default();
     let mut missing = String::new();
-    for endpoint in endpoints::client_server() {
+    for endpoint in endpoints::all() {
         if endpoint.is_deprecated {
             continue;
         }
         let nothing = Seen::default();
         let seen = seen.get(&endpoint.operation).unwrap_or(&nothing);
-        areas.entry(&endpoint.area).or_default().add(endpoint, seen);
+        areas
+            .entry((&endpoint.api, &endpoint.area))
+            .or_default()
+            .add(endpoint, seen);
         total.add(endpoint, seen);
         if seen.is_routed && !seen.has_success {
             let Endpoint { method, path, .. } = endpoint;
@@ -54,7 +57,11 @@ pub fn report(folder: &Path) -> io::Result<String> {
         }
     }
     let mut text = format!("{:<24} {}\n", "area", Rungs::HEADINGS);
-    for (area, rungs) in &areas {
+    for ((api, area), rungs) in &areas {
+        let area = match *api {
+            "server-server" => &format!("federation: {area}"),
+            _ => *area,
+        };
         writeln!(text, "{area:<24} {}", rungs.row()).map_err(io::Error::other)?;
     }
     writeln!(text, "{:<24} {}", "all", total.row()).map_err(io::Error::other)?;
@@ -107,7 +114,7 @@ impl Rungs {
         self.operations += 1;
         self.routed += usize::from(seen.is_routed);
         self.success += usize::from(seen.has_success);
-        if endpoint.auth == "access_token" {
+        if matches!(endpoint.auth.as_str(), "access_token" | "signed_request") {
             self.auth.1 += 1;
             self.auth.0 += usize::from(seen.checks_auth);
         }

@@ -5,23 +5,33 @@ use std::{fs, path::Path, process::Command};
 use serde_json::json;
 
 use super::Settings;
-use crate::target::Target;
+use crate::{peer::authority, target::Target};
 
 pub(super) const SERVER_NAME: &str = "spec.test";
 pub(super) const SHARED_SECRET: &str = "shared secret of the specification tests";
 
+/// Where a server is.
+pub(super) struct Place<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) port: u16,
+    /// The port for other servers.
+    pub(super) tls_port: u16,
+    pub(super) server_name: &'a str,
+}
+
 /// Writes what the server needs into its folder and returns its command line.
-pub(super) fn prepare(
-    target: &Target,
-    settings: &Settings,
-    folder: &Path,
-    port: u16,
-) -> Vec<String> {
+pub(super) fn prepare(target: &Target, settings: &Settings, place: &Place<'_>) -> Vec<String> {
+    let folder = place.folder;
+    let host = place.server_name.split(':').next().unwrap_or_default();
+    let certificate = authority().certify(&[host, "127.0.0.1"]);
+    write(&folder.join("ca.pem"), authority().pem());
+    write(&folder.join("tls.pem"), &certificate.chain);
+    write(&folder.join("tls.key"), &certificate.key);
     match target {
         Target::Fialka(binary) => {
-            initialise(binary, &folder.join("data"));
+            initialise(binary, place);
             let config = folder.join("fialka.toml");
-            write(&config, &fialka(settings, folder, port));
+            write(&config, &fialka(settings, place));
             vec![
                 binary.display().to_string(),
                 "serve".to_owned(),
@@ -32,7 +42,7 @@ pub(super) fn prepare(
         Target::Synapse(venv) => {
             let config = folder.join("homeserver.yaml");
             // YAML is a superset of JSON.
-            write(&config, &synapse(settings, folder, port).to_string());
+            write(&config, &synapse(settings, place).to_string());
             write(&folder.join("log.yaml"), SYNAPSE_LOG);
             write(
                 &folder.join("signing.key"),
@@ -51,29 +61,56 @@ pub(super) fn prepare(
 }
 
 /// Makes the signing key, as an administrator would.
-fn initialise(binary: &Path, data: &Path) {
+fn initialise(binary: &Path, place: &Place<'_>) {
     let output = Command::new(binary)
-        .args(["init", "--server-name", SERVER_NAME, "--data-dir"])
-        .arg(data)
+        .args(["init", "--server-name", place.server_name, "--data-dir"])
+        .arg(place.folder.join("data"))
         .output()
         .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary.display()));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "fialka-server init failed: {said}");
 }
 
-fn fialka(settings: &Settings, folder: &Path, port: u16) -> String {
+fn fialka(settings: &Settings, place: &Place<'_>) -> String {
+    let Place {
+        folder,
+        port,
+        tls_port,
+        server_name,
+    } = place;
+    let Settings {
+        federation,
+        no_federation,
+        ..
+    } = settings;
     let mode = if settings.registration_token_required {
         "token"
     } else {
         "open"
     };
     let limits = settings.limits;
+    // Tests name servers that do not exist: nobody is to be asked for them.
+    let allow = match federation.contains("allow = ") {
+        true => "",
+        false => r#"allow = ["127.0.0.1:*", "spec.test"]"#,
+    };
     format!(
-        r#"server_name = "{SERVER_NAME}"
-data_dir = "{}"
+        r#"server_name = "{server_name}"
+data_dir = "{0}/data"
 
 [[listen]]
 address = "127.0.0.1:{port}"
+[[listen]]
+address = "127.0.0.1:{tls_port}"
+tls_cert = "{0}/tls.pem"
+tls_key = "{0}/tls.key"
+
+[federation]
+enabled = {1}
+allow_private_addresses = true
+extra_ca = ["{0}/ca.pem"]
+{allow}
+{federation}
 
 [registration]
 mode = "{mode}"
@@ -92,7 +129,8 @@ livekit_url = "https://livekit.spec.test"
 [well_known]
 client = "http://127.0.0.1:{port}"
 "#,
-        folder.join("data").display()
+        folder.display(),
+        !no_federation,
     )
 }
 
@@ -102,11 +140,17 @@ const SYNAPSE_LOG: &str = r#"{"version": 1,
 "root": {"level": "WARNING", "handlers": ["out"]}}
 "#;
 
-fn synapse(settings: &Settings, folder: &Path, port: u16) -> serde_json::Value {
+fn synapse(settings: &Settings, place: &Place<'_>) -> serde_json::Value {
+    let Place {
+        folder,
+        port,
+        tls_port,
+        server_name,
+    } = place;
     let per_second = if settings.limits { 1 } else { 1_000_000 };
     let unlimited = json!({ "per_second": per_second, "burst_count": per_second });
     let mut config = json!({
-        "server_name": SERVER_NAME,
+        "server_name": server_name,
         "public_baseurl": format!("http://127.0.0.1:{port}/"),
         "report_stats": false,
         "listeners": [{
@@ -114,6 +158,12 @@ fn synapse(settings: &Settings, folder: &Path, port: u16) -> serde_json::Value {
             "type": "http",
             "bind_addresses": ["127.0.0.1"],
             "resources": [{ "names": ["client", "federation"] }],
+        }, {
+            "port": tls_port,
+            "type": "http",
+            "tls": true,
+            "bind_addresses": ["127.0.0.1"],
+            "resources": [{ "names": ["federation"] }],
         }],
         "database": { "name": "sqlite3", "args": { "database": folder.join("homeserver.db") } },
         "log_config": folder.join("log.yaml"),
@@ -160,6 +210,16 @@ fn synapse(settings: &Settings, folder: &Path, port: u16) -> serde_json::Value {
     config["matrix_rtc"] = json!({ "transports": [
         { "type": "livekit", "livekit_service_url": "https://livekit.spec.test" },
     ] });
+    let federation = json!({
+        "tls_certificate_path": folder.join("tls.pem"),
+        "tls_private_key_path": folder.join("tls.key"),
+        "federation_custom_ca_list": [folder.join("ca.pem")],
+        "ip_range_blacklist": [],
+        "federation_ip_range_blacklist": [],
+    });
+    if let (Some(config), Some(federation)) = (config.as_object_mut(), federation.as_object()) {
+        config.extend(federation.clone());
+    }
     config
 }
 

@@ -31,10 +31,7 @@ fn refused_with(token: Option<&str>, errcode: &str) {
     let server = homeserver();
     let body = plausible_body(&server.register("alice").public_room());
     let mut wrong = Vec::new();
-    for endpoint in client_server()
-        .iter()
-        .filter(|endpoint| endpoint.auth == "access_token")
-    {
+    for endpoint in client_server().filter(|endpoint| endpoint.auth == "access_token") {
         let reply = ask(&server, endpoint, token, &body);
         // An operation that the server does not have yet is not there for anybody.
         if reply.json["errcode"] == "M_UNRECOGNIZED" && matches!(reply.status, 404 | 405) {

@@ -1,10 +1,10 @@
 //! Device keys and one-time keys.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::extract::State;
 use ruma::{
-    OneTimeKeyAlgorithm, OwnedUserId, UInt,
+    OneTimeKeyAlgorithm, OwnedServerName, OwnedUserId, UInt,
     api::client::keys::{claim_keys, get_key_changes, get_keys, upload_keys},
 };
 use serde_json::json;
@@ -16,6 +16,9 @@ use crate::{
     ids::{StreamPos, UserNid},
     sync::token::SyncToken,
 };
+
+/// How long other servers may take when the client does not say.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Stores keys of the device.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysupload)
@@ -50,8 +53,17 @@ pub(super) async fn query_keys(
         .device_keys
         .into_iter()
         .partition(|(user, _)| server.e2ee.is_local(user));
-    response.failures = unreachable_servers(remote.keys());
-    for (user, keys) in server.e2ee.query_keys(&session, local).await? {
+    let patience = request.timeout.unwrap_or(PATIENCE);
+    // Both at once, so that a server that does not answer delays nothing but its own keys.
+    let (own, others) = tokio::join!(
+        server.e2ee.query_keys(&session, local),
+        server.federation.query_keys(remote, patience),
+    );
+    response.device_keys = others.device_keys;
+    response.master_keys = others.master_keys;
+    response.self_signing_keys = others.self_signing_keys;
+    response.failures = failures(others.failures);
+    for (user, keys) in own? {
         response
             .master_keys
             .extend(keys.master.map(|key| (user.clone(), key)));
@@ -77,18 +89,23 @@ pub(super) async fn claim_keys(
         .one_time_keys
         .into_iter()
         .partition(|(user, _)| server.e2ee.is_local(user));
-    let mut response = claim_keys::v3::Response::new(server.e2ee.claim_keys(local).await?);
-    response.failures = unreachable_servers(remote.keys());
+    let patience = request.timeout.unwrap_or(PATIENCE);
+    let (own, others) = tokio::join!(
+        server.e2ee.claim_keys(local),
+        server.federation.claim_keys(remote, patience),
+    );
+    let mut response = claim_keys::v3::Response::new(own?);
+    response.one_time_keys.extend(others.one_time_keys);
+    response.failures = failures(others.failures);
     Ok(response)
 }
 
-/// Servers of other users, none of which this server talks to.
-fn unreachable_servers<'a>(
-    users: impl Iterator<Item = &'a OwnedUserId>,
-) -> BTreeMap<String, serde_json::Value> {
-    let failure = || json!({ "error": "This server cannot reach the user's server." });
-    users
-        .map(|user| (user.server_name().to_string(), failure()))
+/// What a client is told about servers that did not answer.
+fn failures(reasons: BTreeMap<OwnedServerName, String>) -> BTreeMap<String, serde_json::Value> {
+    let failure = |reason| json!({ "errcode": "M_UNKNOWN", "error": reason });
+    reasons
+        .into_iter()
+        .map(|(server, reason)| (server.to_string(), failure(reason)))
         .collect()
 }
 

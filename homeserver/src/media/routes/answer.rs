@@ -117,22 +117,22 @@ impl Content {
     }
 
     fn disposition(&self) -> String {
-        let essence = self
-            .content_type()
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim();
-        let is_safe = INLINE.iter().any(|safe| safe.eq_ignore_ascii_case(essence));
-        let kind = if is_safe {
-            ContentDispositionType::Inline
-        } else {
-            ContentDispositionType::Attachment
-        };
-        ContentDisposition::new(kind)
-            .with_filename(self.filename.clone())
-            .to_string()
+        disposition(self.content_type(), self.filename.clone())
     }
+}
+
+/// Whether a browser may show a file where it stands, and what it is called.
+pub(crate) fn disposition(content_type: &str, filename: Option<String>) -> String {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let is_safe = INLINE.iter().any(|safe| safe.eq_ignore_ascii_case(essence));
+    let kind = if is_safe {
+        ContentDispositionType::Inline
+    } else {
+        ContentDispositionType::Attachment
+    };
+    ContentDisposition::new(kind)
+        .with_filename(filename)
+        .to_string()
 }
 
 fn with_status(status: StatusCode, body: Body) -> Response {

@@ -1,9 +1,11 @@
 //! Downloading files and thumbnails.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use http::HeaderMap;
 use ruma::{
-    UInt,
+    ServerName, UInt,
     api::client::authenticated_media::{
         get_content, get_content_as_filename, get_content_thumbnail,
     },
@@ -26,10 +28,8 @@ pub(super) async fn download(
         request, headers, ..
     }: Streamed<get_content::v1::Request>,
 ) -> ApiResult<Raw> {
-    let stored = server
-        .media
-        .find(&request.server_name, &request.media_id, request.timeout_ms)
-        .await?;
+    let file = (&*request.server_name, request.media_id.as_str());
+    let stored = find(&server, file, request.timeout_ms).await?;
     send(stored, None, &headers).await
 }
 
@@ -42,11 +42,26 @@ pub(super) async fn download_as(
         request, headers, ..
     }: Streamed<get_content_as_filename::v1::Request>,
 ) -> ApiResult<Raw> {
-    let stored = server
-        .media
-        .find(&request.server_name, &request.media_id, request.timeout_ms)
-        .await?;
+    let file = (&*request.server_name, request.media_id.as_str());
+    let stored = find(&server, file, request.timeout_ms).await?;
     send(stored, Some(request.filename), &headers).await
+}
+
+/// A file of this server, or one that another server gives out.
+async fn find(
+    server: &Server,
+    (server_name, media_id): (&ServerName, &str),
+    patience: Duration,
+) -> ApiResult<Stored> {
+    if server_name == server.config.server_name {
+        server.media.find(server_name, media_id, patience).await
+    } else {
+        let media = &server.media;
+        server
+            .federation
+            .file(media, (server_name, media_id), patience)
+            .await
+    }
 }
 
 async fn send(stored: Stored, filename: Option<String>, headers: &HeaderMap) -> ApiResult<Raw> {
@@ -73,10 +88,8 @@ pub(super) async fn thumbnail(
         height: pixels(request.height),
         fit: fit(request.method)?,
     };
-    let stored = server
-        .media
-        .find(&request.server_name, &request.media_id, request.timeout_ms)
-        .await?;
+    let file = (&*request.server_name, request.media_id.as_str());
+    let stored = find(&server, file, request.timeout_ms).await?;
     let thumbnail = server.media.thumbnail(stored, wanted).await?;
     let content = Content {
         name: thumbnail.content_name,

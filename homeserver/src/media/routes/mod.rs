@@ -1,6 +1,6 @@
 //! The endpoints of uploaded files.
 
-mod answer;
+pub(crate) mod answer;
 mod content;
 mod legacy;
 mod upload;

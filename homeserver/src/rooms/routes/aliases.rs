@@ -55,8 +55,12 @@ async fn get(
     State(server): State<Server>,
     Ruma(request): Ruma<get_alias::v3::Request>,
 ) -> ApiResult<get_alias::v3::Response> {
-    let room_id = server.rooms.resolve_alias(request.room_alias).await?;
-    let servers = vec![server.config.server_name.clone()];
+    let alias = request.room_alias;
+    if alias.server_name() != server.config.server_name {
+        let (room_id, servers) = server.federation.find_alias(alias).await?;
+        return Ok(get_alias::v3::Response::new(room_id, servers));
+    }
+    let (room_id, servers) = server.rooms.resolve_alias_and_servers(alias).await?;
     Ok(get_alias::v3::Response::new(room_id, servers))
 }
 

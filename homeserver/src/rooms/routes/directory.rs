@@ -2,12 +2,16 @@
 
 use axum::{Router, extract::State};
 use ruma::{
-    ServerName, UInt,
+    ServerName,
     api::client::{
         directory::{
             get_public_rooms, get_public_rooms_filtered, get_room_visibility, set_room_visibility,
         },
         room::Visibility,
+    },
+    api::federation::directory::{
+        get_public_rooms as get_remote_public_rooms,
+        get_public_rooms_filtered as search_remote_public_rooms,
     },
     directory::RoomNetwork,
 };
@@ -15,7 +19,7 @@ use ruma::{
 use crate::{
     ApiError, ApiResult, Server,
     http::{RouterExt, Ruma},
-    rooms::directory::{DirectoryPage, DirectoryQuery},
+    rooms::directory::{self, DirectoryQuery},
     users::Session,
 };
 
@@ -33,14 +37,24 @@ async fn public_rooms(
     State(server): State<Server>,
     Ruma(request): Ruma<get_public_rooms::v3::Request>,
 ) -> ApiResult<get_public_rooms::v3::Response> {
-    require_own(&server, request.server.as_deref())?;
+    if let Some(other) = foreign(&server, request.server.as_deref()) {
+        let mut question = get_remote_public_rooms::v1::Request::new();
+        question.limit = request.limit;
+        question.since = request.since;
+        let page = server.federation.public_rooms(other, question).await?;
+        let mut answer = get_public_rooms::v3::Response::new(page.chunk);
+        answer.next_batch = page.next_batch;
+        answer.prev_batch = page.prev_batch;
+        answer.total_room_count_estimate = page.total_room_count_estimate;
+        return Ok(answer);
+    }
     let query = DirectoryQuery {
-        limit: limit(request.limit),
-        offset: offset(request.since.as_deref())?,
+        limit: directory::limit(request.limit),
+        offset: directory::offset(request.since.as_deref())?,
         ..DirectoryQuery::default()
     };
     let page = server.rooms.public_rooms(query).await?;
-    let (next_batch, prev_batch, total) = tokens(&page);
+    let (next_batch, prev_batch, total) = page.tokens();
     let mut answer = get_public_rooms::v3::Response::new(page.rooms);
     answer.next_batch = next_batch;
     answer.prev_batch = prev_batch;
@@ -55,8 +69,23 @@ async fn search_public_rooms(
     _session: Session,
     Ruma(request): Ruma<get_public_rooms_filtered::v3::Request>,
 ) -> ApiResult<get_public_rooms_filtered::v3::Response> {
-    require_own(&server, request.server.as_deref())?;
     let mut answer = get_public_rooms_filtered::v3::Response::new();
+    if let Some(other) = foreign(&server, request.server.as_deref()) {
+        let mut question = search_remote_public_rooms::v1::Request::new();
+        question.limit = request.limit;
+        question.since = request.since;
+        question.filter = request.filter;
+        question.room_network = request.room_network;
+        let page = server
+            .federation
+            .search_public_rooms(other, question)
+            .await?;
+        answer.chunk = page.chunk;
+        answer.next_batch = page.next_batch;
+        answer.prev_batch = page.prev_batch;
+        answer.total_room_count_estimate = page.total_room_count_estimate;
+        return Ok(answer);
+    }
     if matches!(request.room_network, RoomNetwork::ThirdParty(_)) {
         // No bridge shows rooms of other networks here.
         return Ok(answer);
@@ -64,11 +93,11 @@ async fn search_public_rooms(
     let query = DirectoryQuery {
         term: request.filter.generic_search_term,
         room_types: request.filter.room_types,
-        limit: limit(request.limit),
-        offset: offset(request.since.as_deref())?,
+        limit: directory::limit(request.limit),
+        offset: directory::offset(request.since.as_deref())?,
     };
     let page = server.rooms.public_rooms(query).await?;
-    let (next_batch, prev_batch, total) = tokens(&page);
+    let (next_batch, prev_batch, total) = page.tokens();
     answer.chunk = page.rooms;
     answer.next_batch = next_batch;
     answer.prev_batch = prev_batch;
@@ -111,32 +140,7 @@ async fn set_visibility(
     Ok(set_room_visibility::v3::Response::new())
 }
 
-fn require_own(server: &Server, asked: Option<&ServerName>) -> ApiResult<()> {
-    match asked {
-        Some(name) if name != server.config.server_name => Err(ApiError::not_found(
-            "This server does not know the directory of the other one.",
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn limit(asked: Option<UInt>) -> Option<usize> {
-    asked.and_then(|limit| usize::try_from(u64::from(limit)).ok())
-}
-
-fn offset(token: Option<&str>) -> ApiResult<usize> {
-    let Some(token) = token else { return Ok(0) };
-    let offset = token.strip_prefix('p').and_then(|text| text.parse().ok());
-    offset.ok_or_else(|| {
-        ApiError::invalid_param("The parameter since is not a token that this server gave out.")
-    })
-}
-
-fn tokens(page: &DirectoryPage) -> (Option<String>, Option<String>, Option<UInt>) {
-    let token = |offset: usize| format!("p{offset}");
-    (
-        page.next.map(token),
-        page.previous.map(token),
-        UInt::try_from(page.total as u64).ok(),
-    )
+/// The server whose directory is asked for, if it is not this one.
+fn foreign<'a>(server: &Server, asked: Option<&'a ServerName>) -> Option<&'a ServerName> {
+    asked.filter(|name| *name != server.config.server_name)
 }

@@ -12,7 +12,6 @@ use ruma::{
 use crate::{
     ApiError, ApiResult, Server,
     http::{Own, Raw, Ruma, Session, json},
-    users::Profile,
 };
 
 /// Everything a user says about themself.
@@ -21,8 +20,8 @@ pub(super) async fn profile(
     State(server): State<Server>,
     Ruma(request): Ruma<get_profile::v3::Request>,
 ) -> ApiResult<Raw> {
-    let profile = find(&server, &request.user_id).await?;
-    json(profile.fields()).map(Raw)
+    let profile = find(&server, &request.user_id, None).await?;
+    json(&profile).map(Raw)
 }
 
 /// One field of a profile.
@@ -31,8 +30,8 @@ pub(super) async fn profile_field(
     State(server): State<Server>,
     Ruma(request): Ruma<get_profile_field::v3::Request>,
 ) -> ApiResult<Raw> {
-    let profile = find(&server, &request.user_id).await?;
     let name = request.field.as_str();
+    let profile = find(&server, &request.user_id, Some(name)).await?;
     let value = profile
         .get(name)
         .ok_or_else(|| ApiError::not_found("The user's profile has no such field."))?;
@@ -41,8 +40,15 @@ pub(super) async fn profile_field(
     json(&answer).map(Raw)
 }
 
-async fn find(server: &Server, user_id: &UserId) -> ApiResult<Profile> {
-    let profile = server.users.profile(user_id).await?;
+/// The fields of a profile; of a user of another server, it is that server that tells them.
+async fn find(server: &Server, user_id: &UserId, field: Option<&str>) -> ApiResult<JsonObject> {
+    let own = user_id.server_name() == server.config.server_name;
+    let profile = if own {
+        let profile = server.users.profile(user_id).await?;
+        profile.map(|profile| profile.fields().clone())
+    } else {
+        server.federation.profile(user_id, field).await?
+    };
     profile.ok_or_else(|| ApiError::not_found("There is no such user."))
 }
 

@@ -1,0 +1,30 @@
+//! Questions that this server asks others for its users.
+//!
+//! The user waits, so every question has a short time limit, and a server that did not answer lately is not asked.
+
+mod directory;
+mod keys;
+mod media;
+mod multipart;
+mod profile;
+
+use http::StatusCode;
+use ruma::ServerName;
+
+pub use self::keys::{ClaimedElsewhere, KeysElsewhere};
+use super::RequestError;
+use crate::ApiError;
+
+/// What a user learns who asked for something at another server and did not get it: what that server said, or that the
+/// thing cannot be had. Clients know what to make of 404; a server that is down is nothing they could do more about.
+fn not_had(server: &ServerName, what: &str, error: RequestError) -> ApiError {
+    let refused = error.refusal().map(|refusal| refusal.status_code);
+    match (&error, refused) {
+        (RequestError::NotAllowed(_), _) => error.into(),
+        (_, Some(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)) => error.into(),
+        (_, Some(_)) => {
+            ApiError::not_found(format!("{server} did not give out {what}.")).because(error)
+        }
+        _ => ApiError::not_found(format!("{server} could not be asked for {what}.")).because(error),
+    }
+}
