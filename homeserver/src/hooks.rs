@@ -10,6 +10,7 @@ use crate::{
     account_data::AccountData,
     e2ee::E2ee,
     ids::{RoomNid, UserNid},
+    push::Push,
     rooms::{Rooms, deletion::Eraser, event::RoomEvent, txn::Write},
     storage::{Result, Snapshot},
     users::{Addition, UserHooks},
@@ -21,6 +22,8 @@ pub(crate) struct Hooks {
     pub(crate) rooms: Rooms,
     /// Keys and queued messages go with their devices.
     pub(crate) e2ee: E2ee,
+    /// Pushers go with their devices.
+    pub(crate) push: Push,
 }
 
 impl UserHooks for Hooks {
@@ -30,7 +33,15 @@ impl UserHooks for Hooks {
         user: UserNid,
         devices: &[OwnedDeviceId],
     ) -> Result<Addition> {
-        self.e2ee.devices_deleted(snapshot, user, devices)
+        let mut addition = self.e2ee.devices_deleted(snapshot, user, devices)?;
+        let pushers = self.push.devices_deleted(snapshot, user, devices)?;
+        let keys = addition.fill.take();
+        addition.fill = Some(Box::new(move |batch, pos| {
+            for fill in [keys, pushers].into_iter().flatten() {
+                fill(batch, pos);
+            }
+        }));
+        Ok(addition)
     }
 
     fn device_created(

@@ -66,6 +66,8 @@ pub struct Domains {
     pub account_data: account_data::AccountData,
     /// Rooms.
     pub rooms: rooms::Rooms,
+    /// What notifies whom, and telling devices that are not connected.
+    pub push: push::Push,
     /// Keys, messages to devices, key backups.
     pub e2ee: e2ee::E2ee,
     /// Events that are sent later.
@@ -102,8 +104,14 @@ impl Server {
         let account_data = account_data::AccountData::new(storage.clone(), users.clone())?;
         let name = config.server_name.clone();
         let rooms = rooms::Rooms::new(storage.clone(), clock.clone(), name.clone(), key);
-        let unread = push::PushProjection::new(account_data.clone(), &name)?;
-        rooms.set_projections(vec![Arc::new(unread)]);
+        let push = push::Push::new(
+            clock.clone(),
+            account_data.clone(),
+            rooms.clone(),
+            outbound.clone(),
+            config.outbound.allow_private_addresses,
+        )?;
+        rooms.set_projections(vec![Arc::new(push.projection())]);
         rooms.set_erasers(vec![
             Arc::new(push::UnreadEraser),
             Arc::new(hooks::AccountDataEraser(account_data.clone())),
@@ -115,6 +123,7 @@ impl Server {
         let hooks = hooks::Hooks {
             rooms: rooms.clone(),
             e2ee: e2ee.clone(),
+            push: push.clone(),
         };
         users.observe(Arc::new(hooks));
         let media = media::Media::open(
@@ -143,6 +152,7 @@ impl Server {
             users,
             account_data,
             rooms,
+            push,
             e2ee,
             delayed,
             media,

@@ -36,7 +36,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("delayed", &["events", "rooms", "storage", "users"]),
     ("e2ee", &["rooms", "storage", "users"]),
     ("media", &["storage", "users"]),
-    ("push", &["account_data", "events", "rooms", "storage"]),
+    (
+        "push",
+        &["account_data", "events", "outbound", "rooms", "storage"],
+    ),
     (
         "sync",
         &[

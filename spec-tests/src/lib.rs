@@ -9,8 +9,10 @@
 pub mod coverage;
 pub mod crypto;
 pub mod endpoints;
+pub mod gateway;
 pub mod http;
 pub mod known_differences;
+pub mod listener;
 pub mod matchers;
 pub mod media;
 pub mod must;

@@ -6,15 +6,19 @@ use ruma::{RoomId, api::error::ErrorKind, serde::JsonObject};
 use serde_json::value::RawValue;
 
 pub mod filters;
+mod ignored;
 mod push_rules;
 mod push_rules_edit;
 pub mod routes;
 pub mod store;
 mod tags;
 
-use self::push_rules::PushRules;
+use self::{
+    ignored::{IGNORED_USERS, Ignored},
+    push_rules::PushRules,
+};
 pub use self::{
-    push_rules::rules_json,
+    push_rules::{Class, UserRules, nobody, rules_json},
     push_rules_edit::{NewRule, NewRuleBody, Placement, Rule},
     store::{AccountDatum, Scope},
 };
@@ -36,16 +40,19 @@ pub struct AccountData {
     storage: Storage,
     users: Users,
     push_rules: Arc<PushRules>,
+    ignored: Arc<Ignored>,
 }
 
 impl AccountData {
     /// The account data in a database.
     pub fn new(storage: Storage, users: Users) -> Result<Self> {
-        let push_rules = Arc::new(PushRules::load(&storage.snapshot())?);
+        let push_rules = Arc::new(PushRules::load(&storage, &storage.snapshot())?);
+        let ignored = Arc::new(Ignored::load(&storage, &storage.snapshot())?);
         Ok(Self {
             storage,
             users,
             push_rules,
+            ignored,
         })
     }
 
@@ -200,6 +207,9 @@ impl AccountData {
             (None, Some(room_id)) => self.intern(room_id).await?,
         };
         let before = before.map(|(_, row)| row.pos);
+        if room_id.is_none() && event_type == IGNORED_USERS {
+            self.learn_ignored(user, &content)?;
+        }
         let event_type = event_type.to_owned();
         let commit = Commit::new(move |batch, pos| {
             let key = (user, scope, event_type.as_str());

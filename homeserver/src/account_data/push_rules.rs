@@ -1,17 +1,20 @@
 //! Push rules of users: the server's defaults, with what a user changed.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#push-rules)
 //!
-//! Rules are stored, as account data of type `m.push_rules`, only once they differ from the defaults. Who has such rules
-//! is kept in memory, since one evaluation of the defaults serves everybody else.
+//! Rules are stored, as account data of type `m.push_rules`, only once they differ from the defaults. Who has such rules,
+//! and for which rooms, is kept in memory, since one evaluation of the defaults serves everybody else.
 
 use std::sync::Arc;
 
-use parking_lot::RwLock;
 use roaring::RoaringBitmap;
-use ruma::{UserId, push::Ruleset};
+use ruma::{RoomId, UserId, push::Ruleset};
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json, value::RawValue};
 
+mod class;
+
+use self::class::Special;
+pub use self::class::{Class, UserRules, nobody};
 use super::{
     AccountData, AccountDatum, NewRule, PUSH_RULES, Placement, Rule, Scope, push_rules_edit, store,
 };
@@ -19,7 +22,7 @@ use crate::{
     ApiError, ApiResult,
     ids::UserNid,
     read_cache::ReadCache,
-    storage::{Error, Result, Snapshot, tables},
+    storage::{Error, Result, Snapshot, Storage, tables},
 };
 
 /// Rulesets kept in memory.
@@ -27,22 +30,34 @@ const CACHED_RULESETS: usize = 2_000;
 
 /// Rules in memory.
 pub(super) struct PushRules {
-    cache: ReadCache<UserNid, Arc<Ruleset>>,
-    custom: RwLock<RoaringBitmap>,
+    cache: ReadCache<UserNid, Arc<UserRules>>,
+    special: Special,
 }
 
 impl PushRules {
-    pub(super) fn load(snapshot: &Snapshot<'_>) -> Result<Self> {
-        let mut custom = RoaringBitmap::new();
+    pub(super) fn load(storage: &Storage, snapshot: &Snapshot<'_>) -> Result<Self> {
+        let special = Special::default();
         for row in tables::CUSTOM_PUSH_RULES.scan(snapshot, ())? {
             let (user, ()) = row?;
-            custom.insert(user.0);
+            let rules = read(storage, snapshot, user)?;
+            special.learn(user, &rules);
         }
         Ok(Self {
             cache: ReadCache::new(CACHED_RULESETS),
-            custom: RwLock::new(custom),
+            special,
         })
     }
+}
+
+/// The rules of a user as stored, or the defaults.
+fn read(storage: &Storage, snapshot: &Snapshot<'_>, user: UserNid) -> Result<UserRules> {
+    let user_id = storage.interner().user_id(user)?;
+    let row = store::get(snapshot, user, Scope::Global, PUSH_RULES)?;
+    let rules = match row {
+        Some(row) => parse(&row.content, &user_id)?,
+        None => Ruleset::server_default(&user_id),
+    };
+    Ok(UserRules::new(rules, &user_id))
 }
 
 /// The content of `m.push_rules`.
@@ -53,35 +68,29 @@ struct Content {
 
 impl AccountData {
     /// The push rules of a user. Reads the database only if they are not in memory.
-    pub fn rules_of(&self, user: UserNid) -> Result<Arc<Ruleset>> {
+    pub fn rules_of(&self, user: UserNid) -> Result<Arc<UserRules>> {
         let cache = &self.push_rules.cache;
         if let Some(rules) = cache.get(&user) {
             return Ok(rules);
         }
         let generation = cache.generation();
-        let user_id = self.storage.interner().user_id(user)?;
-        let row = store::get(&self.storage.snapshot(), user, Scope::Global, PUSH_RULES)?;
-        let rules = match row {
-            Some(row) => parse(&row.content, &user_id)?,
-            None => Ruleset::server_default(&user_id),
-        };
-        let rules = Arc::new(rules);
+        let rules = Arc::new(read(&self.storage, &self.storage.snapshot(), user)?);
         cache.insert(user, Arc::clone(&rules), generation);
         Ok(rules)
     }
 
-    /// Whether a user's rules are not the server's defaults.
-    pub fn has_custom_rules(&self, user: UserNid) -> bool {
-        self.push_rules.custom.read().contains(user.0)
+    /// Those of some users whose rules may say something else of an event in a room than the defaults do.
+    pub fn special_in(&self, room_id: &RoomId, among: &RoaringBitmap) -> RoaringBitmap {
+        self.push_rules.special.in_room(room_id, among)
     }
 
-    /// The numbers of all users whose rules are not the server's defaults.
-    pub fn users_with_custom_rules(&self) -> RoaringBitmap {
-        self.push_rules.custom.read().clone()
+    /// Whether anybody has rules that are not the defaults.
+    pub fn has_special(&self) -> bool {
+        !self.push_rules.special.is_empty()
     }
 
     /// The push rules of a user, from a request.
-    pub async fn push_rules(&self, user: UserNid) -> ApiResult<Arc<Ruleset>> {
+    pub async fn push_rules(&self, user: UserNid) -> ApiResult<Arc<UserRules>> {
         if let Some(rules) = self.push_rules.cache.get(&user) {
             return Ok(rules);
         }
@@ -143,21 +152,31 @@ impl AccountData {
         change: impl FnOnce(&mut Ruleset) -> ApiResult + Send,
     ) -> ApiResult {
         let _turn = self.users.lock(user).await;
-        let mut rules = Ruleset::clone(&*self.push_rules(user).await?);
+        let mut rules = self.push_rules(user).await?.ruleset.clone();
         change(&mut rules)?;
         let content = content(&rules).map_err(ApiError::internal)?;
+        let user_id = self.user_id(user).await?;
+        let rules = UserRules::new(rules, &user_id);
         // In memory first: a message that arrives in between is then judged by the user's own rules, old or new, and
         // never by the defaults.
-        self.push_rules.custom.write().insert(user.0);
+        self.push_rules.special.learn_also(user, &rules);
         self.write(user, None, PUSH_RULES, content.get().to_owned())
             .await?;
         self.push_rules.cache.forget([user]);
+        self.push_rules.special.learn(user, &rules);
         Ok(())
+    }
+
+    async fn user_id(&self, user: UserNid) -> ApiResult<ruma::OwnedUserId> {
+        let storage = self.storage.clone();
+        self.storage
+            .read(move |_| Ok::<_, ApiError>(storage.interner().user_id(user)?))
+            .await
     }
 
     pub(super) async fn push_rules_content(&self, user: UserNid) -> ApiResult<Box<RawValue>> {
         let rules = self.push_rules(user).await?;
-        content(&rules).map_err(ApiError::internal)
+        content(&rules.ruleset).map_err(ApiError::internal)
     }
 
     pub(super) fn default_push_rules(&self, user: UserNid) -> Result<AccountDatum> {

@@ -125,7 +125,7 @@ async fn first_sync_shows_default_push_rules() {
     assert_eq!(all.len(), 1);
     assert_eq!(all[0].event_type, "m.push_rules");
     assert!(all[0].content.get().contains(".m.rule.master"));
-    assert!(!data.has_custom_rules(bench.user));
+    assert!(!data.has_special());
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn changed_push_rules_are_synced_and_survive_a_restart() {
     assert_eq!(bench.changed_since(before), [expected]);
     let is_on = |bench: &Bench| {
         let rules = bench.account_data.rules_of(bench.user).unwrap();
-        rules.override_.first().unwrap().enabled
+        rules.ruleset.override_.first().unwrap().enabled
     };
     assert!(is_on(&bench));
     let Bench {
@@ -156,7 +156,7 @@ async fn changed_push_rules_are_synced_and_survive_a_restart() {
     drop(account_data);
     let bench = open(folder);
     assert!(is_on(&bench));
-    assert!(bench.account_data.has_custom_rules(bench.user));
+    assert!(bench.account_data.has_special());
 }
 
 #[tokio::test]

@@ -78,6 +78,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             .track(listener.serve(router, connections.clone(), server.jobs.clone()));
     }
     server.jobs.track(admin_socket.serve(server.clone()));
+    server.push.start(&server.jobs);
     let kept = server.clone();
     server
         .jobs

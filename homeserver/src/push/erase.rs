@@ -28,6 +28,8 @@ impl Eraser for UnreadEraser {
         Ok(vec![Box::new(move |batch, _| {
             for pos in positions {
                 tables::THREAD_NOTIFYING.delete(batch, (room, pos));
+                tables::MENTIONING_ALL.delete(batch, (room, pos));
+                tables::RETRACTED.delete(batch, (room, pos));
             }
         })])
     }
@@ -54,6 +56,8 @@ impl Eraser for UnreadEraser {
     fn room(&self, _: &Snapshot<'_>, room: RoomNid) -> Result<Vec<Write>> {
         Ok(vec![Box::new(move |batch, _| {
             tables::THREAD_NOTIFYING.delete_prefix(batch, (room,));
+            tables::MENTIONING_ALL.delete_prefix(batch, (room,));
+            tables::RETRACTED.delete_prefix(batch, (room,));
         })])
     }
 }

@@ -1,43 +1,42 @@
-//! What an event means for unread counts.
+//! What an event means for unread counts, and to whom it has to be pushed.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use ruma::{
-    OwnedUserId, ServerName, UserId,
+    OwnedUserId, UserId,
     events::{AnySyncTimelineEvent, TimelineEventType},
-    push::Ruleset,
+    push::Action,
     serde::Raw,
 };
 use serde::Deserialize;
 
 use super::{
-    names::{RoomNames, display_name},
-    rules::{DefaultClass, RoomContext, Verdict},
+    Inner,
+    rules::{RoomContext, Verdict},
+    store::PushEventRow,
 };
 use crate::{
-    account_data::AccountData,
     error::{ApiError, ApiResult},
     events::client_format::ClientEvent,
     ids::UserNid,
     rooms::{
+        event::RoomEvent,
         project::{Projection, relation_of},
-        rows::Membership,
+        rows::{Membership, Place},
         txn::{NewEvent, Txn},
     },
     storage::tables,
 };
 
 /// Writes unread counts with every event.
-pub struct PushProjection {
-    account_data: AccountData,
-    class: DefaultClass,
-    names: RoomNames,
-}
+pub struct PushProjection(pub(super) Arc<Inner>);
 
 /// The parts of an event's content that can address somebody.
 #[derive(Default, Deserialize)]
-struct Addressed {
-    body: Option<String>,
+pub(super) struct Addressed {
     #[serde(rename = "m.mentions")]
     mentions: Option<Mentions>,
 }
@@ -50,125 +49,223 @@ struct Mentions {
     room: bool,
 }
 
-impl PushProjection {
-    /// The projection for the users of a server.
-    pub fn new(account_data: AccountData, server_name: &ServerName) -> ApiResult<Self> {
-        Ok(Self {
-            account_data,
-            class: DefaultClass::new(server_name)?,
-            names: RoomNames::default(),
-        })
-    }
+/// The members for whom the rules may say something else than the defaults.
+struct Candidates {
+    /// All of them.
+    users: BTreeSet<UserNid>,
+    /// Those who are named, so that no class speaks for them.
+    named: BTreeSet<UserNid>,
+    /// Those who want to hear nothing of the sender.
+    ignoring: roaring::RoaringBitmap,
+}
+
+/// Evaluating the rules of many for one event.
+struct Judge<'a> {
+    inner: &'a Inner,
+    txn: &'a Txn<'a>,
+    room: RoomContext,
+    event: Raw<AnySyncTimelineEvent>,
+    classes: HashMap<u64, Vec<Action>>,
 }
 
 impl Projection for PushProjection {
     fn project(&self, txn: &Txn<'_>, new: &mut NewEvent) -> ApiResult<bool> {
+        let inner = &*self.0;
         let event = Arc::clone(&new.event);
-        let relation = relation_of(&event.pdu);
-        let thread = relation
-            .filter(|relation| relation.rel_type == "m.thread")
-            .map(|relation| relation.event_id);
-        mark_read_by_sender(txn, new, thread.as_deref())?;
-        let raw: Raw<AnySyncTimelineEvent> = ClientEvent::from_pdu(&event.pdu)
-            .to_raw()
-            .map_err(ApiError::internal)?;
+        let thread = thread_of(txn, &event)?;
+        let thread = thread.as_deref();
+        mark_read_by_sender(txn, new, thread)?;
+        if let Some(redacted) = new.redacts.clone() {
+            retract(txn, new, &redacted)?;
+        }
         let addressed: Addressed = event.pdu.content_as().unwrap_or_default();
-        let room = context(txn, &addressed)?;
-        let class = self.class.evaluate(&room, &raw);
-        for user in self.candidates(txn, new, &addressed, class)? {
-            let verdict = self.verdict(txn, &room, &raw, user)?;
-            if verdict != class || verdict.highlight {
-                write_personal(txn, new, user, class, verdict, thread.as_deref());
+        let candidates = inner.candidates(txn, new, &addressed)?;
+        let mut judge = Judge {
+            inner,
+            txn,
+            room: context(txn, &addressed, &candidates)?,
+            event: ClientEvent::from_pdu(&event.pdu)
+                .to_raw()
+                .map_err(ApiError::internal)?,
+            classes: HashMap::new(),
+        };
+        let actions = inner.nobody.defaults(&judge.room, &judge.event);
+        let class = Verdict::of(&actions);
+        let mut personal = Vec::new();
+        for &user in &candidates.users {
+            let actions = judge.actions(user, &candidates)?;
+            let verdict = Verdict::of(&actions);
+            if verdict != class {
+                write_personal(txn, new, user, class, verdict, thread);
+            }
+            if inner.pushable.has(user) && (class.notify || verdict.notify) {
+                personal.push((user, actions));
             }
         }
-        let Some(root) = thread.filter(|_| class.notify) else {
-            return Ok(class.notify);
-        };
-        let (room, sender) = (
-            txn.room,
-            txn.rooms.storage().interner().user(event.pdu.sender())?,
-        );
-        new.write(move |batch, pos| {
-            tables::THREAD_NOTIFYING.put(batch, (room, pos), &(root, sender));
-        });
-        Ok(false)
+        if class.notify || !personal.is_empty() {
+            inner.queue(txn, new, &actions, personal)?;
+        }
+        write_class(txn, new, class, thread)
     }
 }
 
-impl PushProjection {
-    /// Members of this server for whom the result may differ from the class.
+/// Counts an event for everybody with the default rules. Returns whether it counts outside of threads.
+fn write_class(
+    txn: &Txn<'_>,
+    new: &mut NewEvent,
+    class: Verdict,
+    thread: Option<&str>,
+) -> ApiResult<bool> {
+    let sender = txn
+        .rooms
+        .storage()
+        .interner()
+        .user(new.event.pdu.sender())?;
+    let (room, root) = (txn.room, thread.unwrap_or_default().to_owned());
+    let in_thread = thread.is_some() && class.notify;
+    new.write(move |batch, pos| {
+        let row = (root, sender);
+        if class.highlight {
+            tables::MENTIONING_ALL.put(batch, (room, pos), &row);
+        }
+        if in_thread {
+            tables::THREAD_NOTIFYING.put(batch, (room, pos), &row);
+        }
+    });
+    Ok(class.notify && !in_thread)
+}
+
+/// The thread an event is in. Most events have no relation, and most relations are those of threads.
+fn thread_of(txn: &Txn<'_>, event: &Arc<RoomEvent>) -> ApiResult<Option<String>> {
+    match relation_of(&event.pdu) {
+        None => Ok(None),
+        Some(relation) if relation.rel_type == "m.thread" => Ok(Some(relation.event_id)),
+        Some(_) => {
+            let thread = txn.rooms.thread_of(txn.snapshot, event)?;
+            Ok(thread.map(|root| root.to_string()))
+        }
+    }
+}
+
+impl Inner {
     fn candidates(
         &self,
         txn: &Txn<'_>,
         new: &NewEvent,
         addressed: &Addressed,
-        class: Verdict,
-    ) -> ApiResult<BTreeSet<UserNid>> {
+    ) -> ApiResult<Candidates> {
         let interner = txn.rooms.storage().interner();
         let pdu = &new.event.pdu;
-        let mut found = BTreeSet::new();
-        for user in self.account_data.users_with_custom_rules() {
-            if tables::MEMBER.contains(txn.snapshot, (txn.room, Membership::Join, UserNid(user)))? {
-                found.insert(UserNid(user));
-            }
+        let sender = interner.user(pdu.sender())?;
+        let ignoring = self.account_data.ignoring(sender);
+        let (mut users, mut named) = (BTreeSet::new(), BTreeSet::new());
+        if self.account_data.has_special() || !ignoring.is_empty() {
+            let members = txn.local_members()?;
+            let special = self.account_data.special_in(&txn.room_id, &members);
+            let ignoring = &ignoring & &*members;
+            users.extend(special.iter().chain(&ignoring).map(UserNid));
         }
         let own = |user: &UserId| user.server_name() == txn.rooms.server_name();
-        for user in addressed
-            .mentions
-            .iter()
-            .flat_map(|mentions| &mentions.user_ids)
-            .filter(|user| own(user))
-        {
+        let mentioned = addressed.mentions.iter().flat_map(|all| &all.user_ids);
+        for user in mentioned.filter(|user| own(user)) {
             if let Some(user) = interner.find_user(user)?
                 && tables::MEMBER.contains(txn.snapshot, (txn.room, Membership::Join, user))?
             {
-                found.insert(user);
+                named.insert(user);
             }
-        }
-        if let (None, Some(body)) = (&addressed.mentions, &addressed.body) {
-            found.extend(self.names.named(txn, body)?);
         }
         if *pdu.event_type() == TimelineEventType::RoomMember
             && let Some(Ok(user)) = pdu.state_key().map(<&UserId>::try_from)
             && own(user)
         {
-            found.insert(interner.user(user)?);
+            named.insert(interner.user(user)?);
         }
-        if class.highlight {
-            for row in tables::MEMBER.scan(txn.snapshot, (txn.room, Membership::Join))? {
-                found.insert(row?.0.2);
-            }
-        }
-        found.remove(&interner.user(pdu.sender())?);
-        Ok(found)
+        users.extend(&named);
+        users.remove(&sender);
+        Ok(Candidates {
+            users,
+            named,
+            ignoring,
+        })
     }
 
-    fn verdict(
-        &self,
+    /// Has the event pushed, if anybody here has a pusher.
+    fn queue(
+        self: &Inner,
         txn: &Txn<'_>,
-        room: &RoomContext,
-        event: &Raw<AnySyncTimelineEvent>,
-        user: UserNid,
-    ) -> ApiResult<Verdict> {
-        let id = txn.rooms.storage().interner().user_id(user)?;
-        let member = txn.state("m.room.member", id.as_str())?;
-        let name = member
-            .map(|member| display_name(&member))
-            .unwrap_or_default();
-        let rules: Arc<Ruleset> = self.account_data.rules_of(user)?;
-        Ok(room.evaluate(&rules, event, &id, &name))
+        new: &mut NewEvent,
+        by_default: &[Action],
+        personal: Vec<(UserNid, Vec<Action>)>,
+    ) -> ApiResult<()> {
+        if self.pushable.is_empty() {
+            return Ok(());
+        }
+        let json = |actions: &[Action]| serde_json::to_string(actions).map_err(ApiError::internal);
+        let personal: ApiResult<Vec<_>> = personal
+            .into_iter()
+            .map(|(user, actions)| Ok((user.0, json(&actions)?)))
+            .collect();
+        let row = PushEventRow {
+            room: txn.room,
+            event: new.event.nid,
+            by_default: json(by_default)?,
+            personal: personal?,
+            queued: txn.rooms.clock().now(),
+        };
+        let pushable = Arc::clone(&self.pushable);
+        new.write(move |batch, pos| {
+            tables::PUSH_EVENT.put(batch, pos, &row);
+            pushable.events.ring(pos);
+        });
+        Ok(())
     }
 }
 
-fn context(txn: &Txn<'_>, addressed: &Addressed) -> ApiResult<RoomContext> {
-    let to_all = match &addressed.mentions {
-        Some(mentions) => mentions.room,
-        None => addressed
-            .body
+impl Judge<'_> {
+    /// What a user's rules say of the event.
+    fn actions(&mut self, user: UserNid, candidates: &Candidates) -> ApiResult<Vec<Action>> {
+        if candidates.ignoring.contains(user.0) {
+            return Ok(Vec::new());
+        }
+        let rules = self.inner.account_data.rules_of(user)?;
+        if let Some(class) = rules
+            .class
             .as_ref()
-            .is_some_and(|body| body.contains("@room")),
-    };
-    let power_levels = if to_all {
+            .filter(|_| !candidates.named.contains(&user))
+        {
+            let (room, event) = (&self.room, &self.event);
+            let known = self.classes.entry(class.id);
+            let actions = known.or_insert_with(|| self.inner.nobody.class(class, room, event));
+            return Ok(actions.clone());
+        }
+        let id = self.txn.rooms.storage().interner().user_id(user)?;
+        let member = self.txn.state("m.room.member", id.as_str())?;
+        let name = member.map(|member| display_name(&member));
+        let name = name.unwrap_or_default();
+        Ok(self.room.actions(&rules.ruleset, &self.event, &id, &name))
+    }
+}
+
+/// The display name in a member event, empty where there is none.
+pub(super) fn display_name(member: &RoomEvent) -> String {
+    #[derive(Deserialize)]
+    struct Content {
+        displayname: Option<String>,
+    }
+    let content: Option<Content> = member.pdu.content_as().ok();
+    content
+        .and_then(|content| content.displayname)
+        .unwrap_or_default()
+}
+
+fn context(
+    txn: &Txn<'_>,
+    addressed: &Addressed,
+    candidates: &Candidates,
+) -> ApiResult<RoomContext> {
+    // Asked for by the default rule about the whole room, and by whatever rules users have made.
+    let to_all = addressed.mentions.as_ref().is_some_and(|all| all.room);
+    let power_levels = if to_all || !candidates.users.is_empty() {
         Some(txn.power_levels()?.into())
     } else {
         None
@@ -189,6 +286,23 @@ fn mark_read_by_sender(txn: &Txn<'_>, new: &mut NewEvent, thread: Option<&str>) 
     let (sender, room) = (txn.rooms.storage().interner().user(sender)?, txn.room);
     let thread = thread.unwrap_or("main").to_owned();
     new.write(move |batch, pos| tables::READ.put(batch, (sender, room, &thread), &pos));
+    Ok(())
+}
+
+/// Takes an event out of the counts, since there is nothing to read in it any longer.
+fn retract(txn: &Txn<'_>, new: &mut NewEvent, redacted: &RoomEvent) -> ApiResult<()> {
+    let (room, place) = (txn.room, redacted.row.place);
+    let Some(row) = tables::TIMELINE.get(txn.snapshot, (room, place.pos, place.sub))? else {
+        return Ok(());
+    };
+    let first = (room, Place::FIRST.pos, Place::FIRST.sub);
+    let before = tables::TIMELINE
+        .range_back(txn.snapshot, first, (room, place.pos, place.sub))?
+        .next()
+        .transpose()?
+        .map_or(0, |(_, row)| row.notifying);
+    let counted = u8::from(row.notifying > before);
+    new.write(move |batch, _| tables::RETRACTED.put(batch, (room, place.pos), &counted));
     Ok(())
 }
 

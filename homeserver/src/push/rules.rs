@@ -5,11 +5,14 @@ use futures::FutureExt;
 use ruma::{
     OwnedRoomId, OwnedUserId, ServerName, UInt, UserId,
     events::AnySyncTimelineEvent,
-    push::{PushConditionPowerLevelsCtx, PushConditionRoomCtx, RuleKind, Ruleset},
+    push::{Action, PushConditionPowerLevelsCtx, PushConditionRoomCtx, Ruleset},
     serde::Raw,
 };
 
-use crate::error::{ApiError, ApiResult};
+use crate::{
+    account_data::{Class, nobody},
+    error::{ApiError, ApiResult},
+};
 
 /// What push rules say about an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +21,16 @@ pub(super) struct Verdict {
     pub(super) notify: bool,
     /// Whether it counts as a mention.
     pub(super) highlight: bool,
+}
+
+impl Verdict {
+    /// What actions amount to.
+    pub(super) fn of(actions: &[Action]) -> Self {
+        Self {
+            notify: actions.iter().any(Action::should_notify),
+            highlight: actions.iter().any(Action::is_highlight),
+        }
+    }
 }
 
 /// The room as push rules see it, for everybody in it.
@@ -30,13 +43,13 @@ pub(super) struct RoomContext {
 
 impl RoomContext {
     /// What a user's rules say about an event.
-    pub(super) fn evaluate(
+    pub(super) fn actions(
         &self,
         rules: &Ruleset,
         event: &Raw<AnySyncTimelineEvent>,
         user: &UserId,
         display_name: &str,
-    ) -> Verdict {
+    ) -> Vec<Action> {
         let members = UInt::try_from(self.members).unwrap_or(UInt::MAX);
         let mut context = PushConditionRoomCtx::new(
             self.room_id.clone(),
@@ -46,50 +59,42 @@ impl RoomContext {
         );
         context.power_levels.clone_from(&self.power_levels);
         // Nothing in the rules of the specification ever waits.
-        let actions = rules
-            .get_actions(event, &context)
-            .now_or_never()
-            .unwrap_or_default();
-        Verdict {
-            notify: actions.iter().any(ruma::push::Action::should_notify),
-            highlight: actions.iter().any(ruma::push::Action::is_highlight),
-        }
+        let actions = rules.get_actions(event, &context).now_or_never();
+        actions.unwrap_or_default().to_vec()
     }
 }
 
-/// The default rules of somebody whom no event names.
-pub(super) struct DefaultClass {
+/// Somebody whom no event names, to evaluate what many share.
+pub(super) struct Nobody {
     user: OwnedUserId,
-    rules: Ruleset,
+    defaults: Ruleset,
 }
 
-impl DefaultClass {
+impl Nobody {
     pub(super) fn new(server_name: &ServerName) -> ApiResult<Self> {
-        // Nobody can register a name with a capital letter.
-        let user = UserId::parse(format!("@Default:{server_name}")).map_err(ApiError::internal)?;
-        let mut rules = Ruleset::server_default(&user);
-        disable(
-            &mut rules,
-            RuleKind::Override,
-            ".m.rule.contains_display_name",
-        );
-        disable(&mut rules, RuleKind::Content, ".m.rule.contains_user_name");
-        Ok(Self { user, rules })
+        let user = nobody(server_name)
+            .ok_or_else(|| ApiError::internal(anyhow::anyhow!("the server name is too long")))?;
+        let defaults = Ruleset::server_default(&user);
+        Ok(Self { user, defaults })
     }
 
-    pub(super) fn evaluate(
+    /// What the default rules say.
+    pub(super) fn defaults(
         &self,
         room: &RoomContext,
         event: &Raw<AnySyncTimelineEvent>,
-    ) -> Verdict {
-        room.evaluate(&self.rules, event, &self.user, "")
+    ) -> Vec<Action> {
+        room.actions(&self.defaults, event, &self.user, "")
     }
-}
 
-/// A rule that a later version of the defaults lacks needs no disabling.
-fn disable(rules: &mut Ruleset, kind: RuleKind, id: &str) {
-    if let Err(error) = rules.set_enabled(kind, id, false) {
-        tracing::debug!(%error, "a default push rule is gone");
+    /// What the rules of a class say.
+    pub(super) fn class(
+        &self,
+        class: &Class,
+        room: &RoomContext,
+        event: &Raw<AnySyncTimelineEvent>,
+    ) -> Vec<Action> {
+        room.actions(&class.ruleset, event, &self.user, "")
     }
 }
 
@@ -116,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_class_is_notified_of_messages_and_of_nothing_silent() {
-        let class = DefaultClass::new(server_name!("local")).unwrap();
+        let nobody = Nobody::new(server_name!("local")).unwrap();
         for (kind, content, notify) in [
             (
                 "m.room.message",
@@ -140,29 +145,10 @@ mod tests {
             ),
             ("m.room.topic", json!({ "topic": "hi" }), false),
         ] {
-            let verdict = class.evaluate(&room(5), &event(kind, content));
-            assert_eq!(
-                verdict,
-                Verdict {
-                    notify,
-                    highlight: false
-                },
-                "{kind}"
-            );
+            let verdict = Verdict::of(&nobody.defaults(&room(5), &event(kind, content)));
+            let highlight = false;
+            assert_eq!(verdict, Verdict { notify, highlight }, "{kind}");
         }
-    }
-
-    #[test]
-    fn no_word_names_the_class() {
-        let class = DefaultClass::new(server_name!("local")).unwrap();
-        let verdict = class.evaluate(
-            &room(5),
-            &event(
-                "m.room.message",
-                json!({ "msgtype": "m.text", "body": "Default" }),
-            ),
-        );
-        assert!(!verdict.highlight);
     }
 
     #[test]
@@ -170,18 +156,13 @@ mod tests {
         let user = user_id!("@bob:local");
         let content =
             json!({ "msgtype": "m.text", "body": "hi", "m.mentions": { "user_ids": [user] } });
-        let verdict = room(5).evaluate(
+        let actions = room(5).actions(
             &Ruleset::server_default(user),
             &event("m.room.message", content),
             user,
             "Bob",
         );
-        assert_eq!(
-            verdict,
-            Verdict {
-                notify: true,
-                highlight: true
-            }
-        );
+        let (notify, highlight) = (true, true);
+        assert_eq!(Verdict::of(&actions), Verdict { notify, highlight });
     }
 }

@@ -1,7 +1,7 @@
 //! How much a user has not read.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications)
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     ids::{RoomNid, StreamPos, UserNid},
@@ -53,28 +53,53 @@ impl Unread {
         let mut unread = Self::default();
         let now = notifying_at(snapshot, room, upto)?;
         unread.main.notifications = now.saturating_sub(notifying_at(snapshot, room, read.main)?);
-        let after = (room, read.oldest().plus(1));
-        for row in tables::THREAD_NOTIFYING.range(snapshot, after, (room, upto.plus(1)))? {
+        let (after, end) = ((room, read.oldest().plus(1)), (room, upto.plus(1)));
+        let mut retracted = BTreeSet::new();
+        for row in tables::RETRACTED.range(snapshot, after, end)? {
+            let ((_, pos), counted) = row?;
+            retracted.insert(pos);
+            if pos > read.main {
+                unread.main.notifications -= u64::from(counted).min(unread.main.notifications);
+            }
+        }
+        for row in tables::THREAD_NOTIFYING.range(snapshot, after, end)? {
             let ((_, pos), (root, sender)) = row?;
-            if sender != user && pos > read.of(&root) {
+            if sender != user && pos > read.of(&root) && !retracted.contains(&pos) {
                 unread.threads.entry(root).or_default().notifications += 1;
             }
         }
-        let after = (user, room, read.oldest().plus(1));
-        for row in tables::PERSONAL_NOTIFYING.range(snapshot, after, (user, room, upto.plus(1)))? {
+        // Where the user's own rules say something else, the mention of everybody is part of that.
+        let mut mentions = BTreeMap::new();
+        for row in tables::MENTIONING_ALL.range(snapshot, after, end)? {
+            let ((_, pos), (root, sender)) = row?;
+            if sender != user {
+                mentions.insert(pos, root);
+            }
+        }
+        let personal = (user, room, after.1);
+        for row in tables::PERSONAL_NOTIFYING.range(snapshot, personal, (user, room, end.1))? {
             let ((_, _, pos), (difference, highlight, root)) = row?;
-            if root.is_empty() && pos > read.main {
-                unread.main.add(difference, highlight);
-            } else if !root.is_empty() && pos > read.of(&root) {
-                unread
-                    .threads
-                    .entry(root)
-                    .or_default()
-                    .add(difference, highlight);
+            mentions.remove(&pos);
+            if pos > read.of_root(&root) && !retracted.contains(&pos) {
+                unread.of_root(root).add(difference, highlight);
+            }
+        }
+        for (pos, root) in mentions {
+            if pos > read.of_root(&root) && !retracted.contains(&pos) {
+                unread.of_root(root).highlights += 1;
             }
         }
         unread.threads.retain(|_, count| *count != Count::default());
         Ok(unread)
+    }
+
+    /// The count of a thread, or of what is in none.
+    fn of_root(&mut self, root: String) -> &mut Count {
+        if root.is_empty() {
+            &mut self.main
+        } else {
+            self.threads.entry(root).or_default()
+        }
     }
 }
 
@@ -87,7 +112,7 @@ impl Count {
 }
 
 /// Up to where a user has read a room.
-struct ReadUpTo {
+pub(super) struct ReadUpTo {
     main: StreamPos,
     /// What is read wherever it stands.
     everywhere: StreamPos,
@@ -95,7 +120,7 @@ struct ReadUpTo {
 }
 
 impl ReadUpTo {
-    fn load(
+    pub(super) fn load(
         rooms: &Rooms,
         snapshot: &Snapshot<'_>,
         user: UserNid,
@@ -139,6 +164,15 @@ impl ReadUpTo {
             .copied()
             .unwrap_or(StreamPos::ZERO)
             .max(self.everywhere)
+    }
+
+    /// The same where an empty name stands for what is in no thread.
+    pub(super) fn of_root(&self, root: &str) -> StreamPos {
+        if root.is_empty() {
+            self.main
+        } else {
+            self.of(root)
+        }
     }
 
     /// Nothing before here is unread.

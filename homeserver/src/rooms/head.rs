@@ -1,7 +1,11 @@
 //! A room as the next event finds it.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+};
 
+use roaring::RoaringBitmap;
 use ruma::{OwnedEventId, RoomVersionId, room_version_rules::RoomVersionRules};
 
 use super::{Rooms, deletion::history_start, rows::RoomSummary, state::tree::StateRoot};
@@ -32,6 +36,10 @@ pub struct Head {
     summary_changed: bool,
     /// Whether the next change has to see this one on disk.
     pub(super) waits: bool,
+    /// The members of this server who are in the room, once somebody has asked for them.
+    pub(super) local_members: Arc<OnceLock<Arc<RoaringBitmap>>>,
+    /// Whether this change touches the members, so that the disk does not show them yet.
+    pub(super) members_change: bool,
     /// Transactions whose rows the next snapshot may not show yet.
     pending: VecDeque<(String, OwnedEventId)>,
 }
@@ -52,6 +60,8 @@ impl Head {
             summary: Arc::new(summary),
             summary_changed: false,
             waits: true,
+            local_members: Arc::default(),
+            members_change: false,
             pending: VecDeque::new(),
         }
     }
@@ -118,6 +128,7 @@ impl Head {
             self.summary = Arc::new(summary);
         }
         self.summary_changed = false;
+        self.members_change = false;
         self.waits = false;
         self
     }

@@ -181,6 +181,8 @@ fn membership(
     let (room, is_member) = (txn.room, change.event.is_some());
     let event = change.event.as_ref().or(change.replaces.as_ref());
     let nid = event.map_or(EventNid(0), |event| event.nid);
+    txn.head.local_members = Arc::default();
+    txn.head.members_change = true;
     let earlier = tables::USER_ROOM.get(txn.snapshot, (user, room))?;
     let was_joined =
         earlier.as_ref().is_some_and(|row| row.was_joined) || membership == Membership::Join;
@@ -314,7 +316,7 @@ fn relation(txn: &Txn<'_>, new: &mut NewEvent) {
 
 /// Removes the content of the event that a redaction names, if its sender may do so.
 /// [spec](https://spec.matrix.org/v1.19/rooms/v12/#handling-redactions)
-fn redaction(txn: &mut Txn<'_>, new: &NewEvent) -> ApiResult<()> {
+fn redaction(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
     let Some(target) = new.event.pdu.redacts() else {
         return Ok(());
     };
@@ -325,7 +327,9 @@ fn redaction(txn: &mut Txn<'_>, new: &NewEvent) -> ApiResult<()> {
     {
         return Ok(());
     }
-    remove_content(txn, &target, new.event.nid)
+    remove_content(txn, &target, new.event.nid)?;
+    new.redacts = Some(target);
+    Ok(())
 }
 
 fn may_redact(txn: &Txn<'_>, redaction: &RoomEvent, target: &RoomEvent) -> ApiResult<bool> {

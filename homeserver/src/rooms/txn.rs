@@ -6,6 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use roaring::RoaringBitmap;
 use ruma::{
     EventId, OwnedEventId, OwnedRoomId, OwnedServerName, UserId,
     events::{StateEventType, TimelineEventType, room::power_levels::RoomPowerLevels},
@@ -17,7 +18,7 @@ use super::{
     event::RoomEvent,
     head::Head,
     project, refusal,
-    rows::{EventRow, Place, Standing},
+    rows::{EventRow, Membership, Place, Standing},
     servers,
     state::tree::NewNodes,
 };
@@ -49,6 +50,8 @@ pub struct NewEvent {
     pub resolved: Vec<StateChange>,
     /// The room's events without successors before this one, of which those are meant that have one now.
     pub(super) succeeded: Vec<EventNid>,
+    /// For a redaction that is allowed: the event whose content goes, as it was.
+    pub redacts: Option<Arc<RoomEvent>>,
     writes: Vec<Write>,
     changes: Vec<Change>,
 }
@@ -238,6 +241,7 @@ impl<'a> Txn<'a> {
             state,
             resolved,
             succeeded,
+            redacts: None,
             writes: Vec::new(),
             changes: Vec::new(),
         };
@@ -252,6 +256,27 @@ impl<'a> Txn<'a> {
         let id = event.pdu.event_id().clone();
         self.stored.insert(id, Arc::clone(event));
         self.stored_nids.insert(event.nid, Arc::clone(event));
+    }
+
+    /// The members of this server who are in the room, by their numbers; without the memberships this change makes.
+    pub fn local_members(&self) -> ApiResult<Arc<RoaringBitmap>> {
+        if let Some(members) = self.head.local_members.get() {
+            return Ok(Arc::clone(members));
+        }
+        let interner = self.rooms.storage().interner();
+        let mut members = RoaringBitmap::new();
+        for row in tables::MEMBER.scan(self.snapshot, (self.room, Membership::Join))? {
+            let ((_, _, user), _) = row?;
+            if interner.user_id(user)?.server_name() == self.rooms.server_name() {
+                members.insert(user.0);
+            }
+        }
+        let members = Arc::new(members);
+        if !self.head.members_change {
+            // Whoever was quicker has found the same.
+            drop(self.head.local_members.set(Arc::clone(&members)));
+        }
+        Ok(members)
     }
 
     /// Writes a row in this change's commit, beside the events.

@@ -4,6 +4,7 @@
 //! ([`Storage::read`]). Changes are [`Commit`]s and go through the writer thread only, see [`writer`].
 
 mod batch;
+mod doorbell;
 mod interner;
 mod key;
 mod migrate;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 
 pub use self::{
     batch::Batch,
+    doorbell::{Doorbell, Listener},
     interner::{Interner, state_key_pair},
     key::{Key, KeyOf, PrefixOf},
     options::Family,

@@ -12,6 +12,7 @@ use crate::{
     federation::{BackoffRow, ServerKeyRow, ServerKeysRow},
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
     media::store::{MediaRow, ReservedMediaRow},
+    push::store::{PushEventRow, PusherFailureRow, PusherRow, QueuedPushRow},
     rooms::{
         deletion::JobRow,
         receipts::{ReceiptKind, ReceiptRow},
@@ -81,6 +82,22 @@ tables! {
     PERSONAL_NOTIFYING: (UserNid, RoomNid, StreamPos) => (u8, u8, String), UserData 34;
     /// Events in threads that notify by default: room, position; the thread and the sender.
     THREAD_NOTIFYING: (RoomNid, StreamPos) => (String, UserNid), Timeline 5;
+    /// Events that are a mention for everybody: room, position; the thread (empty outside of threads) and the sender.
+    MENTIONING_ALL: (RoomNid, StreamPos) => (String, UserNid), Timeline 120;
+    /// Events that count no longer, since they were redacted: room, position; whether they notified by default outside
+    /// of threads.
+    RETRACTED: (RoomNid, StreamPos) => u8, Timeline 121;
+
+    // Push
+
+    /// Pushers: user, app id, pushkey.
+    PUSHER: (UserNid, String, String) => PusherRow, UserData 120;
+    /// Events that have to be pushed to some of their room's members.
+    PUSH_EVENT: StreamPos => PushEventRow, Outbox 120;
+    /// Events that have to be pushed to a pusher.
+    PUSH_QUEUE: (UserNid, String, String, StreamPos) => QueuedPushRow, Outbox 121;
+    /// Pushers whose gateway does not answer.
+    PUSHER_FAILURE: (UserNid, String, String) => PusherFailureRow, Outbox 122;
 
     // Rooms
 

@@ -126,6 +126,9 @@ shared_secret = "{SHARED_SECRET}"
 [rtc]
 livekit_url = "https://livekit.spec.test"
 
+[outbound]
+allow_private_addresses = true
+
 [well_known]
 client = "http://127.0.0.1:{port}"
 "#,
@@ -204,6 +207,8 @@ fn synapse(settings: &Settings, place: &Place<'_>) -> serde_json::Value {
             "msc4222_enabled": true,
         },
     });
+    // Push gateways of tests are on this machine.
+    config["ip_range_blacklist"] = json!([]);
     config["max_event_delay_duration"] = "24h".into();
     config["turn_uris"] = json!(["turn:turn.spec.test:3478?transport=udp"]);
     config["turn_shared_secret"] = SHARED_SECRET.into();

@@ -28,7 +28,7 @@ pub(super) async fn all(
     Ruma(_): Ruma<get_pushrules_all::v3::Request>,
 ) -> ApiResult<Raw> {
     let rules = server.account_data.push_rules(session.user).await?;
-    let rules = rules_json(&rules).map_err(ApiError::internal)?;
+    let rules = rules_json(&rules.ruleset).map_err(ApiError::internal)?;
     json(&json!({ "global": rules })).map(Raw)
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn global(
     Ruma(_): Ruma<get_pushrules_global_scope::v3::Request>,
 ) -> ApiResult<Raw> {
     let rules = server.account_data.push_rules(session.user).await?;
-    json(&rules_json(&rules).map_err(ApiError::internal)?).map(Raw)
+    json(&rules_json(&rules.ruleset).map_err(ApiError::internal)?).map(Raw)
 }
 
 /// One push rule.
@@ -51,7 +51,7 @@ pub(super) async fn rule(
     Ruma(request): Ruma<get_pushrule::v3::Request>,
 ) -> ApiResult<get_pushrule::v3::Response> {
     let rules = server.account_data.push_rules(session.user).await?;
-    let rule = find(&rules, request.kind, &request.rule_id)?;
+    let rule = find(&rules.ruleset, request.kind, &request.rule_id)?;
     Ok(get_pushrule::v3::Response::new(rule.into()))
 }
 
@@ -114,7 +114,7 @@ pub(super) async fn enabled(
     Ruma(request): Ruma<get_pushrule_enabled::v3::Request>,
 ) -> ApiResult<get_pushrule_enabled::v3::Response> {
     let rules = server.account_data.push_rules(session.user).await?;
-    let enabled = find(&rules, request.kind, &request.rule_id)?.enabled();
+    let enabled = find(&rules.ruleset, request.kind, &request.rule_id)?.enabled();
     Ok(get_pushrule_enabled::v3::Response::new(enabled))
 }
 
@@ -144,7 +144,7 @@ pub(super) async fn actions(
     Ruma(request): Ruma<get_pushrule_actions::v3::Request>,
 ) -> ApiResult<get_pushrule_actions::v3::Response> {
     let rules = server.account_data.push_rules(session.user).await?;
-    let actions = find(&rules, request.kind, &request.rule_id)?.actions();
+    let actions = find(&rules.ruleset, request.kind, &request.rule_id)?.actions();
     Ok(get_pushrule_actions::v3::Response::new(actions.to_vec()))
 }
 

@@ -48,6 +48,18 @@ pub(super) fn require_in_thread(
     ))
 }
 
+impl Rooms {
+    /// The thread that an event is in, found by following its relations.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#marking-notifications-as-read)
+    pub fn thread_of(
+        &self,
+        snapshot: &Snapshot<'_>,
+        event: &Arc<RoomEvent>,
+    ) -> Result<Option<OwnedEventId>> {
+        Ok(ancestry(self, snapshot, event)?.thread)
+    }
+}
+
 fn ancestry(rooms: &Rooms, snapshot: &Snapshot<'_>, event: &Arc<RoomEvent>) -> Result<Ancestry> {
     let mut event = Arc::clone(event);
     for _ in 0..MAX_HOPS {

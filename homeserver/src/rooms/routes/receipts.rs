@@ -76,6 +76,7 @@ async fn send_receipt(
         thread,
     };
     server.rooms.set_receipt(room, receipt).await?;
+    server.push.user_read(session.user);
     Ok(create_receipt::v3::Response::new())
 }
 
@@ -104,6 +105,7 @@ async fn set_read_markers(
         };
         server.rooms.set_receipt(room, receipt).await?;
     }
+    server.push.user_read(session.user);
     Ok(set_read_marker::v3::Response::new())
 }
 
