@@ -180,6 +180,8 @@ impl Delayed {
     ) -> ApiResult<Page> {
         let group = if has_ended { ENDED } else { WAITING };
         let from = from.map(parse_token).transpose()?;
+        // An event that is just being sent has ended for whoever has seen it.
+        let _turn = self.inner.users.lock(user).await;
         self.read(move |this, snapshot| {
             let from = from.unwrap_or_default();
             let first = (user, group, from.0, from.1);
@@ -208,6 +210,7 @@ impl Delayed {
 
     /// One of a user's delayed events.
     pub async fn get(&self, user: UserNid, id: String) -> ApiResult<DelayedEvent> {
+        let _turn = self.inner.users.lock(user).await;
         self.read(move |this, snapshot| {
             let row = tables::DELAYED_EVENT.get(snapshot, &id)?;
             let row = row

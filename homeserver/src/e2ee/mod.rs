@@ -27,7 +27,7 @@ pub use self::{
     key_backup::{BackupInfo, BackupScope, BackupState, KeysByRoom},
     one_time_keys::{ClaimableKeys, ClaimedKeys, NewKeys},
     signatures::{SignatureFailure, SignatureFailures, SignedObjects},
-    to_device::{Recipients, ToDeviceMessage, ToDevicePage},
+    to_device::{Recipients, TO_DEVICE_PAGE, ToDeviceMessage, ToDevicePage},
 };
 use crate::{
     ApiResult,

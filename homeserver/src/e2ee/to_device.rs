@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Messages told in one sync at most.
-const TO_DEVICE_PAGE: usize = 100;
+pub const TO_DEVICE_PAGE: usize = 100;
 
 /// How long a transaction is remembered. Clients retry within minutes.
 const TRANSACTION_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -136,13 +136,14 @@ impl E2ee {
         announcing(commit, receivers.into_iter().map(Change::User).collect())
     }
 
-    /// The messages of a device after `since`, up to and including `upto`.
+    /// The messages of a device after the first position, up to and including the second; no more than `limit`, of
+    /// which [`TO_DEVICE_PAGE`] count.
     pub fn to_device_since(
         &self,
         snapshot: &Snapshot<'_>,
         (user, device): (UserNid, &DeviceId),
-        since: StreamPos,
-        upto: StreamPos,
+        (since, upto): (StreamPos, StreamPos),
+        limit: usize,
     ) -> storage::Result<ToDevicePage> {
         let mut page = ToDevicePage {
             events: Vec::new(),
@@ -156,7 +157,7 @@ impl E2ee {
         )?;
         for row in queue {
             let ((_, _, pos), message) = row?;
-            if page.events.len() == TO_DEVICE_PAGE {
+            if page.events.len() >= limit.clamp(1, TO_DEVICE_PAGE) {
                 page.upto = last;
                 break;
             }

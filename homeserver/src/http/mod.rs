@@ -27,7 +27,7 @@ pub use self::{
     connections::Connections,
     json_body::JsonBody,
     own::{Nothing, Own},
-    ruma::{Answer, Raw, RouterExt, Ruma, Streamed},
+    ruma::{Also, Answer, Raw, RouterExt, Ruma, Streamed},
     serve::Listener,
     signed::Signed,
 };

@@ -23,12 +23,16 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, request::Parts};
 use ruma::api::{IncomingRequest, Metadata, OutgoingResponse, path_builder::PathBuilder};
+use serde::de::DeserializeOwned;
 
 use super::{address::ClientAddress, body, limits::Class, refusal};
 use crate::{ApiError, ApiResult, Server};
 
 /// The request of an endpoint, parsed.
 pub struct Ruma<T>(pub T);
+
+/// The request of an endpoint, and what of its body Ruma's type does not have.
+pub struct Also<T, B>(pub T, pub B);
 
 /// The request of an endpoint whose body is not JSON and may be large: it is left to the handler to read.
 pub struct Streamed<T> {
@@ -94,6 +98,30 @@ impl<T: IncomingRequest + Send> Incoming for Ruma<T> {
         };
         refusal::check_json_object(&body)?;
         decode(http::Request::from_parts(parts, body), &path_args).map(Self)
+    }
+}
+
+impl<T: IncomingRequest + Send, B: DeserializeOwned + Send> Incoming for Also<T, B> {
+    type Request = T;
+
+    async fn receive(
+        _: &Server,
+        parts: Parts,
+        body: Body,
+        path_args: Vec<String>,
+    ) -> ApiResult<Self> {
+        let body = body::read(&parts, body).await?;
+        refusal::check_json_object(&body)?;
+        let request = decode(http::Request::from_parts(parts, body.clone()), &path_args)?;
+        let body = match &*body {
+            [] => b"{}",
+            body => body,
+        };
+        let more = serde_json::from_slice(body).map_err(|error| {
+            ApiError::bad_json("The body does not have the shape that this endpoint takes.")
+                .because(error)
+        })?;
+        Ok(Self(request, more))
     }
 }
 

@@ -52,6 +52,8 @@ struct RoomSlot {
     event: AtomicU64,
     ephemeral: AtomicU64,
     bump: AtomicU64,
+    /// The last event, zero until it is known: one before the start is looked up.
+    last_event: AtomicU64,
     online: Mutex<RoaringBitmap>,
 }
 
@@ -167,6 +169,19 @@ impl Hub {
         self.room(room).bump.fetch_max(position.0, Ordering::AcqRel);
     }
 
+    /// The position of a room's last event, when it is known.
+    pub fn last_event(&self, room: RoomNid) -> Option<StreamPos> {
+        let rooms = self.inner.rooms.read();
+        let last = rooms.get(&room)?.last_event.load(Ordering::Acquire);
+        (last != 0).then_some(StreamPos(last))
+    }
+
+    /// Remembers the position of a room's last event that was found in the database.
+    pub fn learn_last_event(&self, room: RoomNid, position: StreamPos) {
+        let slot = self.room(room);
+        slot.last_event.fetch_max(position.0, Ordering::AcqRel);
+    }
+
     fn room_position(&self, room: RoomNid, which: impl Fn(&RoomSlot) -> &AtomicU64) -> StreamPos {
         let rooms = self.inner.rooms.read();
         rooms.get(&room).map_or(self.inner.start, |slot| {
@@ -198,6 +213,7 @@ impl Inner {
                 event: AtomicU64::new(start),
                 ephemeral: AtomicU64::new(start),
                 bump: AtomicU64::new(0),
+                last_event: AtomicU64::new(0),
                 online: Mutex::default(),
             })
         };
@@ -256,6 +272,7 @@ impl Observer for Hub {
                 Change::Event { room, bump } => {
                     let slot = self.room(room);
                     slot.event.fetch_max(position.0, Ordering::AcqRel);
+                    slot.last_event.fetch_max(position.0, Ordering::AcqRel);
                     if bump {
                         slot.bump.fetch_max(position.0, Ordering::AcqRel);
                     }

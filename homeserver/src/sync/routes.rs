@@ -15,7 +15,11 @@ use ruma::api::client::{
 use serde::Deserialize;
 
 use super::{
-    sliding::{self, extensions::to_device_since},
+    sliding::{
+        self,
+        extensions::to_device_since,
+        request::{MoreFilters, check},
+    },
     token::SyncToken,
     v3::{
         Ask,
@@ -26,7 +30,7 @@ use super::{
 use crate::{
     ApiError, ApiResult, Server,
     account_data::filters::parse_filter,
-    http::ruma::{Raw, RouterExt, Ruma},
+    http::{Also, Raw, RouterExt, Ruma, json},
     ids::StreamPos,
     users::Session,
 };
@@ -153,9 +157,9 @@ async fn filter(
 async fn sliding_sync(
     State(server): State<Server>,
     session: Session,
-    Ruma(request): Ruma<v5::Request>,
-) -> ApiResult<v5::Response> {
-    sliding::check(&request)?;
+    Also(request, more_filters): Also<v5::Request, MoreFilters>,
+) -> ApiResult<Raw> {
+    check(&request)?;
     let to_device = &request.extensions.to_device;
     if to_device.enabled == Some(true)
         && let Some(had) = to_device_since(to_device.since.as_deref(), server.storage.epoch())?
@@ -177,6 +181,7 @@ async fn sliding_sync(
         user_id: session.user_id.clone(),
         device: session.device_id.clone(),
         request,
+        more_filters,
     };
     let ask = Arc::new(ask);
     let since = connection.upto();
@@ -198,8 +203,8 @@ async fn sliding_sync(
         connection = held;
         if answer.has_news || since.is_none() || poll.is_over() {
             let mut response = answer.response;
-            response.pos = connection.send(upto, answer.told);
-            return Ok(response);
+            response.pos = connection.send(upto, answer.telling);
+            return json(&response).map(Raw);
         }
         seen = Some(upto);
     }

@@ -8,6 +8,7 @@ use crate::{
     error::{ApiError, ApiResult},
     ids::StreamPos,
     rooms::rows::Place,
+    sync::sliding::connections::position_of,
 };
 
 /// A `since` or `next_batch` token: a position in one life of the database.
@@ -82,11 +83,12 @@ pub fn timeline_token(place: Place) -> String {
     format!("t{place}")
 }
 
-/// Reads a place in a timeline. A sync token stands for the place after everything it told.
+/// Reads a place in a timeline. The token of either sync stands for the place after everything it told.
 pub fn parse_timeline(text: &str, parameter: &'static str) -> ApiResult<Place> {
-    if let Ok(token) = text.parse::<SyncToken>() {
+    let synced = text.parse::<SyncToken>().ok().map(|token| token.pos);
+    if let Some(pos) = synced.or_else(|| position_of(text)) {
         return Ok(Place {
-            pos: token.pos.plus(1),
+            pos: pos.plus(1),
             sub: 0,
         });
     }
@@ -133,6 +135,7 @@ mod tests {
         let place = parse_timeline("s3_42", "from").unwrap();
         assert!(place > Place::live(StreamPos(42)));
         assert!(place < Place::live(StreamPos(43)));
+        assert_eq!(parse_timeline("pff.2.42", "from").unwrap(), place);
     }
 
     #[test]

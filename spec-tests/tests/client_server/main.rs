@@ -30,6 +30,7 @@ mod registration;
 mod robustness;
 mod room_versions;
 mod sending;
+mod sliding_connections;
 mod sliding_extensions;
 mod sliding_sync;
 mod state;

@@ -24,7 +24,7 @@ fn page(bench: &Bench, session: &Session, since: StreamPos) -> ToDevicePage {
     let upto = bench.server.storage.position();
     bench
         .e2ee()
-        .to_device_since(&snapshot, device, since, upto)
+        .to_device_since(&snapshot, device, (since, upto), TO_DEVICE_PAGE)
         .unwrap()
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A connection is kept in memory: for each room the position up to which the client knows it. An answer may be lost on
 //! its way, so what it told counts only when the client comes back with its `pos`; a client that repeats the position
-//! before gets the answer anew. Connections that are lost (a restart, too many) are refused with `M_UNKNOWN_POS`, upon
-//! which clients begin again.
+//! before gets another answer, and the lost one is void. Connections that are lost (a restart, too many) are refused with
+//! `M_UNKNOWN_POS`, upon which clients begin again.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -44,6 +44,31 @@ pub struct Told {
     pub timeline_limit: usize,
     /// Which state it asked for.
     pub required_state: Arc<Vec<(String, String)>>,
+    /// Whether the room was a direct chat.
+    pub is_direct: bool,
+}
+
+/// What is told beside the events of rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Beside {
+    /// Account data; that of the user as a whole belongs to [`NO_ROOM`].
+    AccountData,
+    /// Receipts.
+    Receipts,
+    /// Who is typing.
+    Typing,
+}
+
+/// Stands for no room.
+pub const NO_ROOM: RoomNid = RoomNid(0);
+
+/// What an answer tells, for when the client has it.
+#[derive(Default)]
+pub struct Telling {
+    /// What the client knows of each room that is told.
+    pub rooms: Vec<(RoomNid, Told)>,
+    /// What was told completely beside the events of rooms.
+    pub beside: Vec<(Beside, RoomNid)>,
 }
 
 /// One connection.
@@ -56,14 +81,15 @@ pub struct Connection {
     /// Up to where the stream was told with that answer.
     upto: Option<StreamPos>,
     rooms: HashMap<RoomNid, Told>,
+    beside: HashMap<(Beside, RoomNid), StreamPos>,
     /// The answer after that one, which the client may or may not have.
     sent: Option<Sent>,
 }
 
-/// What an answer told.
+/// What an answer told, and up to where.
 struct Sent {
     upto: StreamPos,
-    rooms: Vec<(RoomNid, Told)>,
+    telling: Telling,
 }
 
 impl Connections {
@@ -115,15 +141,20 @@ impl Connection {
             };
             return Ok(());
         };
-        if pos == self.token(self.serial + 1)
-            && let Some(sent) = self.sent.take()
+        if let Some(sent) = &self.sent
+            && pos == self.token(self.serial + 1, sent.upto)
+            && let Some(Sent { upto, telling }) = self.sent.take()
         {
             self.serial += 1;
-            self.upto = Some(sent.upto);
-            self.rooms.extend(sent.rooms);
+            self.upto = Some(upto);
+            self.rooms.extend(telling.rooms);
+            let beside = telling.beside.into_iter().map(|key| (key, upto));
+            self.beside.extend(beside);
             return Ok(());
         }
-        if self.upto.is_some() && pos == self.token(self.serial) {
+        if let Some(upto) = self.upto
+            && pos == self.token(self.serial, upto)
+        {
             self.sent = None;
             return Ok(());
         }
@@ -131,8 +162,9 @@ impl Connection {
         Err(ApiError::bad_request(ErrorKind::UnknownPos, message))
     }
 
-    fn token(&self, serial: u64) -> String {
-        format!("{:x}_{serial}", self.instance)
+    /// The `pos` of an answer. It ends with the position in the stream, so that `/messages` can begin there.
+    fn token(&self, serial: u64, upto: StreamPos) -> String {
+        format!("p{:x}.{serial}.{upto}", self.instance)
     }
 
     /// Up to where the client knows the stream.
@@ -145,22 +177,41 @@ impl Connection {
         &self.rooms
     }
 
-    /// Notes an answer and returns its `pos`.
-    pub fn send(&mut self, upto: StreamPos, rooms: Vec<(RoomNid, Told)>) -> String {
-        self.sent = Some(Sent { upto, rooms });
-        self.token(self.serial + 1)
+    /// Up to where the client knows something beside a room's events, if it knows anything of it.
+    pub fn beside(&self, what: Beside, room: RoomNid) -> Option<StreamPos> {
+        self.beside.get(&(what, room)).copied()
     }
+
+    /// Notes an answer and returns its `pos`.
+    pub fn send(&mut self, upto: StreamPos, telling: Telling) -> String {
+        self.sent = Some(Sent { upto, telling });
+        self.token(self.serial + 1, upto)
+    }
+}
+
+/// The position in the stream that a `pos` stands for.
+pub fn position_of(pos: &str) -> Option<StreamPos> {
+    let (_, upto) = pos.strip_prefix('p')?.rsplit_once('.')?;
+    upto.parse().ok().map(StreamPos)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn telling(upto: u64) -> Telling {
+        Telling {
+            rooms: vec![(RoomNid(1), told(upto))],
+            beside: vec![(Beside::Receipts, RoomNid(1))],
+        }
+    }
+
     fn told(upto: u64) -> Told {
         Told {
             upto: StreamPos(upto),
             timeline_limit: 1,
             required_state: Arc::default(),
+            is_direct: false,
         }
     }
 
@@ -168,33 +219,51 @@ mod tests {
     fn answer_counts_once_the_client_comes_back_with_it() {
         let mut connection = Connection::default();
         connection.resume(None).unwrap();
-        let first = connection.send(StreamPos(5), vec![(RoomNid(1), told(5))]);
+        let first = connection.send(StreamPos(5), telling(5));
         assert!(connection.rooms().is_empty());
+        assert_eq!(connection.beside(Beside::Receipts, RoomNid(1)), None);
         connection.resume(Some(&first)).unwrap();
         assert_eq!(connection.rooms().get(&RoomNid(1)), Some(&told(5)));
+        let receipts = connection.beside(Beside::Receipts, RoomNid(1));
+        assert_eq!(receipts, Some(StreamPos(5)));
+        assert_eq!(connection.beside(Beside::Typing, RoomNid(1)), None);
         assert_eq!(connection.upto(), Some(StreamPos(5)));
     }
 
     #[test]
-    fn lost_answer_is_made_anew() {
+    fn lost_answer_is_made_anew_and_void() {
         let mut connection = Connection::default();
         connection.resume(None).unwrap();
-        let first = connection.send(StreamPos(5), vec![]);
+        let first = connection.send(StreamPos(5), Telling::default());
         connection.resume(Some(&first)).unwrap();
-        let lost = connection.send(StreamPos(6), vec![(RoomNid(1), told(6))]);
+        let lost = connection.send(StreamPos(6), telling(6));
         connection.resume(Some(&first)).unwrap();
         assert!(connection.rooms().is_empty());
         assert_eq!(connection.upto(), Some(StreamPos(5)));
-        assert_eq!(connection.send(StreamPos(7), vec![]), lost);
+        let next = connection.send(StreamPos(7), Telling::default());
+        assert!(connection.resume(Some(&lost)).is_err());
+        connection.resume(Some(&next)).unwrap();
+        assert_eq!(connection.upto(), Some(StreamPos(7)));
     }
 
     #[test]
     fn unknown_positions_are_refused() {
         let mut connection = Connection::default();
-        assert!(connection.resume(Some("1_1")).is_err());
+        assert!(connection.resume(Some("p1.1.1")).is_err());
         connection.resume(None).unwrap();
-        let first = connection.send(StreamPos(5), vec![]);
+        let first = connection.send(StreamPos(5), Telling::default());
         connection.resume(None).unwrap();
         assert!(connection.resume(Some(&first)).is_err());
+    }
+
+    #[test]
+    fn pos_stands_for_a_position() {
+        let mut connection = Connection::default();
+        connection.resume(None).unwrap();
+        let pos = connection.send(StreamPos(5), Telling::default());
+        assert_eq!(position_of(&pos), Some(StreamPos(5)));
+        for other in ["", "p", "p1", "p1.", "s1_5", "p1.1.x"] {
+            assert_eq!(position_of(other), None, "{other}");
+        }
     }
 }

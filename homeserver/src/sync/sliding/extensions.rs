@@ -1,17 +1,17 @@
 //! What a client is told beside rooms, if it asks for it.
 
-use std::collections::BTreeMap;
-
-use ruma::{
-    OwnedRoomId,
-    api::client::sync::sync_events::v5::{
-        request::ExtensionRoomConfig,
-        response::{AccountData, E2EE, Extensions, Receipts, Room, ToDevice, Typing},
-    },
+use ruma::api::client::sync::sync_events::v5::{
+    request::{self, ExtensionRoomConfig},
+    response::{AccountData, E2EE, Extensions, Receipts, ToDevice, Typing},
 };
 
-use super::Build;
+use super::{
+    Build,
+    connections::{Beside, NO_ROOM},
+};
 use crate::{
+    account_data::Scope,
+    e2ee::TO_DEVICE_PAGE,
     error::ApiResult,
     ids::{RoomNid, StreamPos},
     sync::{account_data, devices, ephemeral, token::SyncToken},
@@ -46,52 +46,61 @@ pub(in crate::sync) fn to_device_since(
 }
 
 impl Build<'_> {
-    /// The extensions the client switched on. `since` is what it knows of the stream as a whole.
+    /// The extensions the client switched on. What is told completely of rooms is noted in `told`.
     pub(super) fn extensions(
         &self,
         inside: &[Inside],
-        answered: &BTreeMap<OwnedRoomId, Room>,
-        since: Option<StreamPos>,
+        told: &mut Vec<(Beside, RoomNid)>,
     ) -> ApiResult<Extensions> {
         let wanted = &self.ask.request.extensions;
         let mut extensions = Extensions::default();
         if wanted.to_device.enabled == Some(true) {
-            extensions.to_device = Some(self.to_device(wanted.to_device.since.as_deref())?);
+            extensions.to_device = Some(self.to_device(&wanted.to_device)?);
         }
         if wanted.e2ee.enabled == Some(true) {
-            extensions.e2ee = self.e2ee(since)?;
+            extensions.e2ee = self.e2ee()?;
         }
         if wanted.account_data.enabled == Some(true) {
             let config = (&wanted.account_data.lists, &wanted.account_data.rooms);
-            extensions.account_data =
-                self.account_data(&self.chosen(inside, config)?, answered, since)?;
+            let rooms = self.chosen(inside, config)?;
+            extensions.account_data = self.account_data(&rooms)?;
+            told.push((Beside::AccountData, NO_ROOM));
+            told.extend(rooms.into_iter().map(|room| (Beside::AccountData, room)));
         }
         if wanted.receipts.enabled == Some(true) {
             let config = (&wanted.receipts.lists, &wanted.receipts.rooms);
-            extensions.receipts = self.receipts(&self.chosen(inside, config)?, since)?;
+            let rooms = self.chosen(inside, config)?;
+            extensions.receipts = self.receipts(&rooms)?;
+            told.extend(rooms.into_iter().map(|room| (Beside::Receipts, room)));
         }
         if wanted.typing.enabled == Some(true) {
             let config = (&wanted.typing.lists, &wanted.typing.rooms);
-            extensions.typing = self.typing(&self.chosen(inside, config)?, since)?;
+            let rooms = self.chosen(inside, config)?;
+            extensions.typing = self.typing(&rooms)?;
+            told.extend(rooms.into_iter().map(|room| (Beside::Typing, room)));
         }
         Ok(extensions)
     }
 
     /// Messages after the client's own token for them. The token says also what can be removed, see [`to_device_since`].
-    fn to_device(&self, since: Option<&str>) -> ApiResult<ToDevice> {
-        let since = to_device_since(since, self.server.storage.epoch())?.unwrap_or(StreamPos::ZERO);
+    fn to_device(&self, wanted: &request::ToDevice) -> ApiResult<ToDevice> {
+        let since = to_device_since(wanted.since.as_deref(), self.server.storage.epoch())?
+            .unwrap_or(StreamPos::ZERO);
         let queue = (self.ask.user, &*self.ask.device);
-        let page = self
-            .server
-            .e2ee
-            .to_device_since(self.snapshot, queue, since, self.upto)?;
+        let limit = wanted.limit.and_then(|limit| usize::try_from(limit).ok());
+        let page = self.server.e2ee.to_device_since(
+            self.snapshot,
+            queue,
+            (since, self.upto),
+            limit.unwrap_or(TO_DEVICE_PAGE),
+        )?;
         let mut section = ToDevice::default();
         section.next_batch = SyncToken::at(self.server.storage.epoch(), page.upto).to_string();
         section.events = page.events;
         Ok(section)
     }
 
-    fn e2ee(&self, since: Option<StreamPos>) -> ApiResult<E2EE> {
+    fn e2ee(&self) -> ApiResult<E2EE> {
         let keys =
             self.server
                 .e2ee
@@ -99,7 +108,7 @@ impl Build<'_> {
         let mut section = E2EE::default();
         section.device_one_time_keys_count = keys.counts();
         section.device_unused_fallback_key_types = Some(keys.unused_fallback_types());
-        if let Some(since) = since {
+        if let Some(since) = self.connection.upto() {
             let (user, upto) = (self.ask.user, self.upto);
             section.device_lists =
                 devices::device_lists(self.server, self.snapshot, user, since, upto)?;
@@ -138,58 +147,52 @@ impl Build<'_> {
         Ok(chosen)
     }
 
-    fn account_data(
-        &self,
-        rooms: &[RoomNid],
-        answered: &BTreeMap<OwnedRoomId, Room>,
-        since: Option<StreamPos>,
-    ) -> ApiResult<AccountData> {
-        let new = account_data::account_data(
-            self.server,
-            self.snapshot,
-            self.ask.user,
-            since,
-            self.upto,
-        )?;
+    fn account_data(&self, rooms: &[RoomNid]) -> ApiResult<AccountData> {
+        let (user, upto) = (self.ask.user, self.upto);
+        let known = |room| self.connection.beside(Beside::AccountData, room);
+        let since = known(NO_ROOM);
+        let new = account_data::account_data(self.server, self.snapshot, user, since, upto)?;
         let mut section = AccountData::default();
         for datum in &new.global {
             section.global.push(account_data::datum_event(datum)?);
         }
         for room in rooms {
-            let id = self.rooms.room_id(*room)?;
-            let initial = answered
-                .get(&id)
-                .is_some_and(|answer| answer.initial == Some(true));
-            let data = if initial {
-                self.server
+            let data = match known(*room) {
+                // The room was out of sight for a while.
+                Some(then) if since.is_some_and(|since| then < since) => self
+                    .server
                     .account_data
-                    .all_in_room(self.snapshot, self.ask.user, *room)?
-            } else {
-                new.rooms.get(room).cloned().unwrap_or_default()
+                    .changed_since(self.snapshot, user, then, upto)?
+                    .into_iter()
+                    .filter(|datum| datum.scope == Scope::Room(*room))
+                    .collect(),
+                Some(_) => new.rooms.get(room).cloned().unwrap_or_default(),
+                None => self
+                    .server
+                    .account_data
+                    .all_in_room(self.snapshot, user, *room)?,
             };
             if !data.is_empty() {
                 let events = data
                     .iter()
                     .map(account_data::datum_event)
                     .collect::<Result<_, _>>()?;
-                section.rooms.insert(id, events);
+                section.rooms.insert(self.rooms.room_id(*room)?, events);
             }
         }
         Ok(section)
     }
 
-    fn receipts(&self, rooms: &[RoomNid], since: Option<StreamPos>) -> ApiResult<Receipts> {
+    fn receipts(&self, rooms: &[RoomNid]) -> ApiResult<Receipts> {
         let mut section = Receipts::default();
         for room in rooms {
-            let since = since
-                .filter(|_| self.told.contains_key(room))
-                .unwrap_or(StreamPos::ZERO);
+            let since = self.connection.beside(Beside::Receipts, *room);
             let event = ephemeral::receipts(
                 self.server,
                 self.snapshot,
                 *room,
                 self.ask.user,
-                since,
+                since.unwrap_or(StreamPos::ZERO),
                 self.upto,
             )?;
             if let Some(event) = event {
@@ -199,10 +202,10 @@ impl Build<'_> {
         Ok(section)
     }
 
-    fn typing(&self, rooms: &[RoomNid], since: Option<StreamPos>) -> ApiResult<Typing> {
+    fn typing(&self, rooms: &[RoomNid]) -> ApiResult<Typing> {
         let mut section = Typing::default();
         for room in rooms {
-            let since = since.filter(|_| self.told.contains_key(room));
+            let since = self.connection.beside(Beside::Typing, *room);
             if let Some(event) = ephemeral::typing(self.server, *room, since)? {
                 section.rooms.insert(self.rooms.room_id(*room)?, event);
             }

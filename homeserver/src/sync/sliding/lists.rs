@@ -1,24 +1,20 @@
 //! Which rooms a client looks at: windows of sorted lists, and rooms it has open.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
 use ruma::{
     OwnedRoomId, UInt,
-    api::client::sync::sync_events::v5::{
-        request::{List, ListFilters},
-        response,
-    },
-    directory::RoomTypeFilter,
+    api::client::sync::sync_events::v5::{request::List, response},
 };
 
-use super::{Build, bump};
+use super::{Build, activity, filters::Filters};
 use crate::{
     error::ApiResult,
     ids::{RoomNid, StreamPos},
-    rooms::rows::{Membership, RoomSummary, UserRoomRow},
+    rooms::rows::{Membership, UserRoomRow},
     storage::tables,
 };
 
@@ -52,7 +48,7 @@ impl Wanted {
 pub(super) struct Candidate {
     pub(super) room: RoomNid,
     pub(super) row: UserRoomRow,
-    pub(super) bump: StreamPos,
+    pub(super) last_event: StreamPos,
 }
 
 /// The rooms to tell about, and the sizes of the lists.
@@ -68,7 +64,11 @@ impl Build<'_> {
         let mut wanted: HashMap<RoomNid, Wanted> = HashMap::new();
         let mut lists = BTreeMap::new();
         for (name, list) in &self.ask.request.lists {
-            let members = self.members_of(&candidates, list.filters.as_ref())?;
+            let filters = Filters {
+                known: list.filters.as_ref(),
+                more: self.ask.more_filters.of(name),
+            };
+            let members = self.members_of(&candidates, filters)?;
             let mut answer = response::List::default();
             answer.count = UInt::try_from(members.len()).unwrap_or(UInt::MAX);
             lists.insert(name.clone(), answer);
@@ -106,75 +106,61 @@ impl Build<'_> {
         Ok(Windows { rooms, lists })
     }
 
-    /// The rooms the user is in, invited to or knocks at, most recently active first.
+    /// The rooms the user is in, invited to or knocks at, and those they were removed from, most recently active first.
     fn candidates(&self) -> ApiResult<Vec<Candidate>> {
         let mut found = Vec::new();
         for row in tables::USER_ROOM.scan(self.snapshot, (self.ask.user,))? {
             let ((_, room), row) = row?;
-            if matches!(
-                row.membership,
-                Membership::Join | Membership::Invite | Membership::Knock
-            ) {
-                let bump = bump::position(self.rooms, self.hub, self.snapshot, room, &row)?;
-                found.push(Candidate { room, row, bump });
+            if !self.is_too_new(&row) && self.is_candidate(&row)? {
+                let last_event = activity::last_event(self.hub, self.snapshot, room, &row)?;
+                found.push(Candidate {
+                    room,
+                    row,
+                    last_event,
+                });
             }
         }
-        found.sort_by_key(|candidate| (std::cmp::Reverse(candidate.bump), candidate.room));
+        found.sort_by_key(|candidate| (std::cmp::Reverse(candidate.last_event), candidate.room));
         Ok(found)
+    }
+
+    /// Whether lists have a room. Who left by themselves knows it; who was removed may not.
+    fn is_candidate(&self, row: &UserRoomRow) -> ApiResult<bool> {
+        if row.last_event_of_deleted_room().is_some() {
+            return Ok(false);
+        }
+        Ok(match row.membership {
+            Membership::Join | Membership::Invite | Membership::Knock => true,
+            Membership::Leave | Membership::Ban if !row.was_joined || row.forgotten => false,
+            Membership::Ban => true,
+            Membership::Leave => {
+                let own = self.rooms.known_event(self.snapshot, row.event)?;
+                own.pdu.sender() != self.ask.user_id
+            }
+        })
+    }
+
+    /// Whether a row says something that is for the next answer.
+    fn is_too_new(&self, row: &UserRoomRow) -> bool {
+        let since = match row.membership {
+            Membership::Join => row.joined_at,
+            _ => row.pos,
+        };
+        since > self.upto
     }
 
     fn members_of(
         &self,
         candidates: &[Candidate],
-        filters: Option<&ListFilters>,
+        filters: Filters<'_>,
     ) -> ApiResult<Vec<RoomNid>> {
         let mut members = Vec::new();
-        let direct = match filters {
-            Some(filters) if filters.is_dm.is_some() => self.direct_rooms()?,
-            _ => HashSet::new(),
-        };
         for candidate in candidates {
-            let takes = match filters {
-                Some(filters) => self.takes(filters, candidate, &direct)?,
-                None => true,
-            };
-            if takes {
+            if self.takes(filters, candidate)? {
                 members.push(candidate.room);
             }
         }
         Ok(members)
-    }
-
-    fn takes(
-        &self,
-        filters: &ListFilters,
-        candidate: &Candidate,
-        direct: &HashSet<RoomNid>,
-    ) -> ApiResult<bool> {
-        let invited = candidate.row.membership == Membership::Invite;
-        if filters.is_invite.is_some_and(|wanted| wanted != invited)
-            || filters
-                .is_dm
-                .is_some_and(|wanted| wanted != direct.contains(&candidate.room))
-        {
-            return Ok(false);
-        }
-        if filters.is_encrypted.is_none()
-            && filters.room_types.is_empty()
-            && filters.not_room_types.is_empty()
-        {
-            return Ok(true);
-        }
-        let summary = self
-            .rooms
-            .summary(self.snapshot, candidate.room)?
-            .unwrap_or_default();
-        let is_listed = |types: &[RoomTypeFilter]| types.iter().any(|kind| is_type(kind, &summary));
-        Ok(filters
-            .is_encrypted
-            .is_none_or(|wanted| wanted == summary.encryption.is_some())
-            && (filters.room_types.is_empty() || is_listed(&filters.room_types))
-            && !is_listed(&filters.not_room_types))
     }
 
     /// A room that may be subscribed to: one of the user's own, left ones included.
@@ -184,13 +170,14 @@ impl Build<'_> {
         };
         let row = tables::USER_ROOM.get(self.snapshot, (self.ask.user, room))?;
         Ok(row
-            .filter(|row| !row.forgotten && row.pos <= self.upto)
+            .filter(|row| !row.forgotten && !self.is_too_new(row))
             .map(|_| room))
     }
 
     /// Rooms the client knows and the user has left meanwhile: the client has to see that.
     fn add_left(&self, wanted: &mut HashMap<RoomNid, Wanted>) -> ApiResult<()> {
-        for (room, told) in self.told.iter().filter(|(_, told)| told.upto < self.upto) {
+        let known = self.connection.rooms().iter();
+        for (room, told) in known.filter(|(_, told)| told.upto < self.upto) {
             if wanted.contains_key(room) || !self.hub.room_changed(*room, told.upto) {
                 continue;
             }
@@ -234,8 +221,4 @@ fn window(list: &List, members: &[RoomNid]) -> Vec<RoomNid> {
         .filter(|(at, _)| inside(*at))
         .map(|(_, room)| *room)
         .collect()
-}
-
-fn is_type(filter: &RoomTypeFilter, summary: &RoomSummary) -> bool {
-    filter.as_str() == summary.room_type.as_deref()
 }

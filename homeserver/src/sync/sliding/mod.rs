@@ -2,30 +2,36 @@
 //!
 //! Every request carries all its parameters; the connection remembers only what was told of each room.
 
-mod bump;
+mod activity;
+mod answer;
 pub mod connections;
 pub(super) mod extensions;
+mod filters;
 mod lists;
+mod past;
+pub mod request;
 mod room;
 
 use std::{
+    cell::OnceCell,
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
 use ruma::{
     OwnedDeviceId, OwnedRoomId, OwnedUserId, UInt,
-    api::client::sync::sync_events::{
-        UnreadNotificationsCount,
-        v5::{Request, Response, request::List},
-    },
+    api::client::sync::sync_events::{UnreadNotificationsCount, v5::Request},
 };
 
-use self::connections::{Connection, Told};
+pub use self::answer::Response;
+use self::{
+    connections::{Connection, Telling, Told},
+    request::MoreFilters,
+};
 use crate::{
     Server,
     account_data::Scope,
-    error::{ApiError, ApiResult},
+    error::ApiResult,
     hub::Hub,
     ids::{RoomNid, StreamPos, UserNid},
     push::Unread,
@@ -46,14 +52,16 @@ pub struct Ask {
     pub device: OwnedDeviceId,
     /// The request.
     pub request: Request,
+    /// Filters of the request's lists that it does not have.
+    pub more_filters: MoreFilters,
 }
 
 /// An answer without its `pos`, and what it tells of each room.
 pub struct Answer {
     /// The answer.
     pub response: Response,
-    /// What the client knows of each room once it has the answer.
-    pub told: Vec<(RoomNid, Told)>,
+    /// What the client knows once it has the answer.
+    pub telling: Telling,
     /// Whether there is anything in it worth waking a client for.
     pub has_news: bool,
 }
@@ -64,19 +72,9 @@ struct Build<'a> {
     hub: &'a Hub,
     snapshot: &'a Snapshot<'a>,
     ask: &'a Ask,
-    told: &'a HashMap<RoomNid, Told>,
+    connection: &'a Connection,
     upto: StreamPos,
-}
-
-/// Refuses what makes no sense.
-pub fn check(request: &Request) -> ApiResult<()> {
-    let backwards = |list: &List| list.ranges.iter().any(|(first, last)| first > last);
-    if request.lists.values().any(backwards) {
-        return Err(ApiError::invalid_param(
-            "A range of a list ends before it begins.",
-        ));
-    }
-    Ok(())
+    direct: OnceCell<HashSet<RoomNid>>,
 }
 
 impl Ask {
@@ -95,46 +93,55 @@ impl Ask {
             hub,
             snapshot,
             ask: self,
-            told: connection.rooms(),
+            connection,
             upto,
+            direct: OnceCell::new(),
         };
         let windows = build.windows()?;
-        let mut response = Response::new(String::new());
-        response.txn_id.clone_from(&self.request.txn_id);
-        response.lists = windows.lists;
-        let mut told = Vec::new();
+        let mut response = Response {
+            txn_id: self.request.txn_id.clone(),
+            lists: windows.lists,
+            ..Response::default()
+        };
+        let mut telling = Telling::default();
         let mut inside = Vec::new();
         for (room, row, wanted) in windows.rooms {
             if row.membership == Membership::Join {
                 inside.push((room, wanted.lists.clone()));
             }
-            if let Some(answer) = build.room(room, &row, &wanted)? {
+            if let Some(mut answer) = build.room(room, &row, &wanted)? {
+                answer.lists = wanted.lists;
                 response.rooms.insert(rooms.room_id(room)?, answer);
-                let required_state = Arc::new(wanted.required_state);
-                told.push((
-                    room,
-                    Told {
-                        upto,
-                        timeline_limit: wanted.timeline_limit,
-                        required_state,
-                    },
-                ));
+                let told = Told {
+                    upto,
+                    timeline_limit: wanted.timeline_limit,
+                    required_state: Arc::new(wanted.required_state),
+                    is_direct: build.is_direct(room)?,
+                };
+                telling.rooms.push((room, told));
             }
         }
-        let since = connection.upto();
-        response.extensions = build.extensions(&inside, &response.rooms, since)?;
+        response.extensions = build.extensions(&inside, &mut telling.beside)?;
         let has_news = !response.rooms.is_empty() || extensions::has_news(&response.extensions);
         Ok(Answer {
             response,
-            told,
+            telling,
             has_news,
         })
     }
 }
 
 impl Build<'_> {
-    /// The rooms the user calls direct chats.
+    /// Whether the user calls a room a direct chat.
     /// [spec](https://spec.matrix.org/v1.19/client-server-api/#mdirect)
+    fn is_direct(&self, room: RoomNid) -> ApiResult<bool> {
+        if let Some(direct) = self.direct.get() {
+            return Ok(direct.contains(&room));
+        }
+        let direct = self.direct_rooms()?;
+        Ok(self.direct.get_or_init(|| direct).contains(&room))
+    }
+
     fn direct_rooms(&self) -> ApiResult<HashSet<RoomNid>> {
         let content = self.server.account_data.get_at(
             self.snapshot,

@@ -1,6 +1,9 @@
 //! What a client is told of one room.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ruma::{
     JsOption, OwnedMxcUri, UInt, UserId,
@@ -9,13 +12,14 @@ use ruma::{
 };
 use serde::Deserialize;
 
-use super::{Build, bump, connections::Told, lists::Wanted};
+use super::{Build, activity, answer::RoomAnswer, connections::Told, lists::Wanted, past::Shown};
 use crate::{
     error::{ApiError, ApiResult},
     ids::{EventNid, RoomNid, StreamPos},
     rooms::{
         Rooms,
         event::RoomEvent,
+        project::membership_of,
         rows::{Membership, Place, RoomSummary, UserRoomRow},
         show::Show,
         viewer::Viewer,
@@ -27,6 +31,15 @@ use crate::{
     },
 };
 
+/// Which state of a room is asked for.
+struct Asked<'a> {
+    room: RoomNid,
+    /// What the user may see.
+    shown: Shown,
+    upto: StreamPos,
+    told: Option<&'a Told>,
+}
+
 impl Build<'_> {
     /// What is new in a room; nothing if there is nothing.
     pub(super) fn room(
@@ -34,8 +47,8 @@ impl Build<'_> {
         room: RoomNid,
         row: &UserRoomRow,
         wanted: &Wanted,
-    ) -> ApiResult<Option<Room>> {
-        let told = self.told.get(&room);
+    ) -> ApiResult<Option<RoomAnswer>> {
+        let told = self.connection.rooms().get(&room);
         // What was told before the user came (back) is not what a member sees.
         let told =
             told.filter(|told| row.membership != Membership::Join || row.joined_at <= told.upto);
@@ -43,19 +56,41 @@ impl Build<'_> {
             told.timeline_limit < wanted.timeline_limit
                 || *told.required_state != wanted.required_state
         });
+        let direct_changed = match told {
+            Some(told) if self.hub.user_changed(self.ask.user, told.upto) => {
+                told.is_direct != self.is_direct(room)?
+            }
+            _ => false,
+        };
         if let Some(told) = told
             && !more_wanted
+            && !direct_changed
             && !self.hub.room_changed(room, told.upto)
         {
             return Ok(None);
         }
-        if let Some(event) = row.last_event_of_deleted_room() {
-            return self.deleted(event, row, told);
+        let answer = if let Some(event) = row.last_event_of_deleted_room() {
+            self.deleted(event, row, told)?
+        } else if matches!(row.membership, Membership::Invite | Membership::Knock) {
+            self.outside(room, row, told)?
+        } else {
+            self.inside(room, row, wanted, told)?
+        };
+        let mut answer = match (answer, direct_changed) {
+            (Some(answer), _) => answer,
+            (None, true) => Room::new(),
+            (None, false) => return Ok(None),
+        };
+        if direct_changed {
+            answer.is_dm = Some(self.is_direct(room)?);
         }
-        if matches!(row.membership, Membership::Invite | Membership::Knock) {
-            return self.outside(room, row, told);
-        }
-        self.inside(room, row, wanted, told)
+        let expands = told.is_some_and(|told| told.timeline_limit < wanted.timeline_limit);
+        Ok(Some(RoomAnswer {
+            expanded_timeline: expands && !answer.timeline.is_empty(),
+            room: answer,
+            membership: row.membership.as_str(),
+            lists: Vec::new(),
+        }))
     }
 
     /// A room the user is invited to or knocks at.
@@ -136,7 +171,14 @@ impl Build<'_> {
             wanted.timeline_limit,
             |_| true,
         )?;
-        let state = self.required_state(room, upto, wanted, told, &stretch)?;
+        let shown = self.shown(row)?;
+        let asked = Asked {
+            room,
+            shown,
+            upto,
+            told,
+        };
+        let state = self.required_state(&asked, wanted, &stretch)?;
         let summary = self.rooms.summary(self.snapshot, room)?.unwrap_or_default();
         if told.is_some() && stretch.events.is_empty() && state.is_empty() && !stretch.limited {
             return Ok(None);
@@ -165,13 +207,52 @@ impl Build<'_> {
                 .required_state
                 .push(self.rooms.show(self.snapshot, event, &viewer, show)?);
         }
-        let bump = bump::position(self.rooms, self.hub, self.snapshot, room, row)?;
+        let bump = activity::bump_stamp(self.rooms, self.hub, self.snapshot, room, row)?;
         answer.bump_stamp = UInt::try_from(bump.0).ok();
+        if row.membership != Membership::Join {
+            // What became of the room since is not for those who left.
+            if told.is_none() {
+                self.describe_past(&mut answer, room, shown)?;
+            }
+            return Ok(Some(answer));
+        }
         answer.unread_notifications = self.unread(room, row)?;
-        if since.is_none_or(|since| summary.changed > since) {
+        let describes = match since {
+            None => true,
+            Some(since) => {
+                summary.changed > since || self.hero_changed(room, &summary, since, upto)?
+            }
+        };
+        if describes {
             self.describe(&mut answer, room, &summary)?;
         }
         Ok(Some(answer))
+    }
+
+    /// Whether one of those who name the room has another name or picture.
+    fn hero_changed(
+        &self,
+        room: RoomNid,
+        summary: &RoomSummary,
+        since: StreamPos,
+        upto: StreamPos,
+    ) -> ApiResult<bool> {
+        if summary.name.is_some() {
+            return Ok(false);
+        }
+        let interner = self.rooms.storage().interner();
+        for key in room_view::state_changes(self.snapshot, room, since, upto)?.into_keys() {
+            let (kind, state_key) = interner.state_key_text(key)?;
+            if kind != "m.room.member" {
+                continue;
+            }
+            for hero in &summary.heroes {
+                if interner.user_id(*hero)?.as_str() == state_key {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Name, picture, counts and heroes.
@@ -183,18 +264,13 @@ impl Build<'_> {
         };
         answer.joined_count = UInt::try_from(summary.joined).ok();
         answer.invited_count = UInt::try_from(summary.invited).ok();
-        answer.is_dm = self.direct_rooms()?.contains(&room).then_some(true);
+        answer.is_dm = self.is_direct(room)?.then_some(true);
         if answer.name.is_none() {
-            let mut heroes = Vec::new();
-            for hero in summary
-                .heroes
-                .iter()
-                .filter(|hero| **hero != self.ask.user)
-                .take(5)
-            {
-                heroes.push(self.hero(room, &self.rooms.storage().interner().user_id(*hero)?)?);
-            }
-            answer.heroes = Some(heroes);
+            let heroes = self
+                .rooms
+                .heroes(self.snapshot, room, summary, self.ask.user)?;
+            let heroes = heroes.iter().map(|hero| self.hero(room, hero));
+            answer.heroes = Some(heroes.collect::<ApiResult<_>>()?);
         }
         Ok(())
     }
@@ -220,55 +296,59 @@ impl Build<'_> {
     /// The state the client asked for: all of it the first time, then what changed of it and what it asks for newly.
     fn required_state(
         &self,
-        room: RoomNid,
-        upto: StreamPos,
+        asked: &Asked<'_>,
         wanted: &Wanted,
-        told: Option<&Told>,
         stretch: &Stretch,
     ) -> ApiResult<BTreeMap<EventNid, Arc<RoomEvent>>> {
         let mut found = BTreeMap::new();
         let mut add = |event: Arc<RoomEvent>| drop(found.insert(event.nid, event));
-        if let Some(told) = told {
-            for (_, last) in
-                room_view::state_changes(self.snapshot, room, told.upto, upto)?.into_values()
-            {
+        let lazy = wanted
+            .required_state
+            .iter()
+            .any(|(kind, key)| kind == "m.room.member" && key == "$LAZY");
+        if let Some(told) = asked.told {
+            let changes =
+                room_view::state_changes(self.snapshot, asked.room, told.upto, asked.upto)?;
+            for (_, last) in changes.into_values() {
                 let event = self.rooms.known_event(self.snapshot, last)?;
-                if wanted
-                    .required_state
-                    .iter()
-                    .any(|entry| self.takes_entry(entry, &event))
-                {
+                // Without a gap, clients keep their list of members by the changes.
+                let is_lazy = lazy && !stretch.limited && membership_of(&event).is_some();
+                let mut entries = wanted.required_state.iter();
+                if is_lazy || entries.any(|entry| self.takes_entry(entry, &event)) {
                     add(event);
                 }
             }
         }
         for entry in &wanted.required_state {
-            if told.is_none_or(|told| !told.required_state.contains(entry)) {
-                self.entry(room, entry)?.into_iter().for_each(&mut add);
+            if asked
+                .told
+                .is_none_or(|told| !told.required_state.contains(entry))
+            {
+                self.entry(asked, entry)?.into_iter().for_each(&mut add);
             }
         }
-        if wanted
-            .required_state
-            .iter()
-            .any(|(kind, key)| kind == "m.room.member" && key == "$LAZY")
-        {
-            let last = stretch.events.last().map(|event| event.row.state_after);
+        if lazy && let Some(last) = stretch.events.last() {
+            let mut users = BTreeSet::new();
             for event in &stretch.events {
-                let sender = event.pdu.sender().as_str();
-                let Some(state) = last else { continue };
+                users.insert(event.pdu.sender().as_str());
+                let target = event.pdu.state_key();
+                users.extend(target.filter(|_| membership_of(event).is_some()));
+            }
+            for user in users {
+                let state = last.row.state_after;
                 let member =
                     self.rooms
-                        .state_event_at(self.snapshot, state, "m.room.member", sender)?;
+                        .state_event_at(self.snapshot, state, "m.room.member", user)?;
                 member.into_iter().for_each(&mut add);
             }
         }
         Ok(found)
     }
 
-    /// The current state events an entry of `required_state` stands for.
+    /// The state events an entry of `required_state` stands for.
     fn entry(
         &self,
-        room: RoomNid,
+        asked: &Asked<'_>,
         (kind, key): &(String, String),
     ) -> ApiResult<Vec<Arc<RoomEvent>>> {
         let key = match key.as_str() {
@@ -277,18 +357,11 @@ impl Build<'_> {
             key => key,
         };
         if kind != "*" && key != "*" {
-            return Ok(self
-                .rooms
-                .state_event(self.snapshot, room, kind, key)?
-                .into_iter()
-                .collect());
+            let event = self.state_shown(asked.room, asked.shown, kind, key)?;
+            return Ok(event.into_iter().collect());
         }
-        let mut events = Vec::new();
-        for (found_kind, found_key, nid) in self.rooms.current_state(self.snapshot, room, kind)? {
-            if (kind == "*" || *kind == found_kind) && (key == "*" || key == found_key) {
-                events.push(self.rooms.known_event(self.snapshot, nid)?);
-            }
-        }
+        let mut events = self.all_state_shown(asked.room, asked.shown, kind)?;
+        events.retain(|event| key == "*" || event.pdu.state_key() == Some(key));
         Ok(events)
     }
 

@@ -19,6 +19,7 @@ use ruma::{
 
 use crate::{
     Server,
+    e2ee::TO_DEVICE_PAGE,
     error::ApiResult,
     hub::Hub,
     ids::{RoomNid, StreamPos, UserNid},
@@ -83,8 +84,8 @@ impl Ask {
         let messages = server.e2ee.to_device_since(
             snapshot,
             (self.user, &self.device),
-            self.had_to_device,
-            upto,
+            (self.had_to_device, upto),
+            TO_DEVICE_PAGE,
         )?;
         let mut token = SyncToken::at(server.storage.epoch(), upto);
         // Where more messages wait than one answer takes, the token says how far they were told: rooms do not wait.

@@ -1,4 +1,4 @@
-//! What orders rooms in lists: the position of the last event that means activity.
+//! What orders rooms: in lists the position of the last event, in clients that of the last event that means activity.
 
 use crate::{
     hub::Hub,
@@ -7,7 +7,7 @@ use crate::{
         Rooms,
         project::BUMPING,
         rows::{Membership, Place, UserRoomRow},
-        timeline::{Direction, rows},
+        timeline::{Direction, rows as rows_of},
     },
     storage::{Result, Snapshot},
 };
@@ -15,15 +15,42 @@ use crate::{
 /// Rows that are looked at to find the last activity of a room nobody has written in since the start.
 const LOOK_BACK: usize = 200;
 
-/// The position of a room in a user's lists.
-pub(super) fn position(
+/// What places a room in a user's lists: its last event, whatever that is.
+pub(super) fn last_event(
+    hub: &Hub,
+    snapshot: &Snapshot<'_>,
+    room: RoomNid,
+    row: &UserRoomRow,
+) -> Result<StreamPos> {
+    // Who is not in the room does not learn when something happens there.
+    if row.membership != Membership::Join {
+        return Ok(row.pos);
+    }
+    if let Some(position) = hub.last_event(room) {
+        return Ok(position);
+    }
+    let last = rows_of(
+        snapshot,
+        room,
+        Place::FIRST,
+        Place::END,
+        Direction::Backward,
+    )?
+    .next()
+    .transpose()?;
+    let position = last.map_or(row.pos, |(place, _)| place.pos);
+    hub.learn_last_event(room, position);
+    Ok(position)
+}
+
+/// The `bump_stamp` of a room: its last event of a type that means activity.
+pub(super) fn bump_stamp(
     rooms: &Rooms,
     hub: &Hub,
     snapshot: &Snapshot<'_>,
     room: RoomNid,
     row: &UserRoomRow,
 ) -> Result<StreamPos> {
-    // Who is not in the room does not learn when somebody speaks there.
     if row.membership != Membership::Join {
         return Ok(row.pos);
     }
@@ -32,7 +59,7 @@ pub(super) fn position(
     }
     let mut found = None;
     let mut oldest = StreamPos(1);
-    for row in rows(
+    for row in rows_of(
         snapshot,
         room,
         Place::FIRST,
