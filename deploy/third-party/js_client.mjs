@@ -5,12 +5,17 @@ import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 
 import * as sdk from "matrix-js-sdk";
+import { CryptoEvent, decodeRecoveryKey, VerificationPhase, VerifierEvent } from "matrix-js-sdk/lib/crypto-api/index.js";
 import { logger } from "matrix-js-sdk/lib/logger.js";
 
 const WAIT_MILLISECONDS = 60_000;
 const ENCRYPTION = { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };
 const homeserver = process.argv[2];
 let client;
+/** The private key of the user's secret storage, once the user has typed it in. */
+let secretStorageKey;
+/** The verification that is going on. */
+let verification = {};
 
 // Its log would go to the standard output, where answers are.
 logger.setLevel("silent");
@@ -27,6 +32,10 @@ function until(what, condition) {
         sdk.RoomEvent.MyMembership,
         sdk.RoomStateEvent.Members,
         sdk.MatrixEventEvent.Decrypted,
+        CryptoEvent.VerificationRequestReceived,
+        CryptoEvent.DevicesUpdated,
+        CryptoEvent.UserTrustStatusChanged,
+        CryptoEvent.KeysChanged,
     ];
     return new Promise((resolve, reject) => {
         const ask = () => {
@@ -96,21 +105,155 @@ async function send(roomId, content) {
     return { event_id: answer.event_id };
 }
 
+/** Begins to sync on a device that has just signed in. */
+async function start(session) {
+    client = sdk.createClient({
+        baseUrl: homeserver,
+        userId: session.user_id,
+        deviceId: session.device_id,
+        accessToken: session.access_token,
+        cryptoCallbacks: {
+            getSecretStorageKey: async ({ keys }) => secretStorageKey && [Object.keys(keys)[0], secretStorageKey],
+        },
+    });
+    await client.initRustCrypto({ useIndexedDB: false });
+    client.on(CryptoEvent.VerificationRequestReceived, (request) => (verification = { request }));
+    await client.startClient({ initialSyncLimit: 50 });
+    await until("the first sync", () => client.isInitialSyncComplete());
+    return { user_id: session.user_id, device_id: session.device_id };
+}
+
+/** Asks again until a question to the server is answered with something. */
+async function eventually(what, ask) {
+    const deadline = Date.now() + WAIT_MILLISECONDS;
+    for (;;) {
+        const found = await ask();
+        if (found) {
+            return found;
+        }
+        if (Date.now() > deadline) {
+            throw new Error(`waited in vain for ${what}`);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+}
+
+/** Follows a verification until both sides see its emoji. */
+async function showEmoji(verifier) {
+    verification.verifier = verifier;
+    verification.done = verifier.verify();
+    const sas =
+        verifier.getShowSasCallbacks() ??
+        (await new Promise((resolve, reject) => {
+            verifier.once(VerifierEvent.ShowSas, resolve);
+            verification.done.catch(reject);
+        }));
+    verification.sas = sas;
+    return { emoji: sas.sas.emoji.map(([picture]) => picture) };
+}
+
 const actions = {
     async register({ user, password }) {
         const registration = sdk.createClient({ baseUrl: homeserver });
         const auth = { type: "m.login.dummy" };
-        const session = await registration.registerRequest({ username: user, password, auth });
-        client = sdk.createClient({
-            baseUrl: homeserver,
-            userId: session.user_id,
-            deviceId: session.device_id,
-            accessToken: session.access_token,
+        return start(await registration.registerRequest({ username: user, password, auth }));
+    },
+    async sign_in({ user, password }) {
+        const login = sdk.createClient({ baseUrl: homeserver });
+        const identifier = { type: "m.id.user", user };
+        return start(await login.loginRequest({ type: "m.login.password", identifier, password }));
+    },
+    async sign_out() {
+        client.stopClient();
+        await client.logout(true);
+    },
+    /** Makes cross-signing keys, secret storage and a key backup; answers with what the user would write down. */
+    async set_up_encryption() {
+        const crypto = client.getCrypto();
+        // The first keys need no password.
+        await crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: (upload) => upload(null) });
+        const recovery = await crypto.createRecoveryKeyFromPassphrase();
+        secretStorageKey = recovery.privateKey;
+        await crypto.bootstrapSecretStorage({ createSecretStorageKey: async () => recovery, setupNewKeyBackup: true });
+        if (!(await crypto.isCrossSigningReady()) || !(await crypto.isSecretStorageReady())) {
+            throw new Error("encryption is not set up");
+        }
+        return { recovery_key: recovery.encodedPrivateKey };
+    },
+    async wait_for_backup({ keys }) {
+        await eventually(`${keys} keys in the backup`, async () => {
+            // The count that the SDK knows is that of when it asked first.
+            const headers = { Authorization: `Bearer ${client.getAccessToken()}` };
+            const answer = await fetch(`${homeserver}/_matrix/client/v3/room_keys/version`, { headers });
+            return (await answer.json()).count >= keys;
         });
-        await client.initRustCrypto({ useIndexedDB: false });
-        await client.startClient({ initialSyncLimit: 50 });
-        await until("the first sync", () => client.isInitialSyncComplete());
-        return { user_id: session.user_id };
+    },
+    /** Signs this device with the keys in secret storage, and fetches the room keys from the backup. */
+    async recover({ recovery_key }) {
+        secretStorageKey = decodeRecoveryKey(recovery_key);
+        const crypto = client.getCrypto();
+        await crypto.bootstrapCrossSigning({});
+        await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
+        const { imported } = await crypto.restoreKeyBackup();
+        return { imported };
+    },
+    async request_verification({ user_id, device_id, room_id }) {
+        const crypto = client.getCrypto();
+        const request = room_id
+            ? await crypto.requestVerificationDM(user_id, room_id)
+            : await crypto.requestDeviceVerification(user_id, device_id);
+        verification = { request };
+    },
+    async accept_verification() {
+        await until("a verification request", () => verification.request);
+        await verification.request.accept();
+    },
+    async begin_emoji() {
+        const { request } = verification;
+        await eventually("the acceptance", () => request.phase === VerificationPhase.Ready);
+        return showEmoji(await request.startVerification("m.sas.v1"));
+    },
+    async await_emoji() {
+        const { request } = verification;
+        return showEmoji(await eventually("the other side", () => request.verifier));
+    },
+    async confirm_emoji() {
+        await verification.sas.confirm();
+    },
+    async end_verification() {
+        await verification.done;
+        await eventually("the end", () => verification.request.phase === VerificationPhase.Done);
+        verification = {};
+    },
+    async wait_for_trusted_user({ user_id }) {
+        await eventually(`trust in ${user_id}`, async () => {
+            const status = await client.getCrypto().getUserVerificationStatus(user_id);
+            return status.isCrossSigningVerified();
+        });
+    },
+    async wait_for_trusted_device({ user_id, device_id }) {
+        await eventually(`trust in ${device_id}`, async () => {
+            const status = await client.getCrypto().getDeviceVerificationStatus(user_id, device_id);
+            return status?.crossSigningVerified;
+        });
+    },
+    async wait_for_secrets() {
+        const crypto = client.getCrypto();
+        await eventually("the private keys of another device", async () => {
+            const { privateKeysCachedLocally } = await crypto.getCrossSigningStatus();
+            return Object.values(privateKeysCachedLocally).every((has) => has);
+        });
+    },
+    async wait_for_devices({ user_id, devices }) {
+        await eventually(`the devices ${devices}`, async () => {
+            const known = (await client.getCrypto().getUserDeviceInfo([user_id])).get(user_id);
+            const ids = [...(known?.keys() ?? [])];
+            return ids.length === devices.length && devices.every((device) => ids.includes(device));
+        });
+    },
+    /** The next message is encrypted with a new key, which every device has to be sent. */
+    async discard_room_key({ room_id }) {
+        await client.getCrypto().forceDiscardSession(room_id);
     },
     async create_room({ name, invite, direct, encrypted }) {
         const { room_id } = await client.createRoom({

@@ -36,8 +36,15 @@ class Client:
         answer = expect(await self.nio.register(user, password), nio.RegisterResponse)
         self.nio.add_event_callback(self.keep, nio.Event)
         self.nio.add_response_callback(self.wake, nio.SyncResponse)
+        await self.go_online()
+        return {"user_id": answer.user_id, "device_id": answer.device_id}
+
+    async def go_online(self):
         self.syncing = asyncio.create_task(self.nio.sync_forever(timeout=30000, full_state=True))
-        return {"user_id": answer.user_id}
+
+    async def go_offline(self):
+        self.syncing.cancel()
+        await asyncio.gather(self.syncing, return_exceptions=True)
 
     async def keep(self, room, event):
         self.events.append((room.room_id, event))

@@ -56,7 +56,11 @@ impl E2ee {
         new_keys: NewKeys,
     ) -> ApiResult<BTreeMap<String, u32>> {
         let device_keys = match device_keys {
-            Some(raw) => Some(check_device_keys(session, &raw)?),
+            Some(raw) => Some(check_device_keys(
+                &session.user_id,
+                &session.device_id,
+                &raw,
+            )?),
             None => None,
         };
         let _turn = self.inner.users.lock(session.user).await;
@@ -179,19 +183,23 @@ impl E2ee {
     }
 }
 
-/// The keys must be the session's own, or others would encrypt to somebody else.
-fn check_device_keys(session: &Session, raw: &Raw<DeviceKeys>) -> ApiResult<SignedObject> {
+/// The keys must be those of the user's device, or others would encrypt to somebody else.
+pub(super) fn check_device_keys(
+    user_id: &UserId,
+    device_id: &DeviceId,
+    raw: &Raw<DeviceKeys>,
+) -> ApiResult<SignedObject> {
     let keys = raw.deserialize().map_err(|error| {
         ApiError::bad_json("device_keys is not an object of device keys.").because(error)
     })?;
-    if keys.user_id != session.user_id {
+    if keys.user_id != user_id {
         return Err(ApiError::invalid_param(
             "device_keys.user_id is not the user signed in.",
         ));
     }
-    if keys.device_id != session.device_id {
+    if keys.device_id != device_id {
         return Err(ApiError::invalid_param(
-            "device_keys.device_id is not the device signed in.",
+            "device_keys.device_id is not the device that the keys are for.",
         ));
     }
     Ok(SignedObject::parse(raw.json().get(), "device_keys")?.without_unsigned())

@@ -71,6 +71,8 @@ impl E2ee {
         for device in devices {
             had_keys |= tables::DEVICE_KEYS.contains(snapshot, (user, device))?;
         }
+        let dehydrated = tables::DEHYDRATED_DEVICE.get(snapshot, user)?;
+        let had_dehydrated = dehydrated.is_some_and(|row| devices.contains(&row.device_id));
         let previous = tables::DEVICE_LIST_LATEST.get(snapshot, user)?;
         let changes = if had_keys {
             self.audience(snapshot, user)?
@@ -85,6 +87,9 @@ impl E2ee {
                     one_time_keys::delete(batch, user, device);
                     tables::TO_DEVICE.delete_prefix(batch, (user, device));
                     tables::TO_DEVICE_TXN.delete_prefix(batch, (user, device));
+                }
+                if had_dehydrated {
+                    tables::DEHYDRATED_DEVICE.delete(batch, user);
                 }
                 if had_keys {
                     device_lists::put_change(batch, user, previous, pos);

@@ -3,6 +3,7 @@
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#end-to-end-encryption)
 
 mod cross_signing;
+mod dehydrated;
 mod device_keys;
 mod device_lists;
 mod devices;
@@ -21,6 +22,7 @@ use ruma::{OwnedServerName, UserId};
 
 pub use self::{
     cross_signing::{NewCrossSigningKeys, UploadOutcome},
+    dehydrated::NewDehydratedDevice,
     device_keys::{KeysOfUser, Viewed},
     device_lists::{DeviceLists, Span},
     elsewhere::DeviceList,

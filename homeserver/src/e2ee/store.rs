@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ruma::{OneTimeKeyAlgorithm, UInt};
+use ruma::{OneTimeKeyAlgorithm, OwnedDeviceId, UInt};
 use serde::{Deserialize, Serialize};
 
 use crate::records;
@@ -64,7 +64,21 @@ pub struct BackupVersionRow {
     pub deleted: bool,
 }
 
-records!(ClaimableRow = 1, FallbackKeyRow = 1, BackupVersionRow = 1);
+/// A user's dehydrated device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DehydratedDeviceRow {
+    /// Its id.
+    pub device_id: OwnedDeviceId,
+    /// Its private keys, encrypted by the client: a JSON object.
+    pub data: String,
+}
+
+records!(
+    ClaimableRow = 1,
+    FallbackKeyRow = 1,
+    BackupVersionRow = 1,
+    DehydratedDeviceRow = 1
+);
 
 /// The purpose of a cross-signing key, as part of a table's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

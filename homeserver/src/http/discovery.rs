@@ -16,9 +16,11 @@ const VERSIONS: [&str; 11] = [
 ];
 
 /// Features outside the specification, one line each. A name stands here when, and only when, the feature works.
-const UNSTABLE_FEATURES: [&str; 4] = [
+const UNSTABLE_FEATURES: [&str; 5] = [
     // MSC4186, simplified sliding sync
     "org.matrix.simplified_msc3575",
+    // MSC3814, dehydrated devices
+    "org.matrix.msc3814",
     // MSC4140, delayed events: at their first paths and at those of the accepted proposal
     "org.matrix.msc4140",
     "org.matrix.msc4140.stable",

@@ -8,7 +8,7 @@ use super::{Family, Table};
 use crate::{
     account_data::store::AccountDataRow,
     delayed::store::DelayedEventRow,
-    e2ee::store::{BackupVersionRow, ClaimableRow, FallbackKeyRow},
+    e2ee::store::{BackupVersionRow, ClaimableRow, DehydratedDeviceRow, FallbackKeyRow},
     federation::{BackoffRow, ServerKeyRow, ServerKeysRow},
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
     media::store::{MediaRow, ReservedMediaRow},
@@ -216,6 +216,8 @@ tables! {
     TO_DEVICE: (UserNid, OwnedDeviceId, StreamPos) => String, E2ee 10;
     /// Transactions of messages to devices: sender, device, type, transaction; when it was, in milliseconds.
     TO_DEVICE_TXN: (UserNid, OwnedDeviceId, String, String) => u64, E2ee 11;
+    /// The device of a user that only receives.
+    DEHYDRATED_DEVICE: UserNid => DehydratedDeviceRow, E2ee 150;
     /// Versions of key backups.
     BACKUP_VERSION: (UserNid, u64) => BackupVersionRow, E2ee 12;
     /// Keys in a backup: user, version, room, session; JSON objects.

@@ -1,6 +1,6 @@
 //! Devices: listing, naming, removing them.
 
-use ruma::{MilliSecondsSinceUnixEpoch, OwnedDeviceId};
+use ruma::{DeviceId, MilliSecondsSinceUnixEpoch, OwnedDeviceId};
 
 use super::{
     Addition, Session, Users,
@@ -199,4 +199,25 @@ fn delete_rows(
             TokenKind::Refresh => delete_refresh(batch, user, &token.device_id, token.hash),
         }
     }
+}
+
+/// Writes a device that nobody is signed in on.
+pub fn put_device(
+    batch: &mut Batch<'_>,
+    user: UserNid,
+    device_id: &DeviceId,
+    display_name: Option<String>,
+    created: MilliSecondsSinceUnixEpoch,
+) {
+    let row = store::DeviceRow {
+        display_name,
+        created,
+    };
+    tables::DEVICE.put(batch, (user, device_id), &row);
+}
+
+/// Removes a device that nobody is signed in on.
+pub fn delete_device(batch: &mut Batch<'_>, user: UserNid, device_id: &DeviceId) {
+    tables::DEVICE.delete(batch, (user, device_id));
+    tables::LAST_SEEN.delete(batch, (user, device_id));
 }

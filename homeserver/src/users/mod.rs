@@ -26,7 +26,7 @@ mod uiaa;
 
 pub use self::{
     accounts::{Account, NewAccount, may_send},
-    devices::{Device, DevicesOf},
+    devices::{Device, DevicesOf, delete_device, put_device},
     hooks::{Addition, UserHooks},
     login::Identifier,
     profile::{PROFILE_MAX_LENGTH, Profile, profile_of},

@@ -1,6 +1,7 @@
 //! The endpoints of end-to-end encryption.
 
 mod cross_signing;
+mod dehydrated;
 mod key_backup;
 mod keys;
 mod to_device;
@@ -19,6 +20,11 @@ pub fn router() -> Router<Server> {
         .ruma_route(cross_signing::upload_signing_keys)
         .ruma_route(cross_signing::upload_signatures)
         .ruma_route(to_device::send_to_device);
+    let dehydrated = Router::new()
+        .ruma_route(dehydrated::put)
+        .ruma_route(dehydrated::get)
+        .ruma_route(dehydrated::delete)
+        .ruma_route(dehydrated::messages);
     let versions = Router::new()
         .ruma_route(key_backup::create_version)
         .ruma_route(key_backup::latest_version)
@@ -35,5 +41,5 @@ pub fn router() -> Router<Server> {
         .ruma_route(key_backup::delete_keys)
         .ruma_route(key_backup::delete_keys_for_room)
         .ruma_route(key_backup::delete_key);
-    keys.merge(versions).merge(backed_up)
+    keys.merge(dehydrated).merge(versions).merge(backed_up)
 }
