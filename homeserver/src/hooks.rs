@@ -24,6 +24,8 @@ pub(crate) struct Hooks {
     pub(crate) e2ee: E2ee,
     /// Pushers go with their devices.
     pub(crate) push: Push,
+    /// Settings for a device go with it.
+    pub(crate) account_data: AccountData,
 }
 
 impl UserHooks for Hooks {
@@ -35,9 +37,10 @@ impl UserHooks for Hooks {
     ) -> Result<Addition> {
         let mut addition = self.e2ee.devices_deleted(snapshot, user, devices)?;
         let pushers = self.push.devices_deleted(snapshot, user, devices)?;
+        let settings = self.account_data.devices_deleted(snapshot, user, devices)?;
         let keys = addition.fill.take();
         addition.fill = Some(Box::new(move |batch, pos| {
-            for fill in [keys, pushers].into_iter().flatten() {
+            for fill in [keys, pushers, settings].into_iter().flatten() {
                 fill(batch, pos);
             }
         }));

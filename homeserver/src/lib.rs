@@ -124,6 +124,7 @@ impl Server {
             rooms: rooms.clone(),
             e2ee: e2ee.clone(),
             push: push.clone(),
+            account_data: account_data.clone(),
         };
         users.observe(Arc::new(hooks));
         let media = media::Media::open(

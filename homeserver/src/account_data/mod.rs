@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ruma::{RoomId, api::error::ErrorKind, serde::JsonObject};
+use ruma::{OwnedDeviceId, RoomId, api::error::ErrorKind, serde::JsonObject};
 use serde_json::value::RawValue;
 
 pub mod filters;
@@ -146,6 +146,16 @@ impl AccountData {
         until: StreamPos,
     ) -> Result<Vec<AccountDatum>> {
         store::changed(snapshot, user, since, until)
+    }
+
+    /// What removes the settings that clients keep for single devices, when the devices go.
+    pub fn devices_deleted(
+        &self,
+        snapshot: &Snapshot<'_>,
+        user: UserNid,
+        devices: &[OwnedDeviceId],
+    ) -> Result<Option<Fill>> {
+        store::erase_settings_of(snapshot, user, devices)
     }
 
     /// What removes a user's account data of a room, if there is any.

@@ -3,7 +3,7 @@
 //! A row is found by user, room and type, and once more by the position of its last change, so that a sync reads what
 //! changed since its token and nothing else. A change moves the second row.
 
-use ruma::{RoomId, serde::Raw};
+use ruma::{OwnedDeviceId, RoomId, serde::Raw};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -138,6 +138,33 @@ pub(super) fn erase_room_of(
     Ok(Some(Box::new(move |batch, _| {
         for (event_type, pos) in rows {
             tables::ACCOUNT_DATA.delete(batch, (user, room, &event_type));
+            tables::ACCOUNT_DATA_CHANGE.delete(batch, (user, pos));
+        }
+    })))
+}
+
+/// What removes the settings that clients keep for single devices, when the devices go.
+/// [MSC3890](https://github.com/matrix-org/matrix-spec-proposals/pull/3890)
+pub(super) fn erase_settings_of(
+    snapshot: &Snapshot<'_>,
+    user: UserNid,
+    devices: &[OwnedDeviceId],
+) -> Result<Option<Fill>> {
+    let mut rows = Vec::new();
+    for device in devices {
+        for prefix in ["m.", "org.matrix.msc3890."] {
+            let event_type = format!("{prefix}local_notification_settings.{device}");
+            if let Some(row) = get(snapshot, user, Scope::Global, &event_type)? {
+                rows.push((event_type, row.pos));
+            }
+        }
+    }
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Box::new(move |batch, _| {
+        for (event_type, pos) in rows {
+            tables::ACCOUNT_DATA.delete(batch, (user, NO_ROOM, &event_type));
             tables::ACCOUNT_DATA_CHANGE.delete(batch, (user, pos));
         }
     })))

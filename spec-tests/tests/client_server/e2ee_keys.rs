@@ -336,3 +336,59 @@ fn the_same_transaction_id_sends_to_a_device_once() {
     let events = bob.initial_sync()["to_device"]["events"].take();
     assert_eq!(items(&events).len(), 1);
 }
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysclaim)
+#[test]
+fn keys_are_claimed_in_the_order_of_their_upload() {
+    covers!(POST "/_matrix/client/v3/keys/claim");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let device = Device::of(&alice);
+    let names = ["ZZ", "MM", "AA"];
+    for name in names {
+        let keys = json!({ "one_time_keys": device.one_time_keys(&[name]) });
+        alice.post("/v3/keys/upload", &keys).ok();
+    }
+    for name in names {
+        let claimed = claim(&bob, &alice);
+        let key = format!("signed_curve25519:{name}");
+        assert!(claimed.get(&key).is_some(), "not {key}: {claimed}");
+    }
+}
+
+/// Keys and messages of a device that is gone are gone too.
+#[test]
+fn nothing_can_be_claimed_from_a_device_that_is_gone() {
+    covers!(POST "/_matrix/client/v3/keys/claim");
+    let phone = homeserver().register("alice");
+    let laptop = phone.new_device();
+    let bob = homeserver().register("bob");
+    let device = Device::of(&laptop);
+    let body = json!({
+        "device_keys": device.keys(),
+        "one_time_keys": device.one_time_keys(&["A"]),
+        "fallback_keys": device.fallback_key("F"),
+    });
+    laptop.post("/v3/keys/upload", &body).ok();
+    laptop.post("/v3/logout", &json!({})).ok();
+    let claimed = claim(&bob, &laptop);
+    assert!(claimed.is_null(), "{claimed}");
+}
+
+/// [MSC3890](https://github.com/matrix-org/matrix-spec-proposals/pull/3890)
+#[test]
+fn settings_of_a_device_go_with_it() {
+    covers!(POST "/_matrix/client/v3/logout");
+    let phone = homeserver().register("alice");
+    let laptop = phone.new_device();
+    let prefix = "org.matrix.msc3890.local_notification_settings";
+    let kind = format!("{prefix}.{}", laptop.device_id);
+    laptop.set_account_data(&kind, &json!({ "is_silenced": true }));
+    laptop.post("/v3/logout", &json!({})).ok();
+    let kept = phone.initial_sync()["account_data"]["events"].take();
+    let kept = items(&kept).iter().find(|event| event["type"] == kind);
+    assert!(
+        kept.is_none_or(|event| event["content"] == json!({})),
+        "{kept:?}"
+    );
+}

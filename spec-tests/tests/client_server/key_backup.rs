@@ -264,3 +264,17 @@ fn backups_belong_to_one_account() {
     let answer = bob.get(&session_path(&version, "!r:spec.test", "s"));
     answer.must_fail(404, "M_NOT_FOUND");
 }
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#delete_matrixclientv3room_keysversionversion)
+#[test]
+fn deleting_a_version_again_succeeds() {
+    covers!(DELETE "/_matrix/client/v3/room_keys/version/{version}");
+    let alice = homeserver().register("alice");
+    let version = new_version(&alice);
+    let path = path!("/v3/room_keys/version/{}", version);
+    for _ in 0..2 {
+        alice.delete(&path).ok();
+    }
+    let never = alice.delete("/v3/room_keys/version/987654");
+    never.must_fail(404, "M_NOT_FOUND");
+}

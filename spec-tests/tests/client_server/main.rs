@@ -18,6 +18,7 @@ mod directory;
 mod e2ee_keys;
 mod filters;
 mod history;
+mod kept_as_is;
 mod key_backup;
 mod login;
 mod media;
