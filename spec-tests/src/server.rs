@@ -29,6 +29,8 @@ pub struct Settings {
     pub limits: bool,
     /// It does not talk to other servers.
     pub no_federation: bool,
+    /// It reaches other servers at public addresses only.
+    pub federation_at_public_addresses_only: bool,
     /// Lines for the section `[federation]` of Fialka's configuration.
     pub federation: String,
     /// It is named after its address, so that others find it without being told where it is.

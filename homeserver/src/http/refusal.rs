@@ -73,7 +73,8 @@ fn not_json(error: &serde_json::Error) -> ApiError {
 }
 
 fn explain_parameter(text: &str) -> ApiError {
-    if text.starts_with("missing field") {
+    // What reads a query says so first.
+    if text.contains("missing field") {
         ApiError::missing_param(format!("The request lacks a parameter: {text}."))
     } else {
         ApiError::invalid_param(format!(

@@ -107,7 +107,7 @@ tls_key = "{0}/tls.key"
 
 [federation]
 enabled = {1}
-allow_private_addresses = true
+allow_private_addresses = {2}
 extra_ca = ["{0}/ca.pem"]
 {allow}
 {federation}
@@ -134,6 +134,7 @@ client = "http://127.0.0.1:{port}"
 "#,
         folder.display(),
         !no_federation,
+        !settings.federation_at_public_addresses_only,
     )
 }
 

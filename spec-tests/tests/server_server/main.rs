@@ -1,5 +1,10 @@
 //! The server-server API, one module for each section of the specification.
 
+mod asking;
+mod files;
 mod keys;
+mod queries;
 mod request_authentication;
+mod two_servers;
 mod unsupported;
+mod user_keys;

@@ -9,7 +9,7 @@ mod multipart;
 mod profile;
 
 use http::StatusCode;
-use ruma::ServerName;
+use ruma::{ServerName, api::error::ErrorKind};
 
 pub use self::keys::{ClaimedElsewhere, KeysElsewhere};
 use super::RequestError;
@@ -18,10 +18,14 @@ use crate::ApiError;
 /// What a user learns who asked for something at another server and did not get it: what that server said, or that the
 /// thing cannot be had. Clients know what to make of 404; a server that is down is nothing they could do more about.
 fn not_had(server: &ServerName, what: &str, error: RequestError) -> ApiError {
-    let refused = error.refusal().map(|refusal| refusal.status_code);
+    let refusal = error.refusal();
+    // A server that does not know the question says nothing about the thing.
+    let is_understood =
+        refusal.is_none_or(|refusal| refusal.error_kind() != Some(&ErrorKind::Unrecognized));
+    let refused = refusal.map(|refusal| refusal.status_code);
     match (&error, refused) {
         (RequestError::NotAllowed(_), _) => error.into(),
-        (_, Some(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)) => error.into(),
+        (_, Some(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)) if is_understood => error.into(),
         (_, Some(_)) => {
             ApiError::not_found(format!("{server} did not give out {what}.")).because(error)
         }
