@@ -7,6 +7,7 @@ use super::ConfigFile;
 use crate::{
     Config,
     config::Listen,
+    federation,
     http::Listener,
     keys,
     maintenance::{self, check::Report},
@@ -26,6 +27,8 @@ impl Check {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         let config = self.file.load()?;
         keys::load(&config.keys_dir())?;
+        keys::load_old(&config.keys_dir())?;
+        federation::check(&config.federation)?;
         for files in config.listen.iter().filter_map(Listen::tls) {
             Listener::check_tls(files)?;
         }

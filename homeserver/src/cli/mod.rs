@@ -5,6 +5,7 @@ mod backup;
 mod check;
 mod init;
 mod invite;
+mod keys;
 mod serve;
 mod user;
 
@@ -37,6 +38,8 @@ enum Command {
     User(user::User),
     /// Make, list and revoke registration tokens of the running server.
     Invite(invite::Invite),
+    /// Change the key that events and requests to other servers are signed with.
+    Keys(keys::Keys),
     /// Show the version.
     Version,
 }
@@ -64,6 +67,7 @@ pub fn run() -> ExitCode {
         Command::Backup(backup) => backup.run(),
         Command::User(user) => user.run(),
         Command::Invite(invite) => invite.run(),
+        Command::Keys(keys) => keys.run(),
         Command::Version => {
             println!("fialka-server {}", env!("CARGO_PKG_VERSION"));
             Ok(())

@@ -68,6 +68,16 @@ pub(super) enum DiscoveryError {
     BadPeer(String),
 }
 
+/// Refuses addresses of `federation.peers` that are none.
+pub(super) fn check_peers(config: &config::Federation) -> anyhow::Result<()> {
+    for address in config.peers.values() {
+        if HostPort::parse(address).is_none() {
+            return Err(DiscoveryError::BadPeer(address.clone()).into());
+        }
+    }
+    Ok(())
+}
+
 /// What `/.well-known/matrix/server` of a host says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Delegation {

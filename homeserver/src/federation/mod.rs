@@ -73,6 +73,12 @@ struct Inner {
     returns: broadcast::Sender<OwnedServerName>,
 }
 
+/// Checks what the configuration says about other servers, as far as it can be known without asking them.
+pub fn check(config: &config::Federation) -> anyhow::Result<()> {
+    tls::client_config(config)?;
+    discovery::check_peers(config)
+}
+
 impl Federation {
     /// Prepares talking to others. Must be called inside the runtime.
     pub fn new(
@@ -81,6 +87,7 @@ impl Federation {
         clock: SharedClock,
         keys: OwnKeys,
     ) -> anyhow::Result<Self> {
+        discovery::check_peers(config)?;
         let tls = Arc::new(tls::client_config(config)?);
         let web = Arc::new(Web::new(Arc::clone(&tls)));
         let well_known = Arc::new(WebWellKnown::new(Arc::clone(&web)));

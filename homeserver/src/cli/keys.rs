@@ -1,0 +1,40 @@
+//! `fialka-server keys`
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+
+use super::ConfigFile;
+use crate::{
+    clock::{Clock, SystemClock},
+    keys, maintenance,
+};
+
+#[derive(Args)]
+pub(super) struct Keys {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Sign with a new key from the next start on; the server must not be running.
+    Rotate(ConfigFile),
+}
+
+impl Keys {
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        let Action::Rotate(file) = &self.action;
+        let config = file.load()?;
+        if maintenance::is_served(&config.data_dir) {
+            bail!("the server is running and would go on signing with the old key; stop it first");
+        }
+        let keys_dir = config.keys_dir();
+        keys::rotate(&keys_dir, SystemClock::new().now())?;
+        let key = keys::load(&keys_dir)?;
+        println!(
+            "the server signs with the key ed25519:{} from now on",
+            key.version()
+        );
+        Ok(())
+    }
+}
