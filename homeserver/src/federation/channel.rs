@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Full};
@@ -88,22 +88,16 @@ impl Channel {
         })
     }
 
-    /// Sends a request and reads the whole answer, all within `patience`.
+    /// Sends a request and reads the whole answer. The caller limits the time.
     pub(super) async fn exchange(
         &self,
         target: Target,
         request: Request<Bytes>,
-        patience: Duration,
         largest: usize,
     ) -> anyhow::Result<Response<Bytes>> {
-        let exchange = async {
-            let (parts, body) = self.send(target, request).await?.into_parts();
-            let body = collect(body, largest).await?;
-            Ok(Response::from_parts(parts, body))
-        };
-        timeout(patience, exchange)
-            .await
-            .context("it took too long to answer")?
+        let (parts, body) = self.send(target, request).await?.into_parts();
+        let body = collect(body, largest).await?;
+        Ok(Response::from_parts(parts, body))
     }
 }
 

@@ -15,7 +15,7 @@ use ruma::{
         path_builder::SinglePath,
     },
 };
-use tokio::time::timeout;
+use tokio::{sync::broadcast, time::timeout};
 
 use super::{
     auth,
@@ -80,6 +80,14 @@ impl Limits {
         self
     }
 }
+
+/// Less than this is a wish of one client, from which nothing follows about a server.
+const FAIR_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The time was over before an answer came.
+#[derive(Debug, thiserror::Error)]
+#[error("it took too long to answer")]
+struct TooSlow;
 
 /// Why a server did not give the answer that was hoped for.
 #[derive(Debug, thiserror::Error)]
@@ -183,6 +191,8 @@ pub(super) struct Peers {
     pub(super) discovery: Arc<Discovery>,
     pub(super) channel: Channel,
     pub(super) backoffs: Backoffs,
+    /// Told of servers that had been left alone and are there again.
+    pub(super) returns: broadcast::Sender<OwnedServerName>,
 }
 
 impl Peers {
@@ -243,10 +253,7 @@ impl Peers {
                 .await
         };
         let sent = timeout(limits.patience, sending).await;
-        self.judge(
-            server,
-            sent.unwrap_or_else(|_| Err(anyhow::anyhow!("it took too long to answer"))),
-        )
+        self.judge(server, limits, sent.unwrap_or_else(|_| Err(TooSlow.into())))
     }
 
     /// A request for a path that carries no signature, whose answer is read by the caller.
@@ -264,10 +271,7 @@ impl Peers {
             self.channel.send(target, request).await
         };
         let sent = timeout(limits.patience, sending).await;
-        self.judge(
-            server,
-            sent.unwrap_or_else(|_| Err(anyhow::anyhow!("it took too long to answer"))),
-        )
+        self.judge(server, limits, sent.unwrap_or_else(|_| Err(TooSlow.into())))
     }
 
     async fn exchange(
@@ -280,15 +284,19 @@ impl Peers {
         let exchange = async {
             let target: Target = self.discovery.find(server).await?;
             let request = build(&target.authority)?.map(BytesMut::freeze);
-            self.channel
-                .exchange(target, request, limits.patience, limits.largest)
-                .await
+            self.channel.exchange(target, request, limits.largest).await
         };
         let exchanged = timeout(limits.patience, exchange).await;
-        self.judge(
-            server,
-            exchanged.unwrap_or_else(|_| Err(anyhow::anyhow!("it took too long to answer"))),
-        )
+        let exchanged = exchanged.unwrap_or_else(|_| Err(TooSlow.into()));
+        self.judge(server, limits, exchanged)
+    }
+
+    /// A server answered or spoke up. Whoever has something for it may have been waiting for that.
+    pub(super) fn is_there(&self, server: &ServerName) {
+        if self.backoffs.is_there(server) {
+            // Nobody may be listening, which is fine.
+            drop(self.returns.send(server.to_owned()));
+        }
     }
 
     fn check(&self, server: &ServerName, limits: Limits) -> Result<(), RequestError> {
@@ -308,6 +316,7 @@ impl Peers {
     fn judge<B>(
         &self,
         server: &ServerName,
+        limits: Limits,
         result: anyhow::Result<Response<B>>,
     ) -> Result<Response<B>, RequestError> {
         match result {
@@ -319,13 +328,16 @@ impl Peers {
                 })
             }
             Ok(answer) => {
-                self.backoffs.is_there(server);
+                self.is_there(server);
                 Ok(answer)
             }
             Err(error) => match error.downcast::<RequestError>() {
                 Ok(error) => Err(error),
                 Err(source) => {
-                    self.backoffs.failed(server);
+                    // Otherwise one impatient client could cut off everybody else.
+                    if !source.is::<TooSlow>() || limits.patience >= FAIR_PATIENCE {
+                        self.backoffs.failed(server);
+                    }
                     tracing::debug!(%server, "a request failed: {source:#}");
                     Err(RequestError::Unreachable {
                         server: server.to_owned(),

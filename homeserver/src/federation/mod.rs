@@ -70,7 +70,6 @@ struct Inner {
     web: Arc<Web>,
     files: Flights<(OwnedServerName, String)>,
     clock: SharedClock,
-    returns: broadcast::Sender<OwnedServerName>,
 }
 
 /// Checks what the configuration says about other servers, as far as it can be known without asking them.
@@ -100,6 +99,7 @@ impl Federation {
             discovery,
             channel: Channel::new(tls),
             backoffs: Backoffs::open(storage.clone(), clock.clone())?,
+            returns: broadcast::Sender::new(UNSEEN_RETURNS),
         });
         let inner = Inner {
             keys: SigningKeys::new(Arc::clone(&peers), storage, clock.clone()),
@@ -107,7 +107,6 @@ impl Federation {
             web,
             files: Flights::default(),
             clock,
-            returns: broadcast::Sender::new(UNSEEN_RETURNS),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -158,15 +157,12 @@ impl Federation {
     /// A server has spoken to this one, so it is there.
     fn heard_from(&self, server: &ServerName) {
         self.inner.keys.forget_failures(server);
-        if self.inner.peers.backoffs.is_there(server) {
-            // Nobody may be listening, which is fine.
-            drop(self.inner.returns.send(server.to_owned()));
-        }
+        self.inner.peers.is_there(server);
     }
 
-    /// Tells of servers that had been left alone and have spoken up.
+    /// Tells of servers that had been left alone and are there again.
     pub fn returns(&self) -> broadcast::Receiver<OwnedServerName> {
-        self.inner.returns.subscribe()
+        self.inner.peers.returns.subscribe()
     }
 
     /// Those of a server's signing keys that can be had and were valid, asking others where that is needed.

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use spec_tests::{
-    Homeserver, Peer, Reply, User, coverage, covers,
+    Homeserver, Peer, Reply, Settings, User, coverage, covers,
     endpoints::server_server,
     homeserver, path,
     peer::{Answer, Authority},
@@ -198,4 +198,59 @@ fn a_new_key_is_fetched_when_it_is_used() {
             .then_some(())
             .ok_or_else(|| reply.to_string())
     });
+}
+
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#querying-keys-through-another-server)
+#[test]
+fn a_key_that_only_a_trusted_key_server_knows_is_believed() {
+    covers!(GET "/_matrix/federation/v1/query/profile");
+    let (notary, impostor) = (Peer::start(), Peer::start());
+    let settings = Settings {
+        federation: format!("trusted_key_servers = [\"{}\"]", notary.name()),
+        ..Settings::default()
+    };
+    let Some(server) = Homeserver::own(&settings).filter(|server| !server.is_synapse()) else {
+        return;
+    };
+    let path = profile_path(&server.register("alice"));
+    // Its own key cannot be fetched, as if it were down.
+    let silent = || {
+        let peer = Peer::start();
+        peer.on(|_| Some(Answer::error(500, "M_UNKNOWN")));
+        peer
+    };
+    let (known, unsigned) = (silent(), silent());
+    let mut vouched = known.server_keys();
+    notary.sign(&mut vouched);
+    let mut forged = unsigned.server_keys();
+    impostor.sign(&mut forged);
+    let names = [known.name().to_owned(), unsigned.name().to_owned()];
+    notary.on(move |request| {
+        let asked = |name: &str| request.body["server_keys"][name].is_object();
+        let keys = match request.path() {
+            "/_matrix/key/v2/query" if asked(&names[0]) => json!([vouched]),
+            "/_matrix/key/v2/query" if asked(&names[1]) => json!([forged]),
+            _ => return None,
+        };
+        Some(Answer::json(200, &json!({ "server_keys": keys })))
+    });
+    known.request(&server, "GET", &path, None).send().ok();
+    unsigned
+        .request(&server, "GET", &path, None)
+        .send()
+        .must_fail(401, "M_UNAUTHORIZED");
+}
+
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#retrieving-server-keys)
+#[test]
+fn keys_are_remembered_across_a_restart() {
+    covers!(GET "/_matrix/federation/v1/query/profile");
+    let Some(server) = Homeserver::own(&Settings::default()) else {
+        return;
+    };
+    let (path, peer) = (profile_path(&server.register("alice")), Peer::start());
+    peer.request(&server, "GET", &path, None).send().ok();
+    server.kill_and_restart();
+    peer.on(|_| Some(Answer::error(500, "M_UNKNOWN")));
+    peer.request(&server, "GET", &path, None).send().ok();
 }

@@ -219,9 +219,13 @@ async fn refusal(server: &ServerName, answer: Response<Incoming>) -> RequestErro
     }
 }
 
+/// Whether a server does not know the endpoint, be it that it says so in Matrix's words or as a plain web server.
 fn is_unrecognized(error: &RequestError) -> bool {
-    let kind = error.refusal().and_then(|refusal| refusal.error_kind());
-    kind == Some(&ErrorKind::Unrecognized)
+    let Some(refusal) = error.refusal() else {
+        return false;
+    };
+    let is_plain = refusal.error_kind().is_none() && refusal.status_code == StatusCode::NOT_FOUND;
+    is_plain || refusal.error_kind() == Some(&ErrorKind::Unrecognized)
 }
 
 fn refused(server: &ServerName, error: RequestError) -> ApiError {

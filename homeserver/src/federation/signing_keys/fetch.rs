@@ -74,7 +74,8 @@ impl SigningKeys {
         }
         let _flight = self.flights.board(server.to_owned()).await;
         if !self.is_paused(server) {
-            let _turn = self.fetches.acquire().await.ok();
+            // Anybody may ask this, so it has a smaller share, and signatures that are being verified the rest.
+            let _turn = self.fetches_for_strangers.acquire().await.ok();
             self.fetch(server, &BTreeSet::new(), When::Now).await?;
         }
         self.stored(server).await
@@ -238,4 +239,43 @@ fn is_vouched_for(raw: &Raw<ServerSigningKeys>, notary: &ServerName, keys: &Publ
     };
     keys.iter()
         .any(|(id, key)| is_signed_by(&object, notary, id, key.as_bytes()) == Some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::UInt;
+
+    use super::*;
+
+    fn row(key: &str, valid_until: u32, is_old: bool) -> ServerKeyRow {
+        ServerKeyRow {
+            key: key.to_owned(),
+            valid_until: MilliSecondsSinceUnixEpoch(UInt::from(valid_until)),
+            is_old,
+        }
+    }
+
+    #[test]
+    fn a_server_may_take_back_what_it_said_of_its_keys() {
+        let before = row("A", 10, false);
+        for now in [row("A", 5, false), row("A", 5, true), row("B", 10, false)] {
+            assert!(replaces(&before, &now, Source::Itself), "{now:?}");
+        }
+        assert!(!replaces(&before, &before, Source::Itself));
+    }
+
+    #[test]
+    fn a_key_server_only_adds_to_what_is_known() {
+        let before = row("A", 10, false);
+        assert!(replaces(&before, &row("A", 20, false), Source::Notary));
+        assert!(replaces(&before, &row("A", 5, true), Source::Notary));
+        for now in [row("A", 5, false), row("B", 20, false)] {
+            assert!(!replaces(&before, &now, Source::Notary), "{now:?}");
+        }
+        assert!(!replaces(
+            &row("A", 5, true),
+            &row("A", 20, false),
+            Source::Notary
+        ));
+    }
 }

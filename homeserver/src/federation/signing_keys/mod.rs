@@ -40,6 +40,8 @@ use crate::{
 const REMEMBERED: usize = 10_000;
 /// Servers that are asked for keys at the same time.
 const FETCHES: usize = 50;
+/// Servers that are asked for keys at the same time because somebody without a name asks this one about them.
+const FETCHES_FOR_STRANGERS: usize = 10;
 /// How long a server is not asked again after an answer, however many strange key ids come up.
 const AFTER_ANSWER: Duration = Duration::from_secs(5);
 /// How long a server is not asked again after a first failure; each further one doubles this.
@@ -71,6 +73,7 @@ pub(super) struct SigningKeys {
     known: Cache<OwnedServerName, KnownKeys>,
     flights: Flights<OwnedServerName>,
     fetches: Semaphore,
+    fetches_for_strangers: Semaphore,
     pauses: Mutex<HashMap<OwnedServerName, Pause>>,
 }
 
@@ -89,6 +92,7 @@ impl SigningKeys {
             known: Cache::new(REMEMBERED),
             flights: Flights::default(),
             fetches: Semaphore::new(FETCHES),
+            fetches_for_strangers: Semaphore::new(FETCHES_FOR_STRANGERS),
             pauses: Mutex::default(),
         }
     }
