@@ -76,6 +76,10 @@ pub struct Domains {
     pub media: media::Media,
     /// Other homeservers.
     pub federation: federation::Federation,
+    /// Events of other servers that wait to be taken in.
+    pub inbound: federation::inbound::Inbound,
+    /// What waits for other servers.
+    pub to_servers: federation::outbound::Outbound,
     /// What clients of sliding sync have been told.
     pub connections: sync::sliding::connections::Connections,
     /// Which members clients that load them lazily have been told.
@@ -111,7 +115,10 @@ impl Server {
             outbound.clone(),
             config.outbound.allow_private_addresses,
         )?;
-        rooms.set_projections(vec![Arc::new(push.projection())]);
+        rooms.set_projections(vec![
+            Arc::new(push.projection()),
+            Arc::new(federation::outbound::project::Log),
+        ]);
         rooms.set_erasers(vec![
             Arc::new(push::UnreadEraser),
             Arc::new(hooks::AccountDataEraser(account_data.clone())),
@@ -142,6 +149,8 @@ impl Server {
         )?;
         Ok(Self::new(Domains {
             federation,
+            inbound: federation::inbound::Inbound::default(),
+            to_servers: federation::outbound::Outbound::default(),
             jobs: jobs::Jobs::default(),
             metrics: ops::metrics::Metrics::default(),
             limits: http::limits::Limits::new(config.limits.enabled, clock.clone()),

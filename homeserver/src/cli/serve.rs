@@ -93,6 +93,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     server.jobs.spawn("delayed events", move || {
         delayed.delayed.clone().run(delayed.jobs.clone())
     });
+    if server.config.federation.enabled {
+        server.inbound.resume(&server)?;
+        server.to_servers.start(&server);
+    }
     let backed_up = server.clone();
     server
         .jobs

@@ -1,7 +1,10 @@
 //! Checking events that come from other servers.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ruma::{
-    CanonicalJsonObject, CanonicalJsonValue, EventId, OwnedServerName,
+    CanonicalJsonObject, CanonicalJsonValue, EventId, MilliSecondsSinceUnixEpoch, OwnedServerName,
+    OwnedServerSigningKeyId,
     canonical_json::redact_in_place,
     room_version_rules::RoomVersionRules,
     signatures::{
@@ -11,7 +14,7 @@ use ruma::{
     state_res::check_pdu_format,
 };
 
-use super::{Pdu, PduError, build::reference_hash};
+use super::{Pdu, PduError, Signer, build::reference_hash};
 
 /// Why an event from another server is dropped.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +78,60 @@ impl<'a> Unverified<'a> {
         let servers =
             required_server_signatures_to_verify_event(&self.object, &self.rules.signatures)?;
         Ok(servers.into_iter())
+    }
+
+    /// The keys of these servers with which the event is signed.
+    pub fn signing_keys(
+        &self,
+    ) -> Result<BTreeMap<OwnedServerName, BTreeSet<OwnedServerSigningKeyId>>, VerifyError> {
+        let signatures = self
+            .object
+            .get("signatures")
+            .and_then(CanonicalJsonValue::as_object);
+        let keys_of = |server: &OwnedServerName| {
+            let signatures = signatures?.get(server.as_str())?.as_object()?;
+            let keys = signatures
+                .keys()
+                .filter_map(|id| id.as_str().try_into().ok());
+            Some(keys.collect::<BTreeSet<_>>())
+        };
+        let servers = self.signing_servers()?;
+        Ok(servers
+            .map(|server| {
+                let keys = keys_of(&server).unwrap_or_default();
+                (server, keys)
+            })
+            .collect())
+    }
+
+    /// When the event was sent, as its sender's server says.
+    pub fn origin_server_ts(&self) -> MilliSecondsSinceUnixEpoch {
+        let ts = self.object.get("origin_server_ts").and_then(|ts| match ts {
+            CanonicalJsonValue::Integer(ts) => u64::try_from(i64::from(*ts)).ok(),
+            _ => None,
+        });
+        MilliSecondsSinceUnixEpoch(ts.and_then(|ts| ts.try_into().ok()).unwrap_or_default())
+    }
+
+    /// Adds this server's signature.
+    /// [spec](https://spec.matrix.org/v1.19/server-server-api/#signing-events)
+    pub fn sign(&mut self, signer: Signer<'_>) -> Result<(), VerifyError> {
+        let mut redacted = self.object.clone();
+        redact_in_place(&mut redacted, &self.rules.redaction, None)
+            .map_err(serde::de::Error::custom)
+            .map_err(PduError::Json)?;
+        signatures::sign_json(signer.server_name.as_str(), signer.key, &mut redacted)
+            .map_err(serde::de::Error::custom)
+            .map_err(PduError::Json)?;
+        if let Some(signatures) = redacted.remove("signatures") {
+            self.object.insert("signatures".to_owned(), signatures);
+        }
+        Ok(())
+    }
+
+    /// The event as JSON.
+    pub fn to_json(&self) -> Result<String, VerifyError> {
+        Ok(serde_json::to_string(&self.object).map_err(PduError::Json)?)
     }
 
     /// Checks signatures and content hash. Where the hash is wrong, the redacted event is what counts.

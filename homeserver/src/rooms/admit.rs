@@ -24,6 +24,15 @@ pub struct Admitted {
 }
 
 impl Rooms {
+    /// The version of a room that this server is in.
+    pub async fn version(&self, room: RoomNid) -> ApiResult<RoomVersionId> {
+        self.write(room, |txn| {
+            require_resident(txn)?;
+            version_of(txn)
+        })
+        .await
+    }
+
     /// The event with which a user of another server would join, leave or knock, unsigned, and the room's version.
     pub async fn propose(
         &self,

@@ -241,7 +241,14 @@ impl Plan {
             let content = json!({ "topic": topic, "m.topic": { "m.text": [{ "body": topic }] } });
             self.set(txn, TimelineEventType::RoomTopic, &content)?;
         }
-        for user in &self.request.invite {
+        // Users of other servers are invited once the room is there: their servers have to sign.
+        let here = txn.rooms.server_name();
+        for user in self
+            .request
+            .invite
+            .iter()
+            .filter(|user| user.server_name() == here)
+        {
             let mut content = txn.member_content(user, "invite")?;
             if self.request.is_direct {
                 content["is_direct"] = true.into();

@@ -14,6 +14,8 @@ pub mod history;
 pub mod look;
 pub mod members;
 pub mod membership;
+pub mod news;
+pub mod outside;
 mod profile;
 pub mod project;
 pub mod receipts;
@@ -99,6 +101,7 @@ struct Inner {
     events: Cache<EventNid, Arc<RoomEvent>>,
     nodes: Cache<NodeHash, Arc<Node>>,
     chains: ChainCache,
+    news: tokio::sync::broadcast::Sender<news::News>,
     redacted: Mutex<VecDeque<EventNid>>,
     heads: Mutex<HashMap<RoomNid, Arc<tokio::sync::Mutex<Option<Head>>>>>,
     projections: OnceLock<Vec<Arc<dyn Projection>>>,
@@ -134,6 +137,7 @@ impl Rooms {
             events: Cache::new(CACHED_EVENTS),
             nodes: Cache::new(CACHED_NODES),
             chains: ChainCache::with_capacity(CACHED_CHAINS),
+            news: tokio::sync::broadcast::Sender::new(news::UNSEEN),
             redacted: Mutex::default(),
             heads: Mutex::default(),
             projections: OnceLock::new(),

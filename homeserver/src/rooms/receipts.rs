@@ -10,7 +10,7 @@ mod thread;
 use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedUserId, UserId};
 
 pub use self::store::{ReadPositions, Receipt, ReceiptKind, ReceiptRow, receipts_event};
-use super::{Rooms, event::RoomEvent, refusal, rows::Membership, viewer::Viewer};
+use super::{Rooms, event::RoomEvent, news::News, refusal, rows::Membership, viewer::Viewer};
 use crate::{
     error::{ApiError, ApiResult},
     ids::{RoomNid, UserNid},
@@ -53,11 +53,21 @@ impl Rooms {
             .lock()
             .await;
         let now = self.clock().now();
+        let asked = receipt.clone();
         let commit = self
-            .read(move |rooms, snapshot| rooms.receipt_commit(snapshot, room, user, &receipt, now))
+            .read(move |rooms, snapshot| rooms.receipt_commit(snapshot, room, user, &asked, now))
             .await?;
         if let Some(commit) = commit {
             self.storage().commit(commit).await?;
+            if receipt.kind == ReceiptKind::Public {
+                self.tell(News::Read {
+                    room,
+                    user: receipt.user,
+                    event: receipt.event,
+                    thread: receipt.thread,
+                    ts: now,
+                });
+            }
         }
         Ok(())
     }
@@ -136,7 +146,7 @@ impl ReceiptThread {
     }
 
     /// The name in keys; empty for the whole room.
-    fn as_key(&self) -> &str {
+    pub fn as_key(&self) -> &str {
         match self {
             Self::Unthreaded => "",
             Self::Main => "main",

@@ -13,7 +13,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::Rooms;
+use super::{Rooms, news::News};
 use crate::{
     clock::SharedClock,
     error::ApiResult,
@@ -65,6 +65,11 @@ impl Rooms {
         typing
             .commit(self.storage(), room, vec![(user, until)])
             .await?;
+        self.tell(News::Typing {
+            room,
+            user,
+            typing: until.is_some(),
+        });
         if until.is_some() && typing.begin_watch(room) {
             let (typing, storage) = (typing.clone(), self.storage().clone());
             tokio::spawn(typing.watch(room, storage, Arc::clone(self.clock())));

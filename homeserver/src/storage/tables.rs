@@ -9,7 +9,11 @@ use crate::{
     account_data::store::AccountDataRow,
     delayed::store::DelayedEventRow,
     e2ee::store::{BackupVersionRow, ClaimableRow, DehydratedDeviceRow, FallbackKeyRow},
-    federation::{BackoffRow, ServerKeyRow, ServerKeysRow},
+    federation::{
+        BackoffRow, ServerKeyRow, ServerKeysRow,
+        inbound::rows::StagedEvent,
+        outbound::rows::{DestinationRow, LoggedEvent},
+    },
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
     media::store::{MediaRow, ReservedMediaRow},
     push::store::{PushEventRow, PusherFailureRow, PusherRow, QueuedPushRow},
@@ -222,6 +226,17 @@ tables! {
     BACKUP_VERSION: (UserNid, u64) => BackupVersionRow, E2ee 12;
     /// Keys in a backup: user, version, room, session; JSON objects.
     BACKUP_KEY: (UserNid, u64, OwnedRoomId, String) => String, E2ee 13;
+
+    // Other servers: events on their way
+
+    /// Events that other servers wait for, in stream order.
+    FEDERATION_LOG: StreamPos => LoggedEvent, Outbox 170;
+    /// How far each server is in that log.
+    DESTINATION: OwnedServerName => DestinationRow, Outbox 171;
+    /// What a server is told beside events, and must not miss: JSON.
+    OUTBOUND_EDU: (OwnedServerName, StreamPos) => String, Outbox 172;
+    /// Events received whose room has not taken them in yet, in the order in which they came.
+    STAGED_EVENT: (RoomNid, StreamPos) => StagedEvent, Inbound 170;
 
     // Media
 

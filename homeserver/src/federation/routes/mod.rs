@@ -1,10 +1,13 @@
 //! The endpoints for other servers.
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/)
 
+mod history;
 mod keys;
 mod media;
+mod membership;
 mod public_rooms;
 mod queries;
+mod send;
 mod user_keys;
 mod version;
 
@@ -15,10 +18,13 @@ use crate::Server;
 /// The endpoints for other servers.
 pub fn router() -> Router<Server> {
     Router::new()
-        .merge(keys::router())
-        .merge(version::router())
         .merge(queries::router())
         .merge(public_rooms::router())
         .merge(user_keys::router())
         .merge(media::router())
+        .merge(history::router())
+        .merge(keys::router())
+        .merge(membership::router())
+        .merge(send::router())
+        .merge(version::router())
 }

@@ -5,6 +5,7 @@ use ruma::api::client::room::create_room;
 
 use crate::{
     ApiError, ApiResult, Server,
+    federation::membership::invite::{Invitation, invite},
     http::{RouterExt, Ruma},
     users::Session,
 };
@@ -27,6 +28,25 @@ async fn create_room(
     }
     let version = server.config.rooms.default_version.clone();
     let user = session.user_id.clone();
+    let here = server.rooms.server_name();
+    let invited = request
+        .invite
+        .iter()
+        .filter(|user| user.server_name() != here);
+    let (elsewhere, is_direct): (Vec<_>, _) = (invited.cloned().collect(), request.is_direct);
     let room_id = server.rooms.create(user, request, version).await?;
+    for invited in elsewhere {
+        let invitation = Invitation {
+            room: server.rooms.find(&room_id)?,
+            sender: session.user_id.clone(),
+            user: invited,
+            is_direct,
+            reason: None,
+        };
+        // The room is there; whoever could not be invited can be once their server answers.
+        if let Err(error) = invite(&server, invitation).await {
+            tracing::info!(%error, %room_id, "a user of another server could not be invited to a new room");
+        }
+    }
     Ok(create_room::v3::Response::new(room_id))
 }

@@ -3,7 +3,7 @@
 use axum::{Router, extract::State};
 use http::StatusCode;
 use ruma::{
-    RoomId, UserId,
+    OwnedRoomId, OwnedServerName, RoomId, RoomOrAliasId, UserId,
     api::{
         client::{
             knock::knock_room,
@@ -19,9 +19,16 @@ use ruma::{
 use super::amended::{Amended, MayBeEmpty};
 use crate::{
     ApiError, ApiResult, Server,
+    federation::{
+        self,
+        membership::{invite::Invitation, join::Entry},
+    },
     http::{RouterExt, Ruma},
     ids::RoomNid,
-    rooms::membership::{MembershipChange, Step},
+    rooms::{
+        membership::{MembershipChange, Step},
+        rows::Membership,
+    },
     users::Session,
 };
 
@@ -49,6 +56,71 @@ async fn change_own(
 ) -> ApiResult<()> {
     let change = MembershipChange::own(&session.user_id, step, reason);
     server.rooms.change_membership(room, change).await
+}
+
+/// The room that a user names, and the servers that are said to be in it.
+async fn resolve(
+    server: &Server,
+    name: &RoomOrAliasId,
+    via: Vec<OwnedServerName>,
+) -> ApiResult<(OwnedRoomId, Vec<OwnedServerName>)> {
+    match OwnedRoomId::try_from(name.to_owned()) {
+        Ok(room_id) => Ok((room_id, via)),
+        Err(alias) if alias.server_name() == server.rooms.server_name() => {
+            Ok((server.rooms.resolve_alias(alias).await?, via))
+        }
+        Err(alias) => {
+            let (room_id, known) = server.federation.find_alias(alias).await?;
+            Ok((room_id, via.into_iter().chain(known).collect()))
+        }
+    }
+}
+
+/// Brings a user into a room or before its door: here if this server is in the room, or else through one that is.
+async fn enter(
+    server: &Server,
+    session: &Session,
+    (room_id, via): (&OwnedRoomId, Vec<OwnedServerName>),
+    step: Step,
+    reason: Option<String>,
+) -> ApiResult<()> {
+    let known = server.storage.interner().find_room(room_id)?;
+    let resident = match known {
+        Some(room) => server.rooms.is_resident(&server.storage.snapshot(), room)?,
+        None => false,
+    };
+    if let Some(room) = known.filter(|_| resident) {
+        return change_own(server, session, room, step, reason).await;
+    }
+    let entry = Entry {
+        room_id: room_id.clone(),
+        user: session.user_id.clone(),
+        via,
+        reason,
+    };
+    match step {
+        Step::Knock => federation::membership::join::knock(server, entry).await,
+        _ => federation::membership::join::join(server, entry).await,
+    }
+}
+
+/// Declines an invitation to a room that this server is not in, or takes back a knock.
+async fn leave_from_outside(
+    server: &Server,
+    session: &Session,
+    room_id: &OwnedRoomId,
+    reason: Option<String>,
+) -> ApiResult<()> {
+    let room = server.rooms.find(room_id)?;
+    let row = server.rooms.user_room(&session.user_id, room)?;
+    match row.map(|row| row.membership) {
+        Some(Membership::Invite | Membership::Knock) => {
+            federation::membership::leave::leave(server, room_id, &session.user_id, reason).await
+        }
+        Some(Membership::Leave) => Ok(()),
+        Some(Membership::Ban) => Err(ApiError::forbidden("You are banned from this room.")),
+        _ => Err(ApiError::forbidden("You are not in this room.")),
+    }
 }
 
 /// Changes the membership of another user.
@@ -82,9 +154,10 @@ async fn join(
     Ruma(request): Ruma<join_room_by_id::v3::Request>,
 ) -> ApiResult<join_room_by_id::v3::Response> {
     refuse_third_party(request.third_party_signed)?;
-    let room = server.rooms.find(&request.room_id)?;
-    change_own(&server, &session, room, Step::Join, request.reason).await?;
-    Ok(join_room_by_id::v3::Response::new(request.room_id))
+    let room_id = request.room_id;
+    let (via, reason) = (Vec::new(), request.reason);
+    enter(&server, &session, (&room_id, via), Step::Join, reason).await?;
+    Ok(join_room_by_id::v3::Response::new(room_id))
 }
 
 /// Enters a room that is named by its id or an alias.
@@ -95,10 +168,15 @@ async fn join_by_id_or_alias(
     Ruma(Amended(request)): Ruma<Amended<MayBeEmpty<join_room_by_id_or_alias::v3::Request>>>,
 ) -> ApiResult<join_room_by_id_or_alias::v3::Response> {
     refuse_third_party(request.third_party_signed)?;
-    let name = &request.room_id_or_alias;
-    let room = server.rooms.find_by_id_or_alias(name).await?;
-    change_own(&server, &session, room, Step::Join, request.reason).await?;
-    let room_id = server.rooms.room_id(room)?;
+    let (room_id, via) = resolve(&server, &request.room_id_or_alias, request.via).await?;
+    enter(
+        &server,
+        &session,
+        (&room_id, via),
+        Step::Join,
+        request.reason,
+    )
+    .await?;
     Ok(join_room_by_id_or_alias::v3::Response::new(room_id))
 }
 
@@ -109,10 +187,15 @@ async fn knock(
     session: Session,
     Ruma(Amended(request)): Ruma<Amended<MayBeEmpty<knock_room::v3::Request>>>,
 ) -> ApiResult<knock_room::v3::Response> {
-    let name = &request.room_id_or_alias;
-    let room = server.rooms.find_by_id_or_alias(name).await?;
-    change_own(&server, &session, room, Step::Knock, request.reason).await?;
-    let room_id = server.rooms.room_id(room)?;
+    let (room_id, via) = resolve(&server, &request.room_id_or_alias, request.via).await?;
+    enter(
+        &server,
+        &session,
+        (&room_id, via),
+        Step::Knock,
+        request.reason,
+    )
+    .await?;
     Ok(knock_room::v3::Response::new(room_id))
 }
 
@@ -124,7 +207,11 @@ async fn leave(
     Ruma(request): Ruma<leave_room::v3::Request>,
 ) -> ApiResult<leave_room::v3::Response> {
     let room = server.rooms.find(&request.room_id)?;
-    change_own(&server, &session, room, Step::Leave, request.reason).await?;
+    if server.rooms.is_resident(&server.storage.snapshot(), room)? {
+        change_own(&server, &session, room, Step::Leave, request.reason).await?;
+    } else {
+        leave_from_outside(&server, &session, &request.room_id, request.reason).await?;
+    }
     Ok(leave_room::v3::Response::new())
 }
 
@@ -165,6 +252,17 @@ async fn invite(
             "This server cannot invite by e-mail address or telephone number.",
         ));
     };
+    if invited.user_id.server_name() != server.rooms.server_name() {
+        let invitation = Invitation {
+            room: server.rooms.find(&request.room_id)?,
+            sender: session.user_id.clone(),
+            user: invited.user_id,
+            is_direct: false,
+            reason: invited.reason,
+        };
+        federation::membership::invite::invite(&server, invitation).await?;
+        return Ok(invite_user::v3::Response::new());
+    }
     let target = (&*request.room_id, &*invited.user_id);
     let step = Step::Invite { is_direct: false };
     change_other(&server, &session, target, step, invited.reason).await?;

@@ -1,0 +1,72 @@
+//! What passes between servers beside events.
+//! [spec](https://spec.matrix.org/v1.19/server-server-api/#edus)
+
+use std::time::Duration;
+
+use ruma::{
+    RoomId, ServerName, UserId,
+    api::federation::transactions::edu::{Edu, ReceiptContent, TypingContent},
+};
+
+use super::acl;
+use crate::{
+    Server,
+    error::{ApiError, ApiResult},
+    ids::RoomNid,
+    rooms::receipts::{NewReceipt, ReceiptKind, ReceiptThread},
+};
+
+/// How long a user of another server counts as typing unless it says so again.
+const TYPING_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Takes in an EDU.
+pub(super) async fn take(server: &Server, origin: &ServerName, edu: Edu) -> ApiResult<()> {
+    match edu {
+        Edu::Typing(content) => typing(server, origin, content).await,
+        Edu::Receipt(content) => receipts(server, origin, content).await,
+        _ => Ok(()),
+    }
+}
+
+/// The room an EDU is about, if the user may say something in it.
+async fn room_of(
+    server: &Server,
+    origin: &ServerName,
+    (room_id, user): (&RoomId, &UserId),
+) -> ApiResult<RoomNid> {
+    if user.server_name() != origin {
+        return Err(ApiError::forbidden("The user is not of your server."));
+    }
+    let room = server.rooms.find(room_id)?;
+    server.rooms.require_joined(user, room)?;
+    acl::require(server, room, origin).await?;
+    Ok(room)
+}
+
+async fn typing(server: &Server, origin: &ServerName, content: TypingContent) -> ApiResult<()> {
+    let room = room_of(server, origin, (&content.room_id, &content.user_id)).await?;
+    let user = server.storage.interner().user(&content.user_id)?;
+    let timeout = content.typing.then_some(TYPING_TIMEOUT);
+    server.rooms.set_typing(room, user, timeout).await
+}
+
+async fn receipts(server: &Server, origin: &ServerName, content: ReceiptContent) -> ApiResult<()> {
+    for (room_id, receipts) in content.receipts {
+        for (user, receipt) in receipts.read {
+            let Ok(room) = room_of(server, origin, (&room_id, &user)).await else {
+                continue;
+            };
+            let Some(event) = receipt.event_ids.into_iter().next_back() else {
+                continue;
+            };
+            let receipt = NewReceipt {
+                user,
+                kind: ReceiptKind::Public,
+                event,
+                thread: ReceiptThread::parse(receipt.data.thread.as_str())?,
+            };
+            server.rooms.set_receipt(room, receipt).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! What is missing before or behind an event that was received: asking its sender for it, within bounds.
+//!
+//! First the events between it and what is known are asked for. Where a hole remains, the state before the first event
+//! after it is asked for, and the room goes on from there; history before the hole is fetched when somebody reads it.
+//! [spec](https://spec.matrix.org/v1.19/server-server-api/#retrieving-missing-events)
+
+use std::collections::HashSet;
+
+use futures::{StreamExt, stream};
+use ruma::{
+    OwnedEventId, OwnedRoomId, ServerName, UInt,
+    api::federation::{
+        authorization::get_event_authorization,
+        event::{get_event, get_missing_events, get_room_state, get_room_state_ids},
+    },
+    room_version_rules::RoomVersionRules,
+};
+use serde_json::value::RawValue;
+
+use super::verify;
+use crate::{
+    Server,
+    error::{ApiError, ApiResult},
+    events::{Pdu, versions},
+    federation::Limits,
+    ids::RoomNid,
+    rooms::receive::{Outcome, in_order_of_auth},
+    storage::tables,
+};
+
+/// Events asked for at once to close a gap.
+const MISSING_EVENTS: u32 = 50;
+/// Events asked for one by one rather than as a whole state.
+const FEW_EVENTS: usize = 40;
+/// Questions to one server at the same time.
+const AT_ONCE: usize = 8;
+/// How often an event is tried after something that was missing came.
+const TRIES: usize = 4;
+
+/// Where something is missing.
+struct Gap<'a> {
+    server: &'a Server,
+    room: RoomNid,
+    room_id: OwnedRoomId,
+    rules: &'static RoomVersionRules,
+    origin: &'a ServerName,
+}
+
+/// Fetches what an event lacks, and takes the event in.
+pub(super) async fn fill(
+    server: &Server,
+    room: RoomNid,
+    origin: &ServerName,
+    pdu: Pdu,
+    outcome: Outcome,
+) -> ApiResult<()> {
+    let read = server.rooms.read(move |rooms, snapshot| {
+        let summary = rooms.summary(snapshot, room)?;
+        let version = summary.and_then(|summary| summary.version.as_str().try_into().ok());
+        Ok(version.and_then(|version| versions::rules(&version)))
+    });
+    let rules = read.await?;
+    let gap = Gap {
+        server,
+        room,
+        room_id: server.rooms.room_id(room)?,
+        rules: rules.ok_or_else(|| ApiError::not_found("The room is not known."))?,
+        origin,
+    };
+    let mut events = Vec::new();
+    if matches!(outcome, Outcome::MissingPrev(_)) {
+        events = gap.missing_events(&pdu).await.unwrap_or_else(|error| {
+            tracing::info!(%error, %origin, "missing events were not to be had");
+            Vec::new()
+        });
+    }
+    events.retain(|event| event.event_id() != pdu.event_id());
+    events.sort_by_key(Pdu::depth);
+    for event in events {
+        let id = event.event_id().clone();
+        if let Err(error) = gap.take_in(event).await {
+            tracing::info!(%error, event = %id, "an event of a gap is dropped");
+        }
+    }
+    gap.take_in(pdu).await
+}
+
+impl Gap<'_> {
+    /// Takes in an event, fetching what allows it and, if there is a hole before it, the state there.
+    async fn take_in(&self, pdu: Pdu) -> ApiResult<()> {
+        let mut state: Option<Vec<OwnedEventId>> = None;
+        for _ in 0..TRIES {
+            let (pdu_now, given) = (pdu.clone(), state.clone());
+            let write = self.server.rooms.write(self.room, move |txn| {
+                let root = match &given {
+                    Some(ids) => Some(txn.state_of(ids)?),
+                    None => None,
+                };
+                txn.receive(pdu_now, root)
+            });
+            match write.await? {
+                Outcome::MissingAuth(missing) => self.fetch_auth(&pdu, missing).await?,
+                Outcome::MissingPrev(_) => state = Some(self.state_before(&pdu).await?),
+                Outcome::NextChange => {}
+                Outcome::Known
+                | Outcome::Accepted(_)
+                | Outcome::SoftFailed(_)
+                | Outcome::Rejected(_) => return Ok(()),
+            }
+        }
+        Err(ApiError::not_found(
+            "What the event refers to cannot be had.",
+        ))
+    }
+
+    /// The events between what is known and an event.
+    async fn missing_events(&self, pdu: &Pdu) -> ApiResult<Vec<Pdu>> {
+        let room = self.room;
+        let read = self.server.rooms.read(move |rooms, snapshot| {
+            let (mut known, mut depth) = (Vec::new(), u64::MAX);
+            for row in tables::EXTREMITY.scan(snapshot, (room,))?.take(20) {
+                let event = rooms.known_event(snapshot, row?.0.1)?;
+                depth = depth.min(event.pdu.depth());
+                known.push(event.pdu.event_id().clone());
+            }
+            Ok((known, depth))
+        });
+        let (known, depth) = read.await?;
+        let latest = vec![pdu.event_id().clone()];
+        let mut request = get_missing_events::v1::Request::new(self.room_id.clone(), known, latest);
+        request.limit = MISSING_EVENTS.into();
+        // A little below what is known: a fork begins before its end.
+        request.min_depth = UInt::try_from(depth.saturating_sub(20)).unwrap_or_default();
+        let answer = self.ask(request, Limits::EVENTS).await?;
+        self.verified(answer.events).await
+    }
+
+    /// Keeps the events that allow an event.
+    async fn fetch_auth(&self, pdu: &Pdu, missing: Vec<OwnedEventId>) -> ApiResult<()> {
+        let request =
+            get_event_authorization::v1::Request::new(self.room_id.clone(), pdu.event_id().clone());
+        let mut events = match self.ask(request, Limits::EVENTS).await {
+            Ok(answer) => self.verified(answer.auth_chain).await?,
+            Err(_) => Vec::new(),
+        };
+        let have: HashSet<_> = events.iter().map(|pdu| pdu.event_id().clone()).collect();
+        let still: Vec<_> = missing
+            .into_iter()
+            .filter(|id| !have.contains(id))
+            .collect();
+        events.extend(self.events(still).await?);
+        self.keep(events).await
+    }
+
+    /// Learns the state before an event. Its events are kept, and their ids returned.
+    async fn state_before(&self, pdu: &Pdu) -> ApiResult<Vec<OwnedEventId>> {
+        let event_id = pdu.event_id().clone();
+        let request = get_room_state_ids::v1::Request::new(event_id.clone(), self.room_id.clone());
+        let answer = self.ask(request, Limits::ROOM).await?;
+        let all = answer
+            .pdu_ids
+            .iter()
+            .chain(&answer.auth_chain_ids)
+            .cloned()
+            .collect();
+        let unknown = self.unknown(all).await?;
+        let events = if unknown.len() > FEW_EVENTS {
+            let request = get_room_state::v1::Request::new(event_id, self.room_id.clone());
+            let answer = self.ask(request, Limits::ROOM).await?;
+            let mut events = answer.auth_chain;
+            events.extend(answer.pdus);
+            self.verified(events).await?
+        } else {
+            self.events(unknown).await?
+        };
+        self.keep(events).await?;
+        Ok(answer.pdu_ids)
+    }
+
+    async fn unknown(&self, ids: Vec<OwnedEventId>) -> ApiResult<Vec<OwnedEventId>> {
+        let read = self.server.storage.read(move |snapshot| -> ApiResult<_> {
+            let mut unknown = Vec::new();
+            for id in ids {
+                if !tables::EVENT_NID.contains(snapshot, &id)? {
+                    unknown.push(id);
+                }
+            }
+            Ok(unknown)
+        });
+        read.await
+    }
+
+    /// Events by their ids, as far as they are to be had.
+    async fn events(&self, ids: Vec<OwnedEventId>) -> ApiResult<Vec<Pdu>> {
+        let answers = stream::iter(ids)
+            .map(|id| self.ask(get_event::v1::Request::new(id), Limits::EVENTS))
+            .buffer_unordered(AT_ONCE)
+            .filter_map(|answer| async { answer.ok().map(|answer| answer.pdu) })
+            .collect()
+            .await;
+        self.verified(answers).await
+    }
+
+    /// Keeps events that only allow others.
+    async fn keep(&self, events: Vec<Pdu>) -> ApiResult<()> {
+        let write = self.server.rooms.write(self.room, move |txn| {
+            for pdu in in_order_of_auth(events) {
+                txn.receive_outlier(pdu)?;
+            }
+            Ok(())
+        });
+        write.await
+    }
+
+    /// The events of an answer that are in order and of this room.
+    async fn verified(&self, events: Vec<Box<RawValue>>) -> ApiResult<Vec<Pdu>> {
+        let events = events.iter().map(|event| event.get().to_owned()).collect();
+        let mut events = verify::verified(self.server, self.rules, events).await?;
+        events.retain(|pdu| *pdu.room_id() == *self.room_id);
+        Ok(events)
+    }
+
+    async fn ask<R>(&self, request: R, limits: Limits) -> ApiResult<R::IncomingResponse>
+    where
+        R: ruma::api::OutgoingRequest<
+                Authentication = ruma::api::federation::authentication::ServerSignatures,
+                PathBuilder = ruma::api::path_builder::SinglePath,
+            >,
+    {
+        let answer = self.server.federation.request(self.origin, request, limits);
+        answer.await.map_err(ApiError::internal)
+    }
+}

@@ -1,0 +1,11 @@
+//! What other servers send.
+
+pub mod acl;
+mod edus;
+mod gaps;
+mod queue;
+pub mod rows;
+pub mod transaction;
+pub mod verify;
+
+pub use self::queue::Inbound;

@@ -1,0 +1,135 @@
+//! One worker for each room that has events waiting. Rooms do not wait for each other: what is missing in one of them
+//! is asked for while the others go on.
+
+use std::{collections::HashSet, sync::Arc};
+
+use parking_lot::Mutex;
+use ruma::OwnedServerName;
+
+use super::gaps;
+use crate::{
+    Server,
+    error::{ApiError, ApiResult},
+    events::Pdu,
+    ids::{RoomNid, StreamPos},
+    rooms::receive::Outcome,
+    storage::{Commit, tables},
+};
+
+/// Events that one change to a room takes in.
+const AT_ONCE: usize = 50;
+
+/// The rooms with a worker. Clones share them.
+#[derive(Clone, Default)]
+pub struct Inbound {
+    /// Rooms with a worker; whether events came since it last looked.
+    working: Arc<Mutex<HashSet<RoomNid>>>,
+    again: Arc<Mutex<HashSet<RoomNid>>>,
+}
+
+/// An event that waits.
+struct Waiting {
+    pos: StreamPos,
+    origin: OwnedServerName,
+    pdu: Pdu,
+}
+
+impl Inbound {
+    /// Has a room take in what waits for it.
+    pub fn wake(&self, server: &Server, room: RoomNid) {
+        if !self.working.lock().insert(room) {
+            self.again.lock().insert(room);
+            // The worker may have ended between the two.
+            if self.working.lock().contains(&room) {
+                return;
+            }
+            self.again.lock().remove(&room);
+            return self.wake(server, room);
+        }
+        let (inbound, all) = (self.clone(), server.clone());
+        server.jobs.track(async move {
+            loop {
+                inbound.again.lock().remove(&room);
+                if let Err(error) = drain(&all, room).await {
+                    tracing::error!(%error, "events of other servers could not be taken in");
+                }
+                let mut working = inbound.working.lock();
+                if all.jobs.is_stopping() || !inbound.again.lock().contains(&room) {
+                    working.remove(&room);
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Goes on with what waited when the server stopped.
+    pub fn resume(&self, server: &Server) -> ApiResult<()> {
+        let snapshot = server.storage.snapshot();
+        let mut rooms = HashSet::new();
+        for row in tables::STAGED_EVENT.scan(&snapshot, ())? {
+            rooms.insert(row?.0.0);
+        }
+        for room in rooms {
+            self.wake(server, room);
+        }
+        Ok(())
+    }
+}
+
+async fn drain(server: &Server, room: RoomNid) -> ApiResult<()> {
+    loop {
+        let waiting = waiting(server, room).await?;
+        if waiting.is_empty() || server.jobs.is_stopping() {
+            return Ok(());
+        }
+        if let Some((first, outcome)) = take_in(server, room, waiting).await? {
+            let pos = first.pos;
+            if let Err(error) = gaps::fill(server, room, &first.origin, first.pdu, outcome).await {
+                tracing::info!(%error, origin = %first.origin, "an event of another server is dropped");
+            }
+            let done = Commit::silent(move |batch| tables::STAGED_EVENT.delete(batch, (room, pos)));
+            server.storage.commit(done).await?;
+        }
+    }
+}
+
+async fn waiting(server: &Server, room: RoomNid) -> ApiResult<Vec<Waiting>> {
+    let read = server.storage.read(move |snapshot| -> ApiResult<_> {
+        let mut waiting = Vec::new();
+        for row in tables::STAGED_EVENT.scan(snapshot, (room,))?.take(AT_ONCE) {
+            let ((_, pos), row) = row?;
+            let pdu = Pdu::from_stored(&row.pdu).map_err(ApiError::internal)?;
+            let origin = row.origin;
+            waiting.push(Waiting { pos, origin, pdu });
+        }
+        Ok(waiting)
+    });
+    read.await
+}
+
+/// Takes in events as long as nothing is missing. Returns the first for which something is.
+async fn take_in(
+    server: &Server,
+    room: RoomNid,
+    waiting: Vec<Waiting>,
+) -> ApiResult<Option<(Waiting, Outcome)>> {
+    let write = server.rooms.write(room, move |txn| {
+        let mut taken = false;
+        for event in waiting {
+            match txn.receive(event.pdu.clone(), None)? {
+                Outcome::Known
+                | Outcome::Accepted(_)
+                | Outcome::SoftFailed(_)
+                | Outcome::Rejected(_) => {
+                    taken = true;
+                    let pos = event.pos;
+                    txn.write(move |batch, _| tables::STAGED_EVENT.delete(batch, (room, pos)));
+                }
+                Outcome::NextChange if taken => return Ok(None),
+                outcome => return Ok(Some((event, outcome))),
+            }
+        }
+        Ok(None)
+    });
+    write.await
+}

@@ -1,0 +1,134 @@
+//! Checking the signatures of events that other servers sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, stream};
+use ruma::{
+    MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedServerName, OwnedServerSigningKeyId,
+    room_version_rules::RoomVersionRules, signatures::PublicKeyMap,
+};
+
+use crate::{
+    Server,
+    error::{ApiError, ApiResult},
+    events::{
+        Pdu,
+        verify::{Unverified, VerifyError},
+    },
+    federation::When,
+};
+
+/// Events whose keys are looked for at the same time.
+const AT_ONCE: usize = 16;
+
+/// An event, or why it is none; with its id where that can be told.
+pub struct Checked {
+    /// The id.
+    pub event_id: Option<OwnedEventId>,
+    /// The event, redacted where its content is not what was signed.
+    pub pdu: Result<Pdu, VerifyError>,
+}
+
+type WantedKeys = BTreeMap<OwnedServerName, BTreeSet<OwnedServerSigningKeyId>>;
+
+/// Checks formats, hashes and signatures. Keys that are not known yet are asked for.
+pub async fn verify(
+    server: &Server,
+    rules: &'static RoomVersionRules,
+    events: Vec<String>,
+) -> ApiResult<Vec<Checked>> {
+    // Parsing, hashing and checking keep a processor busy.
+    let parsed = blocking(move || {
+        let wanted = events
+            .iter()
+            .map(|event| wanted(event, rules))
+            .collect::<Vec<_>>();
+        (events, wanted)
+    });
+    let (events, wanted) = parsed.await?;
+    let keys: Vec<_> = stream::iter(wanted)
+        .map(|(wanted, when)| async move {
+            let keys = &server.federation;
+            keys.public_key_map(&wanted, When::At(when)).await
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let keys: Vec<PublicKeyMap> = keys.into_iter().collect::<Result<_, _>>()?;
+    blocking(move || {
+        let events = events.iter().zip(&keys);
+        events
+            .map(|(event, keys)| check(event, rules, keys))
+            .collect()
+    })
+    .await
+}
+
+/// The keys an event needs, and when they must have been valid.
+fn wanted(
+    event: &str,
+    rules: &'static RoomVersionRules,
+) -> (WantedKeys, MilliSecondsSinceUnixEpoch) {
+    match Unverified::parse(event, rules) {
+        Ok(event) => {
+            let keys = event.signing_keys().unwrap_or_default();
+            (keys, event.origin_server_ts())
+        }
+        Err(_) => (WantedKeys::new(), MilliSecondsSinceUnixEpoch(0_u32.into())),
+    }
+}
+
+fn check(event: &str, rules: &'static RoomVersionRules, keys: &PublicKeyMap) -> Checked {
+    match Unverified::parse(event, rules) {
+        Ok(unverified) => Checked {
+            event_id: unverified.event_id().try_into().ok(),
+            pdu: unverified.verify(keys).map(|verified| verified.pdu),
+        },
+        Err(error) => Checked {
+            event_id: None,
+            pdu: Err(error),
+        },
+    }
+}
+
+/// The events that are in order. The others are dropped, which the log tells.
+pub async fn verified(
+    server: &Server,
+    rules: &'static RoomVersionRules,
+    events: Vec<String>,
+) -> ApiResult<Vec<Pdu>> {
+    let mut good = Vec::with_capacity(events.len());
+    for checked in verify(server, rules, events).await? {
+        match checked.pdu {
+            Ok(pdu) => good.push(pdu),
+            Err(error) => {
+                let event = checked.event_id.as_deref().map(ToString::to_string);
+                tracing::info!(?event, %error, "an event of another server is dropped");
+            }
+        }
+    }
+    Ok(good)
+}
+
+/// The one event of an answer.
+pub async fn verified_one(
+    server: &Server,
+    rules: &'static RoomVersionRules,
+    event: String,
+) -> ApiResult<Pdu> {
+    let checked = verify(server, rules, vec![event]).await?.pop();
+    let pdu = checked.map(|checked| checked.pdu);
+    match pdu {
+        Some(Ok(pdu)) => Ok(pdu),
+        Some(Err(error)) => Err(ApiError::forbidden(format!(
+            "The event is not in order: {error}"
+        ))),
+        None => Err(ApiError::bad_json("There is no event.")),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> ApiResult<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(ApiError::internal)
+}

@@ -1,0 +1,256 @@
+//! Sending to other servers.
+//!
+//! Events for others are logged in their own commits ([`project::Log`]). Each server that something is sent to has a
+//! place in that log; a worker reads on from there and sends transactions, one at a time. So nothing is sent twice in
+//! another order, nothing is lost when this server stops, and a server that is away costs nothing but its place.
+//! [spec](https://spec.matrix.org/v1.19/server-server-api/#transactions)
+
+mod next;
+pub mod project;
+pub mod rows;
+mod worker;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+use ruma::{
+    OwnedServerName,
+    api::federation::transactions::edu::{
+        Edu, ReceiptContent, ReceiptData, ReceiptMap, TypingContent,
+    },
+    events::receipt::Receipt,
+};
+use tokio::sync::{Notify, broadcast::error::RecvError};
+
+use self::rows::DestinationRow;
+use crate::{
+    Server,
+    error::{ApiError, ApiResult},
+    ids::StreamPos,
+    rooms::{news::News, receipts::ReceiptThread, servers},
+    storage::{Commit, tables},
+};
+
+/// Passing messages that wait for one server; when more come, the oldest are forgotten.
+const PASSING: usize = 100;
+
+/// The workers. Clones share them.
+#[derive(Clone, Default)]
+pub struct Outbound {
+    workers: Arc<Mutex<HashMap<OwnedServerName, Arc<Destination>>>>,
+}
+
+/// What a worker is told.
+#[derive(Default)]
+struct Destination {
+    wake: Notify,
+    /// What is true for a moment only: who types, what was read. By what they replace each other in.
+    passing: Mutex<BTreeMap<String, Edu>>,
+}
+
+impl Outbound {
+    /// Begins to send, with what waited when the server stopped.
+    pub fn start(&self, server: &Server) {
+        let (outbound, all) = (self.clone(), server.clone());
+        server
+            .jobs
+            .spawn("log of events for other servers", move || {
+                let (outbound, all) = (outbound.clone(), all.clone());
+                async move {
+                    if let Err(error) = outbound.follow_log(&all).await {
+                        tracing::error!(%error, "events for other servers could not be read");
+                    }
+                }
+            });
+        let (outbound, all) = (self.clone(), server.clone());
+        server
+            .jobs
+            .spawn("passing news for other servers", move || {
+                let (outbound, all) = (outbound.clone(), all.clone());
+                async move { outbound.follow_news(&all).await }
+            });
+        let (outbound, all) = (self.clone(), server.clone());
+        server.jobs.spawn("servers that come back", move || {
+            let (outbound, all) = (outbound.clone(), all.clone());
+            async move {
+                let mut returns = all.federation.returns();
+                loop {
+                    tokio::select! {
+                        () = all.jobs.stopping() => return,
+                        returned = returns.recv() => match returned {
+                            Ok(name) => outbound.wake(&all, &name),
+                            Err(RecvError::Lagged(_)) => {}
+                            Err(RecvError::Closed) => return,
+                        },
+                    }
+                }
+            }
+        });
+    }
+
+    /// Wakes the workers of those whom new events concern.
+    async fn follow_log(&self, server: &Server) -> ApiResult<()> {
+        let mut positions = server.storage.positions();
+        let mut done = StreamPos::ZERO;
+        loop {
+            let position = *positions.borrow_and_update();
+            let from = done.plus(1);
+            let read = server.storage.read(move |snapshot| -> ApiResult<_> {
+                let mut concerned: HashMap<OwnedServerName, StreamPos> = HashMap::new();
+                for row in tables::FEDERATION_LOG.range(snapshot, from, position.plus(1))? {
+                    let (pos, logged) = row?;
+                    for name in next::recipients(snapshot, &logged)? {
+                        concerned.entry(name).or_insert(pos);
+                    }
+                }
+                let mut begun = Vec::new();
+                for (name, first) in &concerned {
+                    if !tables::DESTINATION.contains(snapshot, name)? {
+                        begun.push((name.clone(), StreamPos(first.0.saturating_sub(1))));
+                    }
+                }
+                Ok((concerned, begun))
+            });
+            let (concerned, begun) = read.await?;
+            for (name, sent) in begun {
+                let row = DestinationRow {
+                    sent,
+                    ..DestinationRow::default()
+                };
+                let commit =
+                    Commit::silent(move |batch| tables::DESTINATION.put(batch, &name, &row));
+                server.storage.commit(commit.ephemeral()).await?;
+            }
+            for name in concerned.keys() {
+                self.wake(server, name);
+            }
+            if done == StreamPos::ZERO {
+                self.wake_those_with_kept(server)?;
+            }
+            done = position;
+            tokio::select! {
+                () = server.jobs.stopping() => return Ok(()),
+                changed = positions.changed() => changed.map_err(ApiError::internal)?,
+            }
+        }
+    }
+
+    /// Wakes the workers of those for whom something beside events is kept.
+    fn wake_those_with_kept(&self, server: &Server) -> ApiResult<()> {
+        let snapshot = server.storage.snapshot();
+        let mut names = std::collections::BTreeSet::new();
+        for row in tables::OUTBOUND_EDU.scan(&snapshot, ())? {
+            names.insert(row?.0.0);
+        }
+        for name in names {
+            self.wake(server, &name);
+        }
+        Ok(())
+    }
+
+    /// Has the worker of a server look for something to send.
+    pub fn wake(&self, server: &Server, name: &OwnedServerName) {
+        self.destination(server, name).wake.notify_one();
+    }
+
+    fn destination(&self, server: &Server, name: &OwnedServerName) -> Arc<Destination> {
+        let mut workers = self.workers.lock();
+        if let Some(destination) = workers.get(name) {
+            return Arc::clone(destination);
+        }
+        let destination = Arc::new(Destination::default());
+        if server.federation.allows(name) {
+            workers.insert(name.clone(), Arc::clone(&destination));
+            let (outbound, all) = (self.clone(), server.clone());
+            let (name, told) = (name.clone(), Arc::clone(&destination));
+            server.jobs.track(async move {
+                worker::run(&all, &name, &told).await;
+                outbound.workers.lock().remove(&name);
+            });
+        }
+        destination
+    }
+
+    /// Tells others of what passes in their rooms.
+    async fn follow_news(&self, server: &Server) {
+        let mut news = server.rooms.news();
+        loop {
+            let told = tokio::select! {
+                () = server.jobs.stopping() => return,
+                told = news.recv() => told,
+            };
+            match told {
+                Ok(told) => {
+                    if let Err(error) = self.pass(server, &told) {
+                        tracing::warn!(%error, "other servers could not be told of what passes");
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn pass(&self, server: &Server, news: &News) -> ApiResult<()> {
+        let snapshot = server.storage.snapshot();
+        let room = match news {
+            News::Typing { room, .. } | News::Read { room, .. } => *room,
+        };
+        let names = servers::servers_in(&snapshot, room)?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        let interner = server.storage.interner();
+        let room_id = server.rooms.room_id(room)?;
+        let (key, edu) = match news {
+            News::Typing { user, typing, .. } => {
+                let user = interner.user_id(*user)?;
+                if user.server_name() != server.rooms.server_name() {
+                    return Ok(());
+                }
+                let key = format!("typing {room_id} {user}");
+                (key, Edu::Typing(TypingContent::new(room_id, user, *typing)))
+            }
+            News::Read {
+                user,
+                event,
+                thread,
+                ts,
+                ..
+            } => {
+                if user.server_name() != server.rooms.server_name() {
+                    return Ok(());
+                }
+                let key = format!("receipt {room_id} {user} {}", thread.as_key());
+                let mut receipt = Receipt::new(*ts);
+                receipt.thread = match thread {
+                    ReceiptThread::Unthreaded => ruma::events::receipt::ReceiptThread::Unthreaded,
+                    ReceiptThread::Main => ruma::events::receipt::ReceiptThread::Main,
+                    ReceiptThread::Thread(root) => {
+                        ruma::events::receipt::ReceiptThread::Thread(root.clone())
+                    }
+                };
+                let data = ReceiptData::new(receipt, vec![event.clone()]);
+                let map = ReceiptMap::new([(user.clone(), data)].into());
+                (
+                    key,
+                    Edu::Receipt(ReceiptContent::new([(room_id, map)].into())),
+                )
+            }
+        };
+        for name in names {
+            let destination = self.destination(server, &name);
+            let mut passing = destination.passing.lock();
+            if passing.len() >= PASSING {
+                passing.pop_first();
+            }
+            passing.insert(key.clone(), edu.clone());
+            drop(passing);
+            destination.wake.notify_one();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,39 @@
+//! What is kept for other servers until they have it.
+
+use ruma::OwnedServerName;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{EventNid, RoomNid, StreamPos},
+    records,
+};
+
+/// An event that other servers wait for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedEvent {
+    /// The room; its servers are who waits.
+    pub room: RoomNid,
+    /// The event.
+    pub event: EventNid,
+    /// Servers that have to know beside those in the room: those whose last user it removes.
+    #[serde(default)]
+    pub also: Vec<OwnedServerName>,
+    /// The server the event came from, where this server only passes it on.
+    #[serde(default)]
+    pub except: Option<OwnedServerName>,
+}
+
+/// How far another server is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationRow {
+    /// Everything logged up to here has been taken by the server, or does not concern it.
+    pub sent: StreamPos,
+    /// Whether part of the log was forgotten before the server took it: then it is told the newest event of each room.
+    #[serde(default)]
+    pub is_behind: bool,
+    /// Since when the server does not answer, in milliseconds; zero while it does.
+    #[serde(default)]
+    pub failing_since: u64,
+}
+
+records!(LoggedEvent = 1, DestinationRow = 1);
