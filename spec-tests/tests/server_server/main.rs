@@ -5,6 +5,7 @@ mod files;
 mod keys;
 mod queries;
 mod request_authentication;
+mod rooms;
 mod two_servers;
 mod unsupported;
 mod user_keys;
