@@ -26,6 +26,7 @@ pub mod outbound;
 pub mod push;
 pub mod read_cache;
 pub mod rooms;
+pub mod search;
 pub mod storage;
 pub mod sync;
 pub mod users;
@@ -72,6 +73,8 @@ pub struct Domains {
     pub e2ee: e2ee::E2ee,
     /// Events that are sent later.
     pub delayed: delayed::Delayed,
+    /// Messages and people by their words.
+    pub search: search::Search,
     /// Uploaded files.
     pub media: media::Media,
     /// Other homeservers.
@@ -107,6 +110,7 @@ impl Server {
         let users = users::Users::new(storage.clone(), clock.clone(), &config);
         let account_data = account_data::AccountData::new(storage.clone(), users.clone())?;
         let name = config.server_name.clone();
+        users.load_names()?;
         let rooms = rooms::Rooms::new(storage.clone(), clock.clone(), name.clone(), key);
         let push = push::Push::new(
             clock.clone(),
@@ -115,11 +119,15 @@ impl Server {
             outbound.clone(),
             config.outbound.allow_private_addresses,
         )?;
+        let search = search::Search::open(rooms.clone(), account_data.clone(), users.clone())?;
+        let filed = Arc::new(search::SearchProjection(search.clone()));
         rooms.set_projections(vec![
             Arc::new(push.projection()),
             Arc::new(federation::outbound::project::Log),
+            filed.clone(),
         ]);
         rooms.set_erasers(vec![
+            filed,
             Arc::new(push::UnreadEraser),
             Arc::new(hooks::AccountDataEraser(account_data.clone())),
         ]);
@@ -163,6 +171,7 @@ impl Server {
             account_data,
             rooms,
             push,
+            search,
             e2ee,
             delayed,
             media,

@@ -4,11 +4,10 @@
 //! acknowledged message has to be there exactly once, and a request repeated with its transaction id has to return the
 //! event it made. `FIALKA_CRASH_ROUNDS` sets how often (20 times by default).
 
+mod common;
+
 use std::{
     collections::HashMap,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -20,7 +19,9 @@ use anyhow::{Context, Result, bail, ensure};
 use parking_lot::Mutex;
 use rand::Rng;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
+
+use self::common::{Server, answer};
 
 const SENDERS: usize = 8;
 const ROOMS: usize = 3;
@@ -28,93 +29,10 @@ const ROOMS: usize = 3;
 /// A message by its transaction id.
 type Messages = HashMap<String, (String, Option<String>)>;
 
-struct Server {
-    child: Child,
-    url: String,
-    config: PathBuf,
-}
-
-impl Server {
-    async fn start(folder: &Path, http: &reqwest::Client) -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let config = folder.join("fialka.toml");
-        let text = format!(
-            "server_name = \"crash.example\"\ndata_dir = {:?}\n[[listen]]\naddress = \"127.0.0.1:{port}\"\n\
-             [registration]\nmode = \"open\"\n[limits]\nenabled = false\n",
-            folder.join("data")
-        );
-        std::fs::write(&config, text)?;
-        let keys = folder.join("data/keys");
-        if !keys.exists() {
-            // Only `init` makes a signing key; the rest of what it makes is replaced.
-            let made = folder.join("made");
-            let init = ["init", "--server-name", "crash.example", "--data-dir"];
-            let done = Command::new(env!("CARGO_BIN_EXE_fialka-server"))
-                .args(init)
-                .arg(&made)
-                .output()?;
-            ensure!(done.status.success(), "init failed: {done:?}");
-            std::fs::rename(made.join("keys"), keys)?;
-        }
-        let child = Command::new(env!("CARGO_BIN_EXE_fialka-server"))
-            .args(["serve", "--config"])
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let server = Self {
-            child,
-            url: format!("http://127.0.0.1:{port}/_matrix/client"),
-            config,
-        };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while http
-            .get(format!("{}/versions", server.url))
-            .send()
-            .await
-            .is_err()
-        {
-            ensure!(Instant::now() < deadline, "the server does not start");
-            sleep(Duration::from_millis(20)).await;
-        }
-        Ok(server)
-    }
-
-    fn kill(&mut self) -> Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
-        let checked = Command::new(env!("CARGO_BIN_EXE_fialka-server"))
-            .args(["check", "--deep", "--config"])
-            .arg(&self.config)
-            .output()?;
-        ensure!(
-            checked.status.success(),
-            "the database is damaged: {checked:?}"
-        );
-        Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may be gone already.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 struct Client {
     http: reqwest::Client,
     token: String,
     rooms: Vec<String>,
-}
-
-async fn answer(request: reqwest::RequestBuilder) -> Result<Value> {
-    let response = request.send().await?;
-    let status = response.status();
-    let body: Value = response.json().await?;
-    ensure!(status.is_success(), "{status}: {body}");
-    Ok(body)
 }
 
 impl Client {

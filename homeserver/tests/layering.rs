@@ -69,6 +69,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "users",
         ],
     ),
+    (
+        "search",
+        &[
+            "account_data",
+            "events",
+            "rooms",
+            "storage",
+            "sync",
+            "users",
+        ],
+    ),
     ("maintenance", &["events", "rooms", "storage"]),
 ];
 

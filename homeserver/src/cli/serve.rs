@@ -97,6 +97,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         server.inbound.resume(&server)?;
         server.to_servers.start(&server);
     }
+    let indexed = server.clone();
+    server.jobs.spawn("search index", move || {
+        indexed.search.clone().run_indexer(indexed.jobs.clone())
+    });
     let backed_up = server.clone();
     server
         .jobs

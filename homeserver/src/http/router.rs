@@ -4,7 +4,8 @@ use axum::{Router, middleware::from_fn_with_state};
 
 use super::{calls, discovery, edge};
 use crate::{
-    ApiError, Server, account_data, delayed, e2ee, federation, media, ops, push, rooms, sync, users,
+    ApiError, Server, account_data, delayed, e2ee, federation, media, ops, push, rooms, search,
+    sync, users,
 };
 
 /// The router of the public listeners.
@@ -24,6 +25,7 @@ pub fn router(server: Server) -> Router {
         .merge(ops::health::router())
         .merge(rooms::routes::router())
         .merge(push::routes::router())
+        .merge(search::routes::router())
         .merge(sync::routes::router())
         .merge(e2ee::routes::router())
         .merge(delayed::routes::router())

@@ -117,22 +117,25 @@ impl Look<'_> {
         limit: usize,
         wanted: impl Fn(&RoomEvent) -> bool,
     ) -> ApiResult<Surroundings> {
-        let event = self.event(id)?;
         let limit = limit.min(MAX_LIMIT);
+        self.around(self.event(id)?, (limit / 2, limit - limit / 2), wanted)
+    }
+
+    /// An event that the user may see with some events before and after it.
+    pub fn around(
+        &self,
+        event: Arc<RoomEvent>,
+        (before, after): (usize, usize),
+        wanted: impl Fn(&RoomEvent) -> bool,
+    ) -> ApiResult<Surroundings> {
         let place = event.row.place;
-        let before = self.page(Place::FIRST, place, Direction::Backward, limit / 2, &wanted)?;
+        let before = self.page(Place::FIRST, place, Direction::Backward, before, &wanted)?;
         let to = match self.access() {
             Ok(_) => self.end()?,
             // The invited may see single events, but nothing of what follows.
             Err(_) => place.next(),
         };
-        let after = self.page(
-            place.next(),
-            to,
-            Direction::Forward,
-            limit - limit / 2,
-            &wanted,
-        )?;
+        let after = self.page(place.next(), to, Direction::Forward, after, &wanted)?;
         Ok(Surroundings {
             start: before.events.last().map_or(place, |event| event.row.place),
             end: after

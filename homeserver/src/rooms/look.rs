@@ -67,22 +67,32 @@ impl Rooms {
             let Some(room) = rooms.storage().interner().find_room(&room_id)? else {
                 return Err(refusal::not_joined());
             };
-            let Some(summary) = rooms.summary(snapshot, room)? else {
-                return Err(refusal::not_joined());
-            };
-            let viewer = Viewer::new(rooms, snapshot, room, &reader.user)?;
-            read(&Look {
-                rooms,
-                snapshot,
-                room,
-                room_id,
-                summary,
-                viewer,
-                device: reader.device,
-                position,
-            })
+            read(&rooms.look_at(snapshot, position, room, reader)?)
         })
         .await
+    }
+
+    /// A look into a room as of a snapshot, in which everything up to `position` can be read.
+    pub fn look_at<'a>(
+        &'a self,
+        snapshot: &'a Snapshot<'a>,
+        position: StreamPos,
+        room: RoomNid,
+        reader: Reader,
+    ) -> ApiResult<Look<'a>> {
+        let Some(summary) = self.summary(snapshot, room)? else {
+            return Err(refusal::not_joined());
+        };
+        Ok(Look {
+            rooms: self,
+            snapshot,
+            room,
+            room_id: self.room_id(room)?,
+            summary,
+            viewer: Viewer::new(self, snapshot, room, &reader.user)?,
+            device: reader.device,
+            position,
+        })
     }
 }
 

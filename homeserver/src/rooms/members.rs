@@ -78,7 +78,7 @@ impl Look<'_> {
 }
 
 /// The profile in a member event; what is malformed there counts as absent.
-fn profile_of(event: &RoomEvent) -> MemberProfile {
+pub fn profile_of(event: &RoomEvent) -> MemberProfile {
     #[derive(Deserialize)]
     struct Content {
         #[serde(default)]

@@ -29,6 +29,12 @@ use crate::{
 pub trait Projection: Send + Sync {
     /// Adds to the event's writes. Returns whether the event notifies a member who has the default push rules.
     fn project(&self, txn: &Txn<'_>, new: &mut NewEvent) -> ApiResult<bool>;
+
+    /// Adds to the writes of a redaction what has to go with the content of the event it names.
+    fn content_removed(&self, txn: &mut Txn<'_>, target: &RoomEvent) -> ApiResult<()> {
+        let (_, _) = (txn, target);
+        Ok(())
+    }
 }
 
 /// Event types that move a room up in clients' lists.
@@ -366,5 +372,9 @@ fn remove_content(txn: &mut Txn<'_>, target: &Arc<RoomEvent>, by: EventNid) -> A
         });
     }
     txn.write(move |batch, _| tables::EVENT.put(batch, nid, &row));
+    let rooms = txn.rooms;
+    for projection in rooms.projections() {
+        projection.content_removed(txn, target)?;
+    }
     Ok(())
 }

@@ -281,11 +281,13 @@ impl Txn<'_> {
             }
         }
         self.head.waits = true;
+        let room = self.room;
         self.write(move |batch, _| {
             let mut row = event.row.clone();
             row.pdu = event.pdu.to_stored();
             tables::EVENT_NID.put(batch, event.id(), &nid);
             tables::EVENT.put(batch, nid, &row);
+            tables::OUTLIER.put(batch, (room, nid), &());
             tables::AUTH_EDGES.put(batch, nid, &edges);
         });
     }
@@ -307,6 +309,11 @@ impl Txn<'_> {
         let now = self.resolve(roots)?;
         let (state, resolved) = self.changes_of_state(event, now)?;
         self.head.state = now;
+        if now != event.row.state_after {
+            // Perhaps no event will ever name it.
+            let room = self.room;
+            self.write(move |batch, _| tables::FORMER_STATE.put(batch, (room, now.0), &()));
+        }
         // Whoever comes next looks for it on disk.
         self.head.waits = true;
         self.put(Arc::clone(event), state, resolved, extremities)

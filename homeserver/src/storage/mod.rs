@@ -249,6 +249,25 @@ impl Storage {
         drop(self.inner.observer.0.set(observer));
     }
 
+    /// Brings everything that was written into files of its own family.
+    pub fn flush(&self) -> Result<()> {
+        for family in Family::ALL {
+            let family = self.inner.db.cf_handle(family.name());
+            let family = family.ok_or(Error::Corrupt("a column family is missing"))?;
+            self.inner.db.flush_cf(family)?;
+        }
+        Ok(())
+    }
+
+    /// How many bytes the files of a family have.
+    pub fn disk_bytes(&self, family: Family) -> Result<u64> {
+        let family = self.inner.db.cf_handle(family.name());
+        let family = family.ok_or(Error::Corrupt("a column family is missing"))?;
+        let property = "rocksdb.total-sst-files-size";
+        let bytes = self.inner.db.property_int_value_cf(family, property)?;
+        Ok(bytes.unwrap_or(0))
+    }
+
     /// Frees the disk of rows that were removed between two keys of a family. Takes long; not for async code.
     fn compact(&self, family: Family, from: &[u8], to: &[u8]) -> Result<()> {
         let family = self.inner.db.cf_handle(family.name());

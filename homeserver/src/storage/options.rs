@@ -44,11 +44,13 @@ pub enum Family {
     Inbound,
     /// Media and the server's own few rows.
     Meta,
+    /// The search index: lists that are read as a whole.
+    Search,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Events,
         Self::EventIds,
         Self::Timeline,
@@ -63,6 +65,7 @@ impl Family {
         Self::Outbox,
         Self::Inbound,
         Self::Meta,
+        Self::Search,
     ];
 
     /// The name in the database.
@@ -82,6 +85,7 @@ impl Family {
             Self::Outbox => "outbox",
             Self::Inbound => "inbound",
             Self::Meta => "meta",
+            Self::Search => "search",
         }
     }
 
@@ -101,6 +105,10 @@ impl Family {
                 options.set_bottommost_compression_type(DBCompressionType::Zstd);
             }
             Self::Timeline | Self::UserData | Self::Receipts => blocks.set_block_size(8 << 10),
+            Self::Search => {
+                blocks.set_block_size(8 << 10);
+                options.set_bottommost_compression_type(DBCompressionType::Zstd);
+            }
             // Hashes do not compress.
             Self::EventIds => options.set_compression_type(DBCompressionType::None),
             _ => {}
@@ -131,10 +139,11 @@ fn options() -> Options {
     options
 }
 
-fn families() -> Vec<ColumnFamilyDescriptor> {
+fn families(wanted: impl Fn(&str) -> bool) -> Vec<ColumnFamilyDescriptor> {
     let cache = Cache::new_lru_cache(BLOCK_CACHE);
     let mut families: Vec<_> = Family::ALL
         .iter()
+        .filter(|family| wanted(family.name()))
         .map(|family| ColumnFamilyDescriptor::new(family.name(), family.options(&cache)))
         .collect();
     families.push(ColumnFamilyDescriptor::new("default", Options::default()));
@@ -143,7 +152,11 @@ fn families() -> Vec<ColumnFamilyDescriptor> {
 
 /// Opens the database, making it and its families where they are missing.
 pub(super) fn open(path: &Path) -> Result<Database> {
-    Ok(Database::open_cf_descriptors(&options(), path, families())?)
+    Ok(Database::open_cf_descriptors(
+        &options(),
+        path,
+        families(|_| true),
+    )?)
 }
 
 /// Opens the database without the right to change it, for checks of backups.
@@ -151,10 +164,12 @@ pub(super) fn open_read_only(path: &Path) -> Result<Database> {
     let mut options = options();
     options.create_if_missing(false);
     options.create_missing_column_families(false);
+    // A backup of an older version lacks the families that came later.
+    let present = Database::list_cf(&options, path)?;
     Ok(Database::open_cf_descriptors_read_only(
         &options,
         path,
-        families(),
+        families(|name| present.iter().any(|present| present == name)),
         false,
     )?)
 }

@@ -152,7 +152,9 @@ tables! {
     HISTORY_START: RoomNid => (StreamPos, u32, u64), Rooms 111;
     /// Events of a room that stand outside of its timeline.
     OUTLIER: (RoomNid, EventNid) => (), Timeline 110;
-    /// States of a room that no event in its timeline names any longer.
+    /// Events that left the timeline when they were the newest, and go once they are not.
+    PRUNED: (RoomNid, EventNid) => (), Timeline 114;
+    /// States of a room that no event in its timeline names.
     FORMER_STATE: (RoomNid, [u8; 16]) => (), State 110;
 
     // Delayed events
@@ -165,6 +167,19 @@ tables! {
     DELAYED_OF_USER: (UserNid, u8, u64, String) => (), Rooms 152;
     /// What a transaction scheduled: user, transaction; the id.
     DELAYED_TRANSACTION: (UserNid, String) => String, Rooms 153;
+
+    // Search
+
+    /// Events by the terms of their texts: room, hash of the term, number that distances count from; a list.
+    POSTING: (RoomNid, u64, EventNid) => Vec<u8>, Search 1;
+    /// Events that wait to be filed.
+    INDEX_QUEUE: StreamPos => (RoomNid, EventNid), Timeline 111;
+    /// Events that wait to be taken out of the index: the hashes of their terms.
+    INDEX_REMOVAL: (RoomNid, EventNid) => Vec<u8>, Timeline 112;
+    /// Deleted rooms whose index waits to go.
+    INDEX_GONE: RoomNid => (), Timeline 113;
+    /// The events from before there was an index: the next one to be filed, and the first one that need not be.
+    INDEX_BACKFILL: () => (EventNid, EventNid), Meta 111;
 
     // Users
 

@@ -139,7 +139,7 @@ impl Users {
             }
         });
         self.inner.storage.commit(commit).await?;
-        Ok(())
+        self.refresh_name(user).await
     }
 
     /// Changes an account. Its sessions see the change with their next request.
@@ -165,7 +165,7 @@ impl Users {
         self.inner
             .sessions
             .forget(tokens.iter().map(|token| token.hash));
-        Ok(())
+        self.refresh_name(user).await
     }
 
     /// The account meant by a user id or a local part, if there is one.

@@ -12,6 +12,7 @@ mod hooks;
 mod localpart;
 mod locks;
 mod login;
+mod names;
 mod password;
 mod profile;
 mod refresh;
@@ -29,6 +30,7 @@ pub use self::{
     devices::{Device, DevicesOf, delete_device, put_device},
     hooks::{Addition, UserHooks},
     login::Identifier,
+    names::{Name, fold},
     profile::{PROFILE_MAX_LENGTH, Profile, profile_of},
     register::{Registered, Registration},
     registration_tokens::{NewRegistrationToken, RegistrationToken},
@@ -66,6 +68,7 @@ struct Inner {
     uiaa: UiaaSessions,
     nonces: Nonces,
     locks: UserLocks,
+    names: names::Names,
     /// Held from finding a name free until its account is on disk.
     creating: Mutex<()>,
     hooks: OnceLock<Arc<dyn UserHooks>>,
@@ -84,6 +87,7 @@ impl Users {
             uiaa: UiaaSessions::default(),
             nonces: Nonces::default(),
             locks: UserLocks::default(),
+            names: names::Names::default(),
             creating: Mutex::default(),
             hooks: OnceLock::new(),
         };
@@ -101,6 +105,24 @@ impl Users {
     /// share these locks.
     pub async fn lock(&self, user: UserNid) -> MutexGuard<'_, ()> {
         self.inner.locks.lock(user).await
+    }
+
+    /// Makes all accounts findable by their names.
+    pub fn load_names(&self) -> crate::storage::Result<()> {
+        let storage = &self.inner.storage;
+        self.inner.names.load(storage, &storage.snapshot())
+    }
+
+    /// The users of this server of whose names words begin with all the words of a text. Closed and locked accounts are
+    /// not among them.
+    pub fn find_by_name(&self, text: &str) -> Vec<(UserNid, Name)> {
+        self.inner.names.find(text)
+    }
+
+    /// Takes note of a change of an account or a profile that is on disk.
+    async fn refresh_name(&self, user: UserNid) -> ApiResult {
+        self.read(move |inner, _| Ok(inner.names.refresh(&inner.storage, user)?))
+            .await
     }
 
     /// The server all these users are on.

@@ -148,7 +148,7 @@ impl Users {
         let json = profile.to_json();
         let commit = Commit::silent(move |batch| tables::PROFILE.put(batch, user, &json));
         self.inner.storage.commit(commit).await?;
-        Ok(())
+        self.refresh_name(user).await
     }
 
     async fn tell_rooms(&self, user: UserNid, field: &str) {

@@ -197,3 +197,131 @@ fn others_do_not_publish_a_room() {
         .put(&nowhere, &json!({ "visibility": "public" }))
         .must_fail(404, "M_NOT_FOUND");
 }
+
+#[test]
+fn pages_lead_in_both_directions() {
+    covers!(POST "/_matrix/client/v3/publicRooms");
+    let alice = homeserver().register("alice");
+    let word = unique("paced");
+    for number in 0..5 {
+        published(&alice, &format!("{word} {number}"), "");
+    }
+    let filter = json!({ "generic_search_term": word });
+    search(&alice, &json!({ "filter": filter }), 5);
+    let page = |since: Option<&Value>| {
+        let mut body = json!({ "filter": filter, "limit": 2 });
+        if let Some(since) = since {
+            body["since"] = since.clone();
+        }
+        alice.post("/v3/publicRooms", &body).ok()
+    };
+    let first = page(None);
+    assert_eq!(first.get("prev_batch"), None);
+    let second = page(Some(&first["next_batch"]));
+    assert_eq!(
+        second["total_room_count_estimate"],
+        first["total_room_count_estimate"]
+    );
+    let back = page(Some(&second["prev_batch"]));
+    assert_eq!(back["chunk"], first["chunk"]);
+    let last = page(Some(&second["next_batch"]));
+    assert_eq!(items(&last["chunk"]).len(), 1);
+    assert_eq!(last.get("next_batch"), None);
+}
+
+#[test]
+fn the_largest_rooms_come_first() {
+    covers!(POST "/_matrix/client/v3/publicRooms");
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|stem| homeserver().register(stem));
+    let word = unique("crowded");
+    let [one, three, two] = [0, 1, 2].map(|n| published(&alice, &format!("{word} {n}"), ""));
+    bob.join(&three);
+    carol.join(&three);
+    bob.join(&two);
+    let body = json!({ "filter": { "generic_search_term": word } });
+    eventually(|| {
+        let found = search(&alice, &body, 3);
+        let rooms: Vec<_> = items(&found["chunk"])
+            .iter()
+            .map(|room| &room["room_id"])
+            .collect();
+        match rooms == [&three, &two, &one] {
+            true => Ok(()),
+            false => Err(found.to_string()),
+        }
+    });
+}
+
+#[test]
+fn rooms_to_knock_at_are_listed_with_their_join_rule() {
+    covers!(POST "/_matrix/client/v3/publicRooms");
+    let alice = homeserver().register("alice");
+    let word = unique("doors");
+    let space = alice.create_room(&json!({ "creation_content": { "type": "m.space" } }));
+    let allow = json!([{ "type": "m.room_membership", "room_id": space }]);
+    for (rule, content) in [
+        ("public", json!({ "join_rule": "public" })),
+        ("knock", json!({ "join_rule": "knock" })),
+        (
+            "restricted",
+            json!({ "join_rule": "restricted", "allow": allow }),
+        ),
+        (
+            "knock_restricted",
+            json!({ "join_rule": "knock_restricted", "allow": allow }),
+        ),
+    ] {
+        alice.create_room(&json!({
+            "visibility": "public", "name": format!("{word} {rule}"),
+            "initial_state": [{ "type": "m.room.join_rules", "state_key": "", "content": content }],
+        }));
+    }
+    let body = json!({ "filter": { "generic_search_term": word } });
+    let found = search(&alice, &body, 4);
+    // A room without a rule in this list is public.
+    let public = json!({ "name": format!("{word} public") });
+    let rule = &must_find(&found["chunk"], &public)["join_rule"];
+    assert!(rule.is_null() || rule == "public", "{rule}");
+    for rule in ["knock", "restricted", "knock_restricted"] {
+        let expected = json!({ "name": format!("{word} {rule}"), "join_rule": rule });
+        must_find(&found["chunk"], &expected);
+    }
+}
+
+#[test]
+fn the_type_of_a_room_is_shown() {
+    covers!(POST "/_matrix/client/v3/publicRooms");
+    let alice = homeserver().register("alice");
+    let word = unique("shapes");
+    alice.create_room(&json!({
+        "visibility": "public", "name": word, "creation_content": { "type": "m.space" },
+    }));
+    let body =
+        json!({ "filter": { "generic_search_term": word, "room_types": ["m.space", null] } });
+    let found = search(&alice, &body, 1);
+    assert_eq!(found["chunk"][0]["room_type"], "m.space");
+}
+
+#[test]
+fn networks_of_others_have_no_rooms_here() {
+    covers!(POST "/_matrix/client/v3/publicRooms");
+    let alice = homeserver().register("alice");
+    let word = unique("wires");
+    published(&alice, &word, "");
+    let filter = json!({ "generic_search_term": word });
+    search(
+        &alice,
+        &json!({ "filter": filter, "include_all_networks": true }),
+        1,
+    );
+    let body = json!({ "filter": filter, "third_party_instance_id": "irc" });
+    search(&alice, &body, 0);
+}
+
+#[test]
+fn unknown_tokens_are_refused() {
+    covers!(GET "/_matrix/client/v3/publicRooms");
+    homeserver()
+        .get("/v3/publicRooms?since=nonsense")
+        .must_be(400);
+}

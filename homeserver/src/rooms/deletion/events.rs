@@ -217,6 +217,7 @@ impl EventRows {
             tables::EVENT_NID.delete(batch, &self.id);
             tables::AUTH_EDGES.delete(batch, self.nid);
             tables::OUTLIER.delete(batch, (room, self.nid));
+            tables::PRUNED.delete(batch, (room, self.nid));
         }
     }
 }

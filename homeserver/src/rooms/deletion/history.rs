@@ -138,7 +138,7 @@ fn remove_history(
 ) -> ApiResult<Removed> {
     let (rooms, snapshot, room) = (txn.rooms, txn.snapshot, txn.room);
     let mut removal = Removal::new(rooms, snapshot, room);
-    remove_outliers(txn, &mut removal)?;
+    remove_pruned(txn, &mut removal)?;
     let mut state = state_at(rooms, snapshot, room, from)?;
     let mut last = None;
     let mut next = None;
@@ -185,8 +185,8 @@ fn remove_history(
 }
 
 /// Events that were kept because they were the newest, and no longer are.
-fn remove_outliers(txn: &Txn<'_>, removal: &mut Removal<'_>) -> Result<()> {
-    for row in tables::OUTLIER.scan(txn.snapshot, (txn.room,))? {
+fn remove_pruned(txn: &Txn<'_>, removal: &mut Removal<'_>) -> Result<()> {
+    for row in tables::PRUNED.scan(txn.snapshot, (txn.room,))? {
         let ((_, event), ()) = row?;
         if !is_extremity(txn, event) {
             removal.add(Place::default(), event)?;
@@ -209,7 +209,7 @@ fn take_out_of_timeline(txn: &mut Txn<'_>, event: &Arc<RoomEvent>) -> ApiResult<
     txn.rooms.forget_event(nid);
     txn.write(move |batch, _| {
         tables::EVENT.put(batch, nid, &row);
-        tables::OUTLIER.put(batch, (room, nid), &());
+        tables::PRUNED.put(batch, (room, nid), &());
     });
     Ok(())
 }

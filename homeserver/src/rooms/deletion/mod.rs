@@ -16,10 +16,10 @@
 //! it names. Other events of the room may name them too; they go next, and find them gone.
 //!
 //! *History* goes up to a place, state events aside: they are what the room is. The newest event of a room has to stay,
-//! since the next one names it; it loses its content and its place and goes later ([`tables::OUTLIER`]).
+//! since the next one names it; it loses its content and its place and goes later ([`tables::PRUNED`]).
 //!
 //! [`tables::NEXT_EVENT`]: crate::storage::tables::NEXT_EVENT
-//! [`tables::OUTLIER`]: crate::storage::tables::OUTLIER
+//! [`tables::PRUNED`]: crate::storage::tables::PRUNED
 
 mod events;
 mod forgotten;

@@ -11,6 +11,7 @@ use crate::{
         Rooms,
         membership::{MembershipChange, Step},
         rows::{Membership, Place, UserRoomRow},
+        servers,
         state::tree::StateRoot,
         txn::{Txn, Write},
     },
@@ -83,7 +84,7 @@ impl Rooms {
                     });
                 }
                 if row.stage == Stage::Erasing {
-                    disappear(txn);
+                    disappear(txn)?;
                 }
                 if row.is_over() {
                     row.ended = Some(txn.rooms.clock().now());
@@ -190,7 +191,10 @@ impl Rooms {
         let outside = tables::OUTLIER
             .scan(snapshot, (room,))?
             .map(|found| found.map(|((_, event), ())| (Place::default(), event)));
-        for found in in_timeline.chain(outside).take(EVENTS) {
+        let pruned = tables::PRUNED
+            .scan(snapshot, (room,))?
+            .map(|found| found.map(|((_, event), ())| (Place::default(), event)));
+        for found in in_timeline.chain(outside).chain(pruned).take(EVENTS) {
             let (place, event) = found?;
             removal.add_with_states(place, event)?;
         }
@@ -215,6 +219,7 @@ impl Rooms {
             tables::RECEIPT.delete_prefix(batch, (room,));
             tables::LATEST_RECEIPT.delete_prefix(batch, (room,));
             tables::OUTLIER.delete_prefix(batch, (room,));
+            tables::PRUNED.delete_prefix(batch, (room,));
             tables::HISTORY_START.delete(batch, room);
         }));
         Ok(writes)
@@ -333,15 +338,23 @@ fn is_own(rooms: &Rooms, user: &UserId) -> bool {
 }
 
 /// Takes away everything by which a room is found, in one commit.
-fn disappear(txn: &mut Txn<'_>) {
-    let room = txn.room;
+fn disappear(txn: &mut Txn<'_>) -> Result<()> {
+    let (room, state) = (txn.room, txn.head.state);
+    let servers = servers::servers_in(txn.snapshot, room)?;
     txn.head.waits = true;
     txn.write(move |batch, _| {
+        // Where forks met, no event may name the state that they made.
+        tables::FORMER_STATE.put(batch, (room, state.0), &());
+        for server in servers {
+            tables::ROOM_SERVER.delete(batch, (room, &server));
+            tables::SERVER_ROOM.delete(batch, (&server, room));
+        }
         tables::ROOM.delete(batch, room);
         tables::EXTREMITY.delete_prefix(batch, (room,));
         tables::CURRENT_STATE.delete_prefix(batch, (room,));
         tables::STATE_DELTA.delete_prefix(batch, (room,));
     });
+    Ok(())
 }
 
 /// Writes that take no place in the stream.

@@ -4,7 +4,7 @@ use ruma::api::{IncomingRequest, Metadata, error::FromHttpRequestError};
 use serde_json::{Map, Value};
 
 /// A request whose body is completed before Ruma reads it.
-pub(super) trait Amend {
+pub(crate) trait Amend {
     /// The request as Ruma knows it.
     type Request: IncomingRequest;
 
@@ -13,7 +13,7 @@ pub(super) trait Amend {
 }
 
 /// The request behind an [`Amend`].
-pub(super) struct Amended<A: Amend>(pub(super) A::Request);
+pub(crate) struct Amended<A: Amend>(pub(crate) A::Request);
 
 impl<A: Amend> Metadata for Amended<A> {
     const METHOD: http::Method = A::Request::METHOD;
@@ -46,7 +46,7 @@ impl<A: Amend> IncomingRequest for Amended<A> {
 }
 
 /// A request with an optional body, all of whose fields are optional.
-pub(super) struct MayBeEmpty<R>(std::marker::PhantomData<R>);
+pub(crate) struct MayBeEmpty<R>(std::marker::PhantomData<R>);
 
 impl<R: IncomingRequest> Amend for MayBeEmpty<R> {
     type Request = R;

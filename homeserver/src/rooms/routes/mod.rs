@@ -1,7 +1,7 @@
 //! The endpoints of rooms.
 
 mod aliases;
-mod amended;
+pub(crate) mod amended;
 mod create;
 mod directory;
 mod history;
