@@ -23,7 +23,7 @@ const QUEUED: usize = 5_000;
 pub(super) struct Query {
     /// The terms of the words, each once.
     pub(super) terms: Vec<String>,
-    /// Where they may stand. All of them have to stand in the same field.
+    /// Where they may stand.
     pub(super) fields: Vec<Field>,
 }
 
@@ -41,8 +41,9 @@ impl Query {
 
     /// How much the words mean in an event, if it has them all.
     pub(super) fn weigh(&self, event: &RoomEvent) -> Option<Vec<Weight>> {
+        let field = field(&event.pdu.event_type().to_string())?;
         let terms = Terms::of(&self.text_of(event)?);
-        let weigh = |term| Some(Weight::new(*terms.counts.get(term)?, terms.words));
+        let weigh = |term| Some(Weight::new(field, *terms.counts.get(term)?, terms.words));
         self.terms.iter().map(weigh).collect()
     }
 
@@ -81,15 +82,15 @@ pub(super) fn candidates(
     let removed = removed(snapshot, &by_room)?;
     let queued = found.add_queued(rooms, snapshot, (scope, &by_room), query)?;
     for (at, room) in (0..).zip(scope) {
-        for field in &query.fields {
-            let Some(mut lists) = lists(snapshot, room, *field, query)? else {
-                continue;
-            };
-            found.count(&lists);
-            found.intersect(at, &mut lists, |event| {
-                !removed.contains(&event) && !queued.contains(&event)
-            });
-        }
+        let Some(lists) = lists(snapshot, room, query)? else {
+            continue;
+        };
+        found.count(&lists);
+        found.intersect(at, &lists, |(event, weight)| {
+            query.fields.iter().any(|field| weight.is_in(*field))
+                && !removed.contains(&event)
+                && !queued.contains(&event)
+        });
     }
     Ok(found.scored(rooms.storage().interner().event_floor().0))
 }
@@ -98,13 +99,11 @@ pub(super) fn candidates(
 fn lists(
     snapshot: &Snapshot<'_>,
     scope: &RoomScope,
-    field: Field,
     query: &Query,
 ) -> Result<Option<Vec<Vec<Posting>>>> {
     let mut lists = Vec::with_capacity(query.terms.len());
     for term in &query.terms {
-        let hash = TermHash::new(field, term);
-        let mut list = postings::postings(snapshot, scope.room, hash)?;
+        let mut list = postings::postings(snapshot, scope.room, TermHash::new(term))?;
         list.truncate(list.partition_point(|posting| posting.0 < scope.end));
         if list.is_empty() {
             return Ok(None);
@@ -184,18 +183,13 @@ impl Found {
     }
 
     /// Adds what stands in every list. Goes along the shortest, and leaps in the others.
-    fn intersect(
-        &mut self,
-        room: u32,
-        lists: &mut [Vec<Posting>],
-        is_there: impl Fn(EventNid) -> bool,
-    ) {
+    fn intersect(&mut self, room: u32, lists: &[Vec<Posting>], is_there: impl Fn(Posting) -> bool) {
         let Some(shortest) = (0..lists.len()).min_by_key(|at| lists[*at].len()) else {
             return;
         };
         let mut at = vec![0; lists.len()];
         'events: for number in 0..lists[shortest].len() {
-            let event = lists[shortest][number].0;
+            let (event, weight) = lists[shortest][number];
             at[shortest] = number;
             for (list, at) in lists.iter().zip(&mut at) {
                 *at = leap(list, *at, event);
@@ -205,7 +199,8 @@ impl Found {
                     None => return,
                 }
             }
-            if is_there(event) {
+            // An event has one field that is searched, so its other terms stand there, too.
+            if is_there((event, weight)) {
                 self.events.push((event, room));
                 let weights = lists.iter().zip(&at).map(|(list, at)| list[*at].1);
                 self.weights.extend(weights);
@@ -228,7 +223,7 @@ impl Found {
             })
             .collect();
         // Few combinations of count and length occur.
-        let mut factors = [[0.0_f32; 16]; 16];
+        let mut factors = [[0.0_f32; 16]; 4];
         for (count, row) in (0_u8..).zip(&mut factors) {
             for (length, factor) in (0_u8..).zip(row) {
                 let (count, words) = (f32::from(count), f32::from(length).exp2() * 0.75);
@@ -342,19 +337,19 @@ mod tests {
     fn list(events: &[u64]) -> Vec<Posting> {
         events
             .iter()
-            .map(|event| (EventNid(*event), Weight::new(1, 4)))
+            .map(|event| (EventNid(*event), Weight::new(Field::Body, 1, 4)))
             .collect()
     }
 
     #[test]
     fn only_what_stands_in_every_list_is_found() {
         let mut found = Found::new(3);
-        let mut lists = [
+        let lists = [
             list(&[1, 2, 3, 5, 8, 13, 21, 34, 55]),
             list(&[2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 34, 35, 55]),
             list(&[3, 8, 34, 40]),
         ];
-        found.intersect(7, &mut lists, |event| event != EventNid(8));
+        found.intersect(7, &lists, |(event, _)| event != EventNid(8));
         assert_eq!(found.events, [(EventNid(3), 7), (EventNid(34), 7)]);
         assert_eq!(found.weights.len(), 6);
     }
@@ -378,7 +373,9 @@ mod tests {
     fn rare_repeated_and_short_count_more() {
         let mut found = Found::new(1);
         found.events = vec![(EventNid(1), 0), (EventNid(2), 0), (EventNid(3), 0)];
-        found.weights = vec![Weight::new(1, 4), Weight::new(3, 4), Weight::new(1, 400)];
+        found.weights = [(1, 4), (3, 4), (1, 400)]
+            .map(|(count, words)| Weight::new(Field::Body, count, words))
+            .to_vec();
         found.frequencies = vec![3];
         let scores: Vec<f32> = found.scored(1_000).iter().map(|c| c.score).collect();
         assert!(scores[1] > scores[0] && scores[0] > scores[2], "{scores:?}");

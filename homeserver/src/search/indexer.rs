@@ -249,8 +249,8 @@ impl Filing {
         };
         let terms = Terms::of(&text);
         for (term, count) in terms.counts {
-            let key = (row.room, TermHash::new(field, &term));
-            let weight = Weight::new(count, terms.words);
+            let key = (row.room, TermHash::new(&term));
+            let weight = Weight::new(field, count, terms.words);
             self.lists.entry(key).or_default().push((nid, weight));
         }
     }

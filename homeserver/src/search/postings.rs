@@ -2,7 +2,7 @@
 //!
 //! Events with a term are a list of ascending numbers, cut into chunks of some hundred. A chunk is one row under the
 //! room, the hash of the term, and the number its list counts from. In it every event is the distance to the one before
-//! and a byte that says how much the term means there. Words themselves are not stored: what is redacted leaves nothing
+//! and a byte that says where the term stands there and how much it means. Words themselves are not stored: what is redacted leaves nothing
 //! that could be read.
 //!
 //! Only the indexer writes these rows. It adds events mostly in the order of their numbers, which within a room is the
@@ -29,35 +29,40 @@ pub enum Field {
     Topic = 3,
 }
 
-/// The hash of a term in a field.
+/// The hash of a term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct TermHash(pub(super) u64);
 
 impl TermHash {
     /// FNV-1a: short, the same on every machine, and good enough where what is found is looked at again.
-    pub(super) fn new(field: Field, term: &str) -> Self {
+    pub(super) fn new(term: &str) -> Self {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        for byte in std::iter::once(field as u8).chain(term.bytes()) {
+        for byte in term.bytes() {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         Self(hash)
     }
 }
 
-/// How much a term means in an event: how often it stands there, up to 15, and how long the text is.
+/// What a term is in an event: the field it stands in, how often it stands there, up to 3, and how long the text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Weight(u8);
 
 impl Weight {
-    pub(super) fn new(count: u32, words: u32) -> Self {
+    pub(super) fn new(field: Field, count: u32, words: u32) -> Self {
         // Every step of the length is a factor of two.
         let length = u32::BITS - words.leading_zeros();
-        Self((count.min(15) as u8) << 4 | length.min(15) as u8)
+        Self((field as u8) << 6 | (count.min(3) as u8) << 4 | length.min(15) as u8)
+    }
+
+    /// Whether the term stands in a field.
+    pub(super) fn is_in(self, field: Field) -> bool {
+        self.0 >> 6 == field as u8
     }
 
     /// How often the term stands in the text.
     pub(super) fn count(self) -> u8 {
-        self.0 >> 4
+        self.0 >> 4 & 3
     }
 
     /// The number of binary digits of the number of words.
@@ -269,7 +274,7 @@ mod tests {
     const ROOM: RoomNid = RoomNid(1);
 
     fn posting(event: u64) -> Posting {
-        (EventNid(event), Weight::new(1, 5))
+        (EventNid(event), Weight::new(Field::Body, 1, 5))
     }
 
     fn numbers(postings: &[Posting]) -> Vec<u64> {
@@ -293,7 +298,7 @@ mod tests {
     fn lists_grow_over_many_chunks_and_shrink_again() {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(folder.path(), OpenOptions { sync: false }).unwrap();
-        let term = TermHash::new(Field::Body, "кот");
+        let term = TermHash::new("кот");
         let mut expected = Vec::new();
         for batch in 0..40 {
             let new: Vec<_> = (0..50)
@@ -336,7 +341,7 @@ mod tests {
     fn late_events_get_their_place() {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(folder.path(), OpenOptions { sync: false }).unwrap();
-        let term = TermHash::new(Field::Body, "кот");
+        let term = TermHash::new("кот");
         let all: Vec<u64> = (1..4_000).map(|n| n * 5).collect();
         let (late, early): (Vec<u64>, Vec<u64>) = all.iter().partition(|n| *n % 7 == 0);
         for some in [&early, &late, &early] {
@@ -360,13 +365,13 @@ mod tests {
     #[test]
     fn bytes_of_a_chunk_are_fixed() {
         let postings = [
-            (EventNid(10), Weight::new(1, 4)),
-            (EventNid(310), Weight::new(20, 100_000)),
+            (EventNid(10), Weight::new(Field::Body, 1, 4)),
+            (EventNid(310), Weight::new(Field::Topic, 20, 100_000)),
         ];
         let chunk = Chunk::of(EventNid(10), &postings);
-        assert_eq!(chunk.bytes, [0, 0x13, 0xac, 2, 0xff]);
+        assert_eq!(chunk.bytes, [0, 0x53, 0xac, 2, 0xff]);
         assert_eq!(chunk.postings().unwrap(), postings);
-        assert_eq!(TermHash::new(Field::Body, "a").0, 0x082f_4307_b4e8_c4d7);
+        assert_eq!(TermHash::new("a").0, 0xaf63_dc4c_8601_ec8c);
     }
 
     #[test]

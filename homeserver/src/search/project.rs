@@ -78,7 +78,7 @@ fn removal(room: RoomNid, event: &RoomEvent) -> Option<Write> {
     let hashes: Vec<u8> = terms
         .counts
         .keys()
-        .flat_map(|term| TermHash::new(field, term).0.to_be_bytes())
+        .flat_map(|term| TermHash::new(term).0.to_be_bytes())
         .collect();
     let nid = event.nid;
     Some(Box::new(move |batch, _| {
