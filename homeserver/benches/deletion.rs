@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p homeserver --bench deletion [-- MESSAGES]`
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+
 use std::time::Instant;
 
 use anyhow::Result;

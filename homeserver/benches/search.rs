@@ -3,6 +3,8 @@
 //! `cargo bench -p homeserver --bench search [-- MESSAGES]` prints how fast messages are filed, how many bytes of disk
 //! the index takes, and how long queries take.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+
 use std::{
     path::Path,
     time::{Duration, Instant},

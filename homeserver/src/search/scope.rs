@@ -118,7 +118,11 @@ impl RoomScope {
                 (before, joined.map_or(row.event, |joined| joined.event))
             }
             Membership::Leave | Membership::Ban
-                if row.was_joined && !row.forgotten && row.left != EventNid(0) =>
+                if row.was_joined
+                    && !row.forgotten
+                    && row.left != EventNid(0)
+                    // It may be about to go for good.
+                    && tables::ROOM.contains(snapshot, room)? =>
             {
                 // Their own leaving is the last they may see.
                 (before.min(EventNid(row.left.0 + 1)), before)

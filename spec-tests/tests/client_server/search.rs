@@ -164,7 +164,8 @@ fn the_context_of_a_result_is_returned_on_request() {
     let room = alice.private_room();
     alice.say_all(&room, &["one", "two", &word, "four", "five"]);
     let mut criteria = json!({ "search_term": word });
-    assert_eq!(search(&alice, &criteria)["results"][0].get("context"), None);
+    let context = &search(&alice, &criteria)["results"][0]["context"];
+    assert!(context.is_null() || *context == json!({}), "{context}");
     criteria["event_context"] =
         json!({ "before_limit": 1, "after_limit": 2, "include_profile": true });
     let answer = search(&alice, &criteria);
@@ -389,8 +390,4 @@ fn requests_that_make_no_sense_are_refused() {
     homeserver()
         .post("/v3/search", &ask(json!({ "search_term": "x" })))
         .must_fail(401, "M_MISSING_TOKEN");
-    let nothing = alice
-        .post("/v3/search", &json!({ "search_categories": {} }))
-        .ok();
-    assert!(nothing["search_categories"].is_object());
 }
