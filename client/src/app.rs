@@ -24,10 +24,7 @@ use crate::{
 pub fn run(options: Options) -> anyhow::Result<()> {
     start_log();
     let paths = Paths::find(options.data_dir)?;
-    let settings = Settings::load(&paths.config_dir);
-    if let Some(server) = options.server {
-        settings.change(|choices| choices.server = Some(server));
-    }
+    let settings = Settings::load(&paths.config_dir).with_server(options.server);
     choose_renderer(options.safe_mode || settings.get().software_rendering)?;
 
     let (backend, updates) = Backend::start(config(paths.data_dir, &settings.get()))?;

@@ -22,6 +22,13 @@ pub struct Choices {
     pub zoom: u32,
     pub compact_rooms: bool,
     pub reduced_motion: bool,
+    pub layout: Layout,
+    /// Tell of new messages while somebody looks elsewhere.
+    pub notifications: bool,
+    /// With their words; otherwise only who writes.
+    pub notification_text: bool,
+    /// Emoji chosen lately, the newest first.
+    pub recent_emoji: Vec<String>,
     /// Enter sends; otherwise Ctrl+Enter does.
     pub enter_sends: bool,
     pub window: WindowSize,
@@ -45,6 +52,10 @@ impl Default for Choices {
             zoom: 100,
             compact_rooms: false,
             reduced_motion: false,
+            layout: Layout::default(),
+            notifications: true,
+            notification_text: true,
+            recent_emoji: Vec::new(),
             enter_sends: true,
             window: WindowSize::default(),
             shared_computer: false,
@@ -64,6 +75,17 @@ pub enum Theme {
     System,
     Light,
     Dark,
+}
+
+/// How messages are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// Bubbles in small rooms, lines where many speak.
+    #[default]
+    Room,
+    Bubbles,
+    Lines,
 }
 
 /// The window as it was left, in logical pixels.
@@ -89,6 +111,8 @@ impl Default for WindowSize {
 pub struct Settings {
     file: PathBuf,
     choices: Rc<RefCell<Choices>>,
+    /// The server named on the command line: for this start only, before any that was used last.
+    given_server: Option<String>,
 }
 
 impl Settings {
@@ -107,7 +131,24 @@ impl Settings {
         Self {
             file,
             choices: Rc::new(RefCell::new(choices)),
+            given_server: None,
         }
+    }
+
+    /// Offers this server at sign-in, for this start only.
+    #[must_use]
+    pub fn with_server(mut self, server: Option<String>) -> Self {
+        self.given_server = server;
+        self
+    }
+
+    /// The server to offer at sign-in: named on the command line, used last, or prepared in the settings.
+    #[must_use]
+    pub fn server_to_offer(&self, last_used: Option<String>) -> Option<String> {
+        self.given_server
+            .clone()
+            .or(last_used)
+            .or_else(|| self.get().server.clone())
     }
 
     /// The choices now.
@@ -144,6 +185,21 @@ mod tests {
         assert_eq!(
             Settings::load(folder.path()).get().language,
             Language::English
+        );
+    }
+
+    #[test]
+    fn the_command_line_names_the_server_for_one_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let last = || Some("last.example".to_owned());
+        let given = Settings::load(folder.path()).with_server(Some("given.example".to_owned()));
+        assert_eq!(
+            given.server_to_offer(last()),
+            Some("given.example".to_owned())
+        );
+        assert_eq!(
+            Settings::load(folder.path()).server_to_offer(last()),
+            last()
         );
     }
 

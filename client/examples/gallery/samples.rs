@@ -5,9 +5,10 @@ use std::sync::Arc;
 use client::{
     render::{html, plain, time::Timestamp},
     rows::{
-        AccountRow, Body, Delivery, FileBody, MediaBody, MediaKey, MemberRow, MessageRow, Notice,
-        NoticeRow, Preview, PreviewKind, Progress, ReactionRow, ReplyRow, Role, RoomHeader,
-        RoomRow, RowId, RowKind, Section, TextBody, TimelineRow,
+        AccountRow, Body, Delivery, DeviceRow, DirectoryRow, FileBody, HitRow, MediaBody, MediaKey,
+        MemberRights, MemberRow, MessageRow, Notice, NoticeRow, Preview, PreviewKind, Progress,
+        ReactionRow, ReplyRow, Role, RoomHeader, RoomRow, RowId, RowKind, Section, SpaceRow,
+        TextBody, TimelineRow,
     },
 };
 use matrix_sdk::ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
@@ -49,7 +50,7 @@ struct RoomSample {
     minutes: u64,
 }
 
-const ROOMS: [RoomSample; 8] = [
+const ROOMS: [RoomSample; 9] = [
     RoomSample {
         id: "programming",
         name: "Программирование",
@@ -59,6 +60,26 @@ const ROOMS: [RoomSample; 8] = [
         text: "@Артём, твой ход",
         unread: 3,
         minutes: 76,
+    },
+    RoomSample {
+        id: "databases",
+        name: "Базы данных",
+        section: Section::Groups,
+        with: None,
+        sender: Some("Лысенко"),
+        text: "лаб. № 4 — до пятницы",
+        unread: 2,
+        minutes: 64,
+    },
+    RoomSample {
+        id: "discrete",
+        name: "Дискретная математика",
+        section: Section::Groups,
+        with: None,
+        sender: Some("Алина"),
+        text: "",
+        unread: 1,
+        minutes: 55,
     },
     RoomSample {
         id: "gonchar",
@@ -101,16 +122,6 @@ const ROOMS: [RoomSample; 8] = [
         minutes: 72,
     },
     RoomSample {
-        id: "discrete",
-        name: "Дискретная математика",
-        section: Section::Groups,
-        with: None,
-        sender: Some("Алина"),
-        text: "",
-        unread: 1,
-        minutes: 55,
-    },
-    RoomSample {
         id: "hostel",
         name: "Общежитие № 2",
         section: Section::Groups,
@@ -123,14 +134,32 @@ const ROOMS: [RoomSample; 8] = [
     RoomSample {
         id: "news",
         name: "Объявления академии",
-        section: Section::Groups,
+        section: Section::Announcements,
         with: None,
-        sender: Some("Деканат"),
+        sender: None,
         text: "Расписание сессии",
         unread: 0,
         minutes: 1,
     },
 ];
+
+/// A class and a club.
+pub(crate) fn spaces() -> Vec<SpaceRow> {
+    let space = |id: &str, name: &str, rooms: &[&str]| SpaceRow {
+        id: room(id),
+        name: name.to_owned(),
+        avatar: None,
+        rooms: rooms.iter().map(|id| room(id)).collect(),
+    };
+    vec![
+        space(
+            "is21",
+            "Информационные системы",
+            &["programming", "databases", "discrete"],
+        ),
+        space("photo", "Фото клуб", &[]),
+    ]
+}
 
 pub(crate) fn rooms() -> Vec<Arc<RoomRow>> {
     ROOMS
@@ -155,6 +184,7 @@ fn room_row(sample: &RoomSample) -> RoomRow {
             sender: sample.sender.map(str::to_owned),
             own,
             waiting: false,
+            failed: false,
             kind: PreviewKind::Text(sample.text.to_owned()),
         }),
         draft: (sample.id == "aliev").then(|| sample.text.to_owned()),
@@ -186,7 +216,96 @@ pub(crate) fn header(direct: bool, members: u64) -> RoomHeader {
         can_send: true,
         can_invite: true,
         can_rename: true,
+        can_change_topic: true,
+        can_change_avatar: true,
+        can_pin: true,
+        can_change_rights: true,
+        read_only: false,
+        pinned: Vec::new(),
+        alias: None,
     }
+}
+
+/// Messages found, or pinned.
+pub(crate) fn hits() -> Vec<HitRow> {
+    let hit = |sender: &str, name: &str, text: &str, minutes: u64| HitRow {
+        room: room("store"),
+        room_name: "Курсовая «Склад»".to_owned(),
+        event_id: EventId::parse(format!("$hit{minutes}:academy.lan"))
+            .expect("sample ids are valid"),
+        sender: user(sender),
+        sender_name: name.to_owned(),
+        sender_avatar: None,
+        sent_at: Timestamp(START + minutes * MINUTE),
+        kind: PreviewKind::Text(text.to_owned()),
+    };
+    vec![
+        hit(
+            "lysenko",
+            "Игорь Павлович Лысенко",
+            "Черновик жду до пятницы. В накладная нужен составной ключ",
+            1,
+        ),
+        hit(
+            "gonchar",
+            "София Гончар",
+            "Накладную перерисовала, теперь связи один ко многим",
+            4,
+        ),
+        hit(
+            "aliev",
+            "Тимур Алиев",
+            "кто-нибудь понял про накладные и остатки? встречаемся в читальном зале в три",
+            9,
+        ),
+    ]
+}
+
+/// Where the account is signed in.
+pub(crate) fn devices() -> Vec<DeviceRow> {
+    let device = |id: &str, name: &str, minutes: u64, own| DeviceRow {
+        id: id.into(),
+        name: name.to_owned(),
+        last_seen: Some(Timestamp(START + minutes * MINUTE)),
+        last_address: Some("10.0.3.14".to_owned()),
+        own,
+    };
+    vec![
+        device("A", "Fialka (linux)", 60, true),
+        device("B", "Fialka (windows)", 30, false),
+        device("C", "Element Web", 2, false),
+    ]
+}
+
+/// Rooms everybody may join.
+pub(crate) fn directory() -> Vec<DirectoryRow> {
+    let entry = |id: &str, name: &str, topic: &str, members, joined| DirectoryRow {
+        room: room(id),
+        alias: None,
+        name: name.to_owned(),
+        topic: topic.to_owned(),
+        avatar: None,
+        members,
+        joined,
+    };
+    vec![
+        entry(
+            "chess",
+            "Шахматный клуб",
+            "Среда, 16:00, аудитория 301",
+            24,
+            false,
+        ),
+        entry("hostel", "Общежитие № 2", "", 112, true),
+        entry("choir", "Хор академии", "Репетиции и концерты", 31, false),
+        entry(
+            "lost",
+            "Бюро находок",
+            "Потеряли или нашли? Пишите сюда",
+            205,
+            false,
+        ),
+    ]
 }
 
 pub(crate) fn members() -> Vec<MemberRow> {
@@ -197,6 +316,11 @@ pub(crate) fn members() -> Vec<MemberRow> {
         role,
         invited: id == "tkachenko",
         own,
+        rights: MemberRights {
+            kick: !own,
+            ban: !own,
+            level_up_to: (!own).then_some(100),
+        },
     };
     vec![
         member("lysenko", "Игорь Павлович Лысенко", Role::Creator, false),

@@ -1,7 +1,10 @@
 //! The screens, each as the updates that lead to it.
 
 use client::{
-    bridge::command::{AccountCommand, Command, MediaCommand, PeopleCommand},
+    bridge::command::{
+        AccountCommand, Command, FileSource, MediaCommand, PeopleCommand, RoomsCommand,
+        TimelineCommand,
+    },
     bridge::{
         command::Envelope,
         pixels::Pixels,
@@ -12,8 +15,9 @@ use client::{
     },
     rows::{Body, Delivery, PersonRow, Registrations, ServerRow, TimelineRow},
     view::{
-        AppAdapter, ComposerAdapter, EmptyAdapter, HeaderAdapter, OnboardingAdapter, PeopleAdapter,
-        RailAdapter, RoomListAdapter, TimelineAdapter, Ui,
+        AppAdapter, ComposerAdapter, EmptyAdapter, HeaderAdapter, HelpAdapter, KeysAdapter,
+        MembersAdapter, OnboardingAdapter, PaneKind, PeopleAdapter, RailAdapter, RoomListAdapter,
+        SearchAdapter, SettingsAdapter, TimelineAdapter, Ui,
     },
 };
 use eyeball_im::VectorDiff;
@@ -23,7 +27,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::samples::{self, Story, file, half_sent, picture, reactions, reply, text};
 
-pub(crate) const NAMES: [&str; 16] = [
+pub(crate) const NAMES: [&str; 36] = [
     "server",
     "sign-in",
     "register",
@@ -40,6 +44,26 @@ pub(crate) const NAMES: [&str; 16] = [
     "members",
     "viewer",
     "settings",
+    "settings-computers",
+    "settings-appearance",
+    "settings-notices",
+    "settings-about",
+    "search",
+    "pinned",
+    "files",
+    "room",
+    "help",
+    "article",
+    "emoji",
+    "mention",
+    "switcher",
+    "person",
+    "attach",
+    "directory",
+    "keys",
+    "leave",
+    "compact",
+    "failure",
 ];
 
 const LYSENKO: (&str, &str) = ("lysenko", "Игорь Павлович Лысенко");
@@ -100,12 +124,21 @@ fn chats(ui: &Ui, screen: &str) {
     if screen != "no-rooms" {
         let values = samples::rooms().into_iter().collect();
         ui.apply(Update::Rooms(vec![VectorDiff::Reset { values }]));
+        ui.apply(Update::Spaces(samples::spaces()));
     }
     ui.apply(Update::RoomsComplete);
     let window = ui.window();
     match screen {
         "empty" | "no-rooms" | "narrow-list" => {}
-        "settings" => window.global::<RailAdapter>().invoke_settings(),
+        name if name.starts_with("settings") => {
+            window.global::<RailAdapter>().invoke_settings();
+            let pages = ["", "computers", "appearance", "notices", "about"];
+            let page = pages
+                .iter()
+                .position(|page| name.ends_with(&format!("-{page}")));
+            let page = page.and_then(|page| i32::try_from(page).ok()).unwrap_or(0);
+            window.global::<SettingsAdapter>().invoke_page_chosen(page);
+        }
         "direct" | "narrow" => open(ui, "gonchar", true, 2, direct()),
         "offline" => {
             open(ui, "gonchar", true, 2, failing());
@@ -128,7 +161,53 @@ fn chats(ui: &Ui, screen: &str) {
         }
         "new-chat" => window.global::<EmptyAdapter>().invoke_new_chat(),
         "new-group" => window.global::<RoomListAdapter>().invoke_new_group(),
-        "members" => window.global::<HeaderAdapter>().invoke_members(),
+        "members" => window
+            .global::<HeaderAdapter>()
+            .invoke_pane(PaneKind::People),
+        "search" => {
+            window.global::<AppAdapter>().invoke_search(true);
+            let adapter = window.global::<SearchAdapter>();
+            adapter.set_term("накладная".into());
+            adapter.invoke_accepted("накладная".into());
+        }
+        "pinned" | "files" | "room" => {
+            let kind = match screen {
+                "pinned" => PaneKind::Pinned,
+                "files" => PaneKind::Files,
+                _ => PaneKind::Room,
+            };
+            window.global::<HeaderAdapter>().invoke_pane(kind);
+        }
+        "help" | "article" => {
+            window.global::<AppAdapter>().invoke_help();
+            if screen == "article" {
+                window.global::<HelpAdapter>().invoke_open("start".into());
+            }
+        }
+        "emoji" => window.global::<ComposerAdapter>().invoke_emoji_toggled(),
+        "mention" => {
+            let text = "Спросим @";
+            let adapter = window.global::<ComposerAdapter>();
+            adapter.set_text(text.into());
+            adapter.invoke_caret_moved(text.into(), i32::try_from(text.len()).unwrap_or(0));
+        }
+        "switcher" => window.global::<AppAdapter>().invoke_switch(),
+        "person" => window
+            .global::<MembersAdapter>()
+            .invoke_person_chosen(samples::user("gonchar").as_str().into()),
+        "attach" => ui.offer_files(vec![FileSource::Bytes {
+            name: "отчёт.pdf".to_owned(),
+            bytes: vec![0; 240_000].into(),
+        }]),
+        "directory" => window.global::<RoomListAdapter>().invoke_directory(),
+        "keys" => window.global::<KeysAdapter>().set_open(true),
+        "leave" => window.global::<HeaderAdapter>().invoke_leave(),
+        "compact" => window
+            .global::<SettingsAdapter>()
+            .invoke_set_compact_rooms(true),
+        "failure" => window
+            .global::<AppAdapter>()
+            .set_failure("На это нет прав.".into()),
         "viewer" => window
             .global::<TimelineAdapter>()
             .invoke_picture_opened("row5".into()),
@@ -283,6 +362,16 @@ fn answer(ui: &Ui, commands: &mut UnboundedReceiver<Envelope>) {
             }
             Command::Account(AccountCommand::Register(_)) => Err(Trouble::NameTaken),
             Command::People(PeopleCommand::Search { .. }) => Ok(Answer::People(people())),
+            Command::Account(AccountCommand::LoadDevices) => {
+                Ok(Answer::Devices(samples::devices()))
+            }
+            Command::Rooms(RoomsCommand::Directory { .. }) => {
+                Ok(Answer::Directory(samples::directory()))
+            }
+            Command::Rooms(RoomsCommand::Search { .. })
+            | Command::Timeline(_, TimelineCommand::LoadPinned) => {
+                Ok(Answer::Hits(samples::hits()))
+            }
             Command::Media(media) => {
                 send_picture(ui, media);
                 Ok(Answer::Done)

@@ -15,6 +15,8 @@ pub enum Trouble {
     CertificateNotTrusted,
     /// Name or password is wrong.
     WrongPassword,
+    /// The password typed to confirm something is wrong.
+    PasswordWrong,
     /// The wanted name belongs to somebody already.
     NameTaken,
     /// The wanted name has characters the server does not accept.

@@ -7,7 +7,8 @@ use matrix_sdk::ruma::OwnedRoomId;
 
 use super::{command::RequestId, pixels::Pixels, trouble::Trouble};
 use crate::rows::{
-    AccountRow, MediaKey, MemberRow, PersonRow, RoomHeader, RoomRow, ServerRow, TimelineRow,
+    AccountRow, DeviceRow, DirectoryRow, HitRow, MediaKey, MemberRow, PersonRow, RoomHeader,
+    RoomRow, ServerRow, SpaceRow, TimelineRow,
 };
 
 /// Everything that travels from the session to the UI thread.
@@ -27,6 +28,8 @@ pub enum Update {
     /// The room list changed. Rows come in the order of their latest activity;
     /// [`RoomSections`](crate::model::sections::RoomSections) makes sections of them.
     Rooms(Vec<VectorDiff<Arc<RoomRow>>>),
+    /// The spaces joined (classes, faculties), each with the rooms in it; all of them, in order of their names.
+    Spaces(Vec<SpaceRow>),
     /// The whole room list has arrived from the server (before that it is what was known last time).
     RoomsComplete,
     /// An open room changed.
@@ -50,6 +53,12 @@ pub enum Answer {
     Room(OwnedRoomId),
     /// People found.
     People(Vec<PersonRow>),
+    /// Where the account is signed in.
+    Devices(Vec<DeviceRow>),
+    /// Rooms everybody may join.
+    Directory(Vec<DirectoryRow>),
+    /// Messages found, or pinned.
+    Hits(Vec<HitRow>),
 }
 
 /// Which size of a picture was asked for.

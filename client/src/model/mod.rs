@@ -1,6 +1,7 @@
 //! Models for the views: they live on the UI thread and hold rows.
 
 pub mod diff_model;
+pub mod news;
 mod patch;
 pub mod sections;
 pub mod window;

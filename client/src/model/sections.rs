@@ -4,6 +4,7 @@ use std::{collections::HashSet, rc::Rc, sync::Arc};
 
 use eyeball_im::VectorDiff;
 use imbl::Vector;
+use matrix_sdk::ruma::OwnedRoomId;
 
 use super::{diff_model::DiffModel, patch::patch};
 use crate::rows::{RoomRow, Section};
@@ -45,6 +46,10 @@ pub struct RoomSections {
     rooms: Vector<Arc<RoomRow>>,
     filter: RoomFilter,
     search: String,
+    /// Only these rooms, when a space is chosen.
+    space: Option<HashSet<OwnedRoomId>>,
+    /// The rooms of all spaces.
+    classes: HashSet<OwnedRoomId>,
     collapsed: HashSet<Section>,
     model: Rc<DiffModel<ListEntry>>,
 }
@@ -80,6 +85,33 @@ impl RoomSections {
     pub fn set_search(&mut self, search: &str) {
         self.search = search.trim().to_lowercase();
         self.rebuild();
+    }
+
+    /// Shows only the rooms of a space, or all.
+    pub fn set_space(&mut self, rooms: Option<HashSet<OwnedRoomId>>) {
+        self.space = rooms;
+        self.rebuild();
+    }
+
+    /// Tells which rooms belong to a space: they get a section of their own.
+    pub fn set_classes(&mut self, rooms: HashSet<OwnedRoomId>) {
+        self.classes = rooms;
+        self.rebuild();
+    }
+
+    /// The rooms among these with something new, for the badge of a space.
+    #[must_use]
+    pub fn unread_among(&self, rooms: &[OwnedRoomId]) -> usize {
+        self.rooms
+            .iter()
+            .filter(|room| has_news(room) && rooms.contains(&room.id))
+            .count()
+    }
+
+    /// Every room, whatever is shown.
+    #[must_use]
+    pub fn rooms(&self) -> &Vector<Arc<RoomRow>> {
+        &self.rooms
     }
 
     /// Opens or closes a section.
@@ -133,10 +165,11 @@ impl RoomSections {
     }
 
     fn rebuild(&self) {
-        let mut shown: Vec<&Arc<RoomRow>> = self
+        let mut shown: Vec<Arc<RoomRow>> = self
             .rooms
             .iter()
             .filter(|room| self.is_shown(room))
+            .map(|room| self.placed(room))
             .collect();
         shown.sort_by_key(|room| room.section);
         let searching = !self.search.is_empty();
@@ -156,13 +189,29 @@ impl RoomSections {
         patch(&self.model, entries, ListEntry::is_same_line);
     }
 
+    /// The room in the section that its space gives it.
+    fn placed(&self, room: &Arc<RoomRow>) -> Arc<RoomRow> {
+        if room.section != Section::Groups || !self.classes.contains(&room.id) {
+            return room.clone();
+        }
+        Arc::new(RoomRow {
+            section: Section::Classes,
+            ..(**room).clone()
+        })
+    }
+
     fn is_shown(&self, room: &RoomRow) -> bool {
         let chip = match self.filter {
             RoomFilter::All => true,
             RoomFilter::Unread => has_news(room),
             RoomFilter::Mentions => room.mentions > 0,
         };
-        chip && (self.search.is_empty() || room.name.to_lowercase().contains(&self.search))
+        let in_space = self
+            .space
+            .as_ref()
+            .is_none_or(|rooms| rooms.contains(&room.id));
+        chip && in_space
+            && (self.search.is_empty() || room.name.to_lowercase().contains(&self.search))
     }
 }
 

@@ -1,7 +1,10 @@
 //! Turning facts into what is read: text, times, sizes, rich text. Pure functions; the language is an argument.
 
 pub mod blocks;
+pub mod emoji;
+pub mod highlight;
 pub mod html;
+pub mod mentions;
 pub mod plain;
 pub mod size;
 pub mod styled;

@@ -28,6 +28,7 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
             "This computer does not trust the server's certificate. Ask the administrator.",
         ],
         Trouble::WrongPassword => ["Неверное имя или пароль.", "Wrong name or password."],
+        Trouble::PasswordWrong => ["Неверный пароль.", "Wrong password."],
         Trouble::NameTaken => ["Это имя уже занято.", "This name is taken."],
         Trouble::NameInvalid => [
             "Только строчные латинские буквы, цифры и . _ - /",
@@ -238,8 +239,10 @@ pub fn section(language: Language, section: Section) -> &'static str {
     match section {
         Section::Invitations => choose(language, "Приглашения", "Invitations"),
         Section::Favourites => choose(language, "Закреплённые", "Pinned"),
+        Section::Classes => choose(language, "Мои занятия", "My classes"),
         Section::Direct => choose(language, "Личные", "Direct"),
         Section::Groups => choose(language, "Группы", "Groups"),
+        Section::Announcements => choose(language, "Объявления", "Announcements"),
         Section::LowPriority => choose(language, "Не важные", "Low priority"),
     }
 }

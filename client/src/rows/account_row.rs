@@ -1,8 +1,9 @@
 //! Servers and people.
 
-use matrix_sdk::ruma::{OwnedServerName, OwnedUserId};
+use matrix_sdk::ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId};
 
 use super::MediaKey;
+use crate::render::time::Timestamp;
 
 /// A homeserver that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,4 +46,15 @@ pub struct PersonRow {
     pub user_id: OwnedUserId,
     pub name: String,
     pub avatar: Option<MediaKey>,
+}
+
+/// A sign-in of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRow {
+    pub id: OwnedDeviceId,
+    pub name: String,
+    pub last_seen: Option<Timestamp>,
+    pub last_address: Option<String>,
+    /// This program.
+    pub own: bool,
 }

@@ -16,6 +16,17 @@ pub struct MemberRow {
     pub invited: bool,
     /// The account signed in.
     pub own: bool,
+    /// What the account signed in may do to them.
+    pub rights: MemberRights,
+}
+
+/// What may be done to somebody in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemberRights {
+    pub kick: bool,
+    pub ban: bool,
+    /// The highest level that may be given to them; `None` for no change at all.
+    pub level_up_to: Option<i64>,
 }
 
 /// What somebody may do in a room, most powerful first.

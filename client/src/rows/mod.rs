@@ -6,6 +6,7 @@
 mod account_row;
 mod arrange;
 mod body;
+mod found_row;
 mod media_key;
 mod member_row;
 pub(crate) mod message;
@@ -15,9 +16,10 @@ mod room_row;
 pub mod timeline;
 mod timeline_row;
 
-pub use account_row::{AccountRow, PersonRow, Registrations, ServerRow};
+pub use account_row::{AccountRow, DeviceRow, PersonRow, Registrations, ServerRow};
+pub use found_row::{DirectoryRow, HitRow, SpaceRow};
 pub use media_key::MediaKey;
-pub use member_row::{MemberRow, Role};
+pub use member_row::{MemberRights, MemberRow, Role};
 pub use room_row::{Invitation, Preview, PreviewKind, RoomHeader, RoomRow, Section};
 pub use timeline_row::{
     Body, Delivery, FileBody, MediaBody, MessageRow, Notice, NoticeRow, Progress, ReactionRow,

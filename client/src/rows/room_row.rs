@@ -1,6 +1,6 @@
 //! A room in the list, and the header of an open one.
 
-use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId};
+use matrix_sdk::ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId};
 
 use super::{MediaKey, Notice};
 use crate::render::time::Timestamp;
@@ -36,8 +36,12 @@ pub struct RoomRow {
 pub enum Section {
     Invitations,
     Favourites,
+    /// Rooms of a space: a class, a club.
+    Classes,
     Direct,
     Groups,
+    /// Rooms where the reader only reads.
+    Announcements,
     LowPriority,
 }
 
@@ -50,6 +54,8 @@ pub struct Preview {
     pub own: bool,
     /// It has not reached the server yet.
     pub waiting: bool,
+    /// The server refused it.
+    pub failed: bool,
     pub kind: PreviewKind,
 }
 
@@ -98,4 +104,14 @@ pub struct RoomHeader {
     pub can_send: bool,
     pub can_invite: bool,
     pub can_rename: bool,
+    pub can_change_topic: bool,
+    pub can_change_avatar: bool,
+    pub can_pin: bool,
+    /// May say who writes here.
+    pub can_change_rights: bool,
+    /// Only those in charge may write.
+    pub read_only: bool,
+    pub pinned: Vec<OwnedEventId>,
+    /// The address to give to others, where there is one.
+    pub alias: Option<OwnedRoomAliasId>,
 }

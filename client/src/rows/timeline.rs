@@ -74,12 +74,19 @@ impl TimelineRows {
             return Vec::new();
         }
         self.context = context;
-        let items: Vector<_> = self
-            .entries
-            .iter()
-            .map(|entry| entry.item.clone())
-            .collect();
-        self.apply_all([VectorDiff::Reset { values: items }])
+        let mut out = Vec::new();
+        for index in 0..self.entries.len() {
+            let entry = &self.entries[index];
+            let mut made = self.entry(entry.item.clone());
+            made.flags = entry.flags;
+            made.row = Arc::new(with_flags(&made.row, made.flags));
+            if made.row != entry.row {
+                let value = made.row.clone();
+                self.entries.set(index, made);
+                out.push(VectorDiff::Set { index, value });
+            }
+        }
+        out
     }
 
     /// The rows as they are.

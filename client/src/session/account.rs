@@ -19,6 +19,7 @@ use super::{
     room_list::{self, Nudge},
     rooms,
     sign_in::Opened,
+    spaces,
 };
 use crate::bridge::{
     command::{RequestId, TimelineCommand},
@@ -88,6 +89,7 @@ impl SignedIn {
         sync.start().await;
         this.spawn(connection::watch(this.client.clone(), sync, outbox.clone()));
         this.spawn(connection::watch_queue(this.client.clone()));
+        this.spawn(spaces::watch(this.client.clone(), outbox.clone()));
         this.spawn(encryption::watch(this.client.clone(), password, outbox));
         this.spawn(watch_session(
             this.client.clone(),

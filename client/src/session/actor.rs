@@ -1,5 +1,7 @@
 //! Takes commands one by one and hands each to what carries it out.
 
+use std::path::PathBuf;
+
 use tokio::sync::mpsc;
 
 use super::{
@@ -7,9 +9,9 @@ use super::{
     account::{SessionEnded, SignedIn},
     account_store::AccountStore,
     certificates::extra_roots,
-    encryption,
+    devices, encryption, notices,
     outbox::Outbox,
-    people, rooms, server, sign_in,
+    people, room_settings, rooms, server, sign_in,
 };
 use crate::bridge::{
     command::{AccountCommand, Command, Envelope, PeopleCommand, RequestId},
@@ -100,6 +102,12 @@ impl Actor {
             AccountCommand::Restore => self.restore().await,
             AccountCommand::SignOut => self.sign_out().await,
             AccountCommand::SetDisplayName { name } => self.set_display_name(&name).await,
+            AccountCommand::SetAvatar { file } => self.set_avatar(file).await,
+            AccountCommand::LoadDevices
+            | AccountCommand::EndDevices { .. }
+            | AccountCommand::ChangePassword { .. } => {
+                return self.about_devices(request, command).await;
+            }
             AccountCommand::UnlockKeys { secret } => match &self.signed_in {
                 Some(signed_in) => encryption::unlock(&signed_in.client, &secret).await,
                 None => Err(Trouble::SessionEnded),
@@ -152,6 +160,44 @@ impl Actor {
             .await?;
         signed_in.refresh_profile();
         Ok(())
+    }
+
+    async fn set_avatar(&mut self, file: Option<PathBuf>) -> Result<(), Trouble> {
+        let signed_in = self.signed_in.as_mut().ok_or(Trouble::SessionEnded)?;
+        let account = signed_in.client.account();
+        match file {
+            Some(file) => {
+                let png = room_settings::avatar(file).await?;
+                account
+                    .upload_avatar(&mime_guess::mime::IMAGE_PNG, png)
+                    .await?;
+            }
+            None => account.set_avatar_url(None).await?,
+        }
+        signed_in.refresh_profile();
+        Ok(())
+    }
+
+    /// Questions to the server that hold up nothing else.
+    async fn about_devices(&self, request: RequestId, command: AccountCommand) {
+        let Some(signed_in) = &self.signed_in else {
+            return self
+                .outbox
+                .answer(request, Err(Trouble::SessionEnded))
+                .await;
+        };
+        let client = signed_in.client.clone();
+        self.outbox.answer_later(request, async move {
+            match command {
+                AccountCommand::EndDevices { devices, password } => {
+                    devices::end(&client, &devices, &password).await
+                }
+                AccountCommand::ChangePassword { old, new } => {
+                    devices::change_password(&client, &old, &new).await
+                }
+                _ => devices::load(&client).await,
+            }
+        });
     }
 
     /// Out of reach or not, after this nothing is left on this computer.
@@ -228,6 +274,12 @@ async fn hand_over(
         Command::People(PeopleCommand::Search { term }) => {
             let client = signed_in.client.clone();
             outbox.answer_later(request, async move { people::search(&client, &term).await });
+        }
+        Command::People(PeopleCommand::Notify { title, text }) => {
+            outbox.answer_later(request, async move {
+                notices::show(title, text).await;
+                Ok(Answer::Done)
+            });
         }
         // Taken care of by the caller.
         Command::Account(_) => outbox.answer(request, Ok(Answer::Done)).await,

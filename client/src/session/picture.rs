@@ -33,6 +33,30 @@ pub(super) async fn dimensions(bytes: Vec<u8>) -> (Vec<u8>, Option<(u32, u32)>) 
     measured.await.unwrap_or_default()
 }
 
+/// The picture as PNG, at most `side` wide and high: what avatars are uploaded as.
+pub(super) async fn small_png(bytes: Vec<u8>, side: u32) -> Result<Vec<u8>, Trouble> {
+    let made = tokio::task::spawn_blocking(move || small_png_now(bytes, side)).await;
+    match made {
+        Ok(Ok(png)) => Ok(png),
+        Ok(Err(error)) => {
+            tracing::info!(%error, "a picture cannot be made small");
+            Err(Trouble::NotAPicture)
+        }
+        Err(error) => Err(Trouble::Other(error.to_string())),
+    }
+}
+
+fn small_png_now(bytes: Vec<u8>, side: u32) -> image::ImageResult<Vec<u8>> {
+    let picture = open(bytes)?;
+    let picture = match picture.width() > side || picture.height() > side {
+        true => picture.resize(side, side, FilterType::Triangle),
+        false => picture,
+    };
+    let mut png = Cursor::new(Vec::new());
+    picture.write_to(&mut png, image::ImageFormat::Png)?;
+    Ok(png.into_inner())
+}
+
 fn measure(bytes: &[u8]) -> image::ImageResult<(u32, u32)> {
     let mut decoder = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()?
@@ -47,7 +71,8 @@ fn measure(bytes: &[u8]) -> image::ImageResult<(u32, u32)> {
     })
 }
 
-fn decode_now(bytes: Vec<u8>, fit: Option<(u32, u32)>) -> image::ImageResult<Pixels> {
+/// Decodes a picture and turns it the way it was taken.
+fn open(bytes: Vec<u8>) -> image::ImageResult<DynamicImage> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(DECODE_LIMIT);
@@ -56,6 +81,11 @@ fn decode_now(bytes: Vec<u8>, fit: Option<(u32, u32)>) -> image::ImageResult<Pix
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
+    Ok(picture)
+}
+
+fn decode_now(bytes: Vec<u8>, fit: Option<(u32, u32)>) -> image::ImageResult<Pixels> {
+    let mut picture = open(bytes)?;
     let (max_width, max_height) = fit.unwrap_or_else(|| largest(picture.width(), picture.height()));
     if picture.width() > max_width || picture.height() > max_height {
         picture = picture.resize(max_width.max(1), max_height.max(1), FilterType::Triangle);

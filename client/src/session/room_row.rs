@@ -3,7 +3,7 @@
 use matrix_sdk::{
     Room, RoomDisplayName, RoomState,
     notification_settings::RoomNotificationMode,
-    ruma::{OwnedUserId, UserId},
+    ruma::{OwnedUserId, UserId, events::MessageLikeEventType},
 };
 use matrix_sdk_ui::timeline::{
     LatestEventValue, LatestEventValueLocalState, Profile, RoomExt, TimelineDetails,
@@ -22,7 +22,7 @@ pub(super) async fn room_row(room: &Room, typing: Vec<String>) -> RoomRow {
         id: room.room_id().to_owned(),
         name: name_of(room).await,
         avatar: avatar_of(room),
-        section: section_of(room, direct_with.is_some()),
+        section: section_of(room, direct_with.is_some()).await,
         encrypted: room.encryption_state().is_encrypted(),
         muted: room.cached_user_defined_notification_mode() == Some(RoomNotificationMode::Mute),
         unread: unread(room),
@@ -77,12 +77,19 @@ pub(super) async fn draft_of(room: &Room) -> Option<String> {
     (!draft.plain_text.is_empty()).then_some(draft.plain_text)
 }
 
-fn section_of(room: &Room, direct: bool) -> Section {
+/// Whether others speak here and the reader may not.
+async fn only_reads(room: &Room) -> bool {
+    let levels = room.power_levels_or_default().await;
+    !levels.user_can_send_message(room.own_user_id(), MessageLikeEventType::RoomMessage)
+}
+
+async fn section_of(room: &Room, direct: bool) -> Section {
     match room.state() {
         RoomState::Invited | RoomState::Knocked => Section::Invitations,
         _ if room.is_favourite() => Section::Favourites,
         _ if room.is_low_priority() => Section::LowPriority,
         _ if direct => Section::Direct,
+        _ if only_reads(room).await => Section::Announcements,
         _ => Section::Groups,
     }
 }
@@ -139,6 +146,7 @@ fn preview_of(latest: &LatestEventValue, direct: bool) -> Option<Preview> {
                 sender,
                 own: *is_own && content.as_msglike().is_some(),
                 waiting: false,
+                failed: false,
                 kind,
             })
         }
@@ -151,10 +159,12 @@ fn preview_of(latest: &LatestEventValue, direct: bool) -> Option<Preview> {
         } => {
             let kind = preview::kind_of(content, &name(sender, profile));
             let waiting = !matches!(state, LatestEventValueLocalState::HasBeenSent);
+            let failed = matches!(state, LatestEventValueLocalState::CannotBeSent);
             Some(Preview {
                 sender: None,
                 own: true,
                 waiting,
+                failed,
                 kind,
             })
         }

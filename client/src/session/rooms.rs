@@ -11,6 +11,7 @@ use matrix_sdk::{
     },
 };
 
+use super::{directory, room_settings, search};
 use crate::bridge::{command::RoomsCommand, trouble::Trouble, update::Answer};
 
 /// Carries out a command about rooms.
@@ -56,6 +57,36 @@ pub(super) async fn carry_out(client: &Client, command: RoomsCommand) -> Result<
                 .await?;
             Ok(Answer::Done)
         }
+        RoomsCommand::Directory { term } => directory::search(client, &term).await,
+        RoomsCommand::Search { scope, term } => search::search(client, scope, &term).await,
+        other => settings(client, other).await,
+    }
+}
+
+/// Commands for those in charge of a room.
+async fn settings(client: &Client, command: RoomsCommand) -> Result<Answer, Trouble> {
+    match command {
+        RoomsCommand::SetTopic { room, topic } => {
+            room_settings::set_topic(&find(client, &room)?, &topic).await
+        }
+        RoomsCommand::SetAvatar { room, file } => {
+            room_settings::set_avatar(&find(client, &room)?, file).await
+        }
+        RoomsCommand::SetReadOnly { room, read_only } => {
+            room_settings::set_read_only(&find(client, &room)?, read_only).await
+        }
+        RoomsCommand::Kick { room, user } => {
+            room_settings::kick(&find(client, &room)?, &user).await
+        }
+        RoomsCommand::Ban { room, user } => room_settings::ban(&find(client, &room)?, &user).await,
+        RoomsCommand::Unban { room, user } => {
+            room_settings::unban(&find(client, &room)?, &user).await
+        }
+        RoomsCommand::SetLevel { room, user, level } => {
+            room_settings::set_level(&find(client, &room)?, &user, level).await
+        }
+        // Carried out by the caller.
+        _ => Ok(Answer::Done),
     }
 }
 

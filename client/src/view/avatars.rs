@@ -1,6 +1,6 @@
 //! Rounds and squares for people and rooms.
 
-use super::{AvatarData, context::Context, pictures::AVATAR};
+use super::{AvatarData, context::Context, pictures::AVATAR, shapes::Shape};
 use crate::{render::text, rows::MediaKey};
 
 /// The avatar of somebody or something. The colour comes from the id, so that it is the same on every computer.
@@ -10,12 +10,18 @@ pub(super) fn avatar(
     name: &str,
     picture: Option<&MediaKey>,
 ) -> AvatarData {
+    // People are round, rooms and spaces are not.
+    let shape = match id.starts_with('@') {
+        true => Shape::Circle,
+        false => Shape::Tile,
+    };
     AvatarData {
         initials: text::initials(name).as_str().into(),
         colour: colour(id),
         picture: picture
-            .map(|media| context.pictures.get(media, AVATAR))
+            .map(|media| context.pictures.get(media, AVATAR, shape))
             .unwrap_or_default(),
+        ..AvatarData::default()
     }
 }
 

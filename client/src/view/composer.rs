@@ -1,16 +1,19 @@
 //! Writing messages.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use slint::ComponentHandle;
 
 use super::{
-    ComposerAdapter, ReplyItem, TimelineAdapter, avatars::colour, clipboard, context::Context,
-    messages, timeline::Timeline,
+    ComposerAdapter, ReplyItem, TimelineAdapter, avatars::colour, context::Context, messages,
+    suggestions::Suggestions, timeline::Timeline,
 };
 use crate::{
-    bridge::command::{FileSource, TimelineCommand},
-    rows::{MessageRow, RowId},
+    bridge::command::{Mention, TimelineCommand},
+    rows::{MemberRow, MessageRow, RowId},
 };
 
 /// What the text in the composer is for.
@@ -27,6 +30,11 @@ pub(super) struct Composer {
     context: Rc<Context>,
     timeline: Rc<Timeline>,
     purpose: RefCell<Purpose>,
+    /// Where the caret is, in bytes.
+    caret: Cell<usize>,
+    suggestions: Suggestions,
+    /// People named with a suggestion; those whose names were deleted again are left out when the text is sent.
+    mentions: RefCell<Vec<Mention>>,
 }
 
 impl Composer {
@@ -35,8 +43,12 @@ impl Composer {
             context: context.clone(),
             timeline: timeline.clone(),
             purpose: RefCell::default(),
+            caret: Cell::default(),
+            suggestions: Suggestions::new(context),
+            mentions: RefCell::default(),
         });
         composer.bind();
+        composer.bind_suggestions();
         composer
     }
 
@@ -55,16 +67,101 @@ impl Composer {
                     composer.edit(row.as_str());
                 }
             });
-            let composer = self.clone();
-            adapter.on_attach(move || composer.attach());
-            let composer = self.clone();
-            adapter.on_paste_picture(move || composer.paste_picture());
 
             let adapter = window.global::<TimelineAdapter>();
             let composer = self.clone();
             adapter.on_reply_requested(move |row| composer.reply(&row));
             let composer = self.clone();
             adapter.on_edit_requested(move |row| composer.edit(&row));
+        });
+    }
+
+    fn bind_suggestions(self: &Rc<Self>) {
+        self.context.with_window(|window| {
+            let adapter = window.global::<ComposerAdapter>();
+            let composer = self.clone();
+            adapter.on_caret_moved(move |text, byte| {
+                composer.caret.set(usize::try_from(byte).unwrap_or(0));
+                composer.suggest(&text);
+            });
+            let composer = self.clone();
+            adapter.on_suggestion_moved(move |step| composer.suggestions.step(step));
+            let composer = self.clone();
+            adapter.on_suggestion_accepted(move |index| composer.accept(index));
+            let composer = self.clone();
+            adapter.on_suggestions_closed(move || composer.suggestions.clear());
+        });
+    }
+
+    /// The people who can be named here.
+    pub(super) fn set_people(&self, people: Vec<MemberRow>) {
+        self.suggestions.set_people(people);
+        if self.suggestions.is_waiting() {
+            let mut text = slint::SharedString::default();
+            self.context
+                .with_window(|window| text = window.global::<ComposerAdapter>().get_text());
+            self.suggest(&text);
+        }
+    }
+
+    fn suggest(&self, text: &str) {
+        if self.suggestions.show(text, self.caret.get()) {
+            self.timeline.send(TimelineCommand::LoadMembers);
+        }
+    }
+
+    fn accept(&self, index: i32) {
+        let mut text = slint::SharedString::default();
+        self.context
+            .with_window(|window| text = window.global::<ComposerAdapter>().get_text());
+        let Some(choice) = self.suggestions.choose(&text, self.caret.get(), index) else {
+            return;
+        };
+        self.mentions.borrow_mut().extend(choice.mention);
+        self.put(&choice.text, choice.caret);
+        self.edited(&choice.text);
+    }
+
+    /// Puts something where the caret is.
+    pub(super) fn insert(&self, piece: &str) {
+        let mut text = String::new();
+        self.context.with_window(|window| {
+            text = window.global::<ComposerAdapter>().get_text().into();
+        });
+        let at = self.caret.get().min(text.len());
+        if text.is_char_boundary(at) {
+            text.insert_str(at, piece);
+            self.put(&text, at + piece.len());
+            self.edited(&text);
+        }
+    }
+
+    /// Names somebody, e.g. from the list of people.
+    pub(super) fn mention(&self, person: &MemberRow) {
+        let text = format!("@{}", person.name);
+        self.insert(&format!("{text} "));
+        self.mentions.borrow_mut().push(Mention {
+            text,
+            user: person.user_id.clone(),
+        });
+    }
+
+    /// Lets the next key press go into the text.
+    pub(super) fn focus(&self) {
+        self.context.with_window(|window| {
+            let adapter = window.global::<ComposerAdapter>();
+            adapter.set_focus_epoch(adapter.get_focus_epoch().wrapping_add(1));
+        });
+    }
+
+    fn put(&self, text: &str, caret: usize) {
+        self.caret.set(caret);
+        self.suggestions.clear();
+        self.context.with_window(|window| {
+            let adapter = window.global::<ComposerAdapter>();
+            adapter.set_text(text.into());
+            adapter.set_caret(i32::try_from(caret).unwrap_or(0));
+            adapter.set_caret_epoch(adapter.get_caret_epoch().wrapping_add(1));
         });
     }
 
@@ -76,9 +173,16 @@ impl Composer {
     /// Empties the composer, e.g. before another room opens.
     pub(super) fn reset(&self, text: &str) {
         *self.purpose.borrow_mut() = Purpose::Message;
+        self.suggestions.clear();
+        self.mentions.borrow_mut().clear();
+        self.caret.set(text.len());
         self.context.with_window(|window| {
             let adapter = window.global::<ComposerAdapter>();
             adapter.set_text(text.into());
+            if !text.is_empty() {
+                adapter.set_caret(i32::try_from(text.len()).unwrap_or(0));
+                adapter.set_caret_epoch(adapter.get_caret_epoch().wrapping_add(1));
+            }
             adapter.set_editing(false);
             adapter.set_reply(ReplyItem::default());
             adapter.set_focus_epoch(adapter.get_focus_epoch().wrapping_add(1));
@@ -114,7 +218,8 @@ impl Composer {
             adapter.set_editing(true);
             adapter.set_edited_text(self.strip(&message).text);
             adapter.set_text(text.into());
-            adapter.set_focus_epoch(adapter.get_focus_epoch().wrapping_add(1));
+            adapter.set_caret(i32::try_from(text.len()).unwrap_or(0));
+            adapter.set_caret_epoch(adapter.get_caret_epoch().wrapping_add(1));
         });
     }
 
@@ -134,16 +239,24 @@ impl Composer {
         if markdown.is_empty() {
             return;
         }
+        let mut mentions = self.mentions.take();
+        mentions.retain(|mention| markdown.contains(mention.text.as_str()));
         let command = match self.purpose.replace(Purpose::Message) {
             Purpose::Message => TimelineCommand::SendText {
                 markdown,
+                mentions,
                 reply_to: None,
             },
             Purpose::Reply(row) => TimelineCommand::SendText {
                 markdown,
+                mentions,
                 reply_to: Some(row),
             },
-            Purpose::Edit(row) => TimelineCommand::Edit { row, markdown },
+            Purpose::Edit(row) => TimelineCommand::Edit {
+                row,
+                markdown,
+                mentions,
+            },
         };
         let is_edit = matches!(command, TimelineCommand::Edit { .. });
         self.timeline.send(command);
@@ -166,45 +279,18 @@ impl Composer {
         }
     }
 
-    fn attach(self: &Rc<Self>) {
-        let composer = self.clone();
-        let choose = async move {
-            let files = rfd::AsyncFileDialog::new().pick_files().await;
-            for file in files.unwrap_or_default() {
-                composer.send_file(FileSource::Path(file.path().to_owned()));
-            }
+    /// The message that is being answered, if any; the answer is given with a file then.
+    pub(super) fn take_reply(&self) -> Option<RowId> {
+        let row = match &*self.purpose.borrow() {
+            Purpose::Reply(row) => row.clone(),
+            Purpose::Message | Purpose::Edit(_) => return None,
         };
-        if let Err(error) = slint::spawn_local(choose) {
-            tracing::warn!(%error, "no file can be chosen");
-        }
-    }
-
-    fn paste_picture(&self) -> bool {
-        let Some(png) = clipboard::picture() else {
-            return false;
-        };
-        self.send_file(FileSource::Bytes {
-            name: "picture.png".to_owned(),
-            bytes: Arc::from(png),
-        });
-        true
-    }
-
-    fn send_file(&self, file: FileSource) {
-        let reply_to = match self.purpose.replace(Purpose::Message) {
-            Purpose::Reply(row) => Some(row),
-            _ => None,
-        };
-        self.timeline.send(TimelineCommand::SendFile {
-            file,
-            caption: String::new(),
-            reply_to,
-        });
+        *self.purpose.borrow_mut() = Purpose::Message;
         self.context.with_window(|window| {
             window
                 .global::<ComposerAdapter>()
                 .set_reply(ReplyItem::default());
         });
-        self.timeline.jump_to_end();
+        Some(row)
     }
 }

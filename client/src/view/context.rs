@@ -1,8 +1,8 @@
 //! What every view needs: the way down to the session, the window, pictures, the language.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
 
-use slint::{ComponentHandle, Weak};
+use slint::{ComponentHandle, SharedString, Timer, Weak};
 
 use super::{AppAdapter, AppWindow, pictures::Pictures};
 use crate::{
@@ -14,6 +14,9 @@ use crate::{
     render::{Language, words},
     settings::Settings,
 };
+
+/// How long a good message stays.
+const DONE_SHOWN: Duration = Duration::from_secs(4);
 
 /// What is done with the answer to a command.
 type Continuation = Box<dyn FnOnce(Result<Answer, Trouble>)>;
@@ -81,11 +84,37 @@ impl Context {
         if *trouble == Trouble::NoConnection {
             return;
         }
-        let sentence = words::trouble(self.language(), trouble);
-        self.with_window(|window| {
-            window
-                .global::<AppAdapter>()
-                .set_failure(sentence.as_str().into());
+        self.show_banner(&words::trouble(self.language(), trouble), false);
+    }
+
+    /// Says in the banner what was done, for a while.
+    pub(super) fn show_done(&self, sentence: &str) {
+        self.show_banner(sentence, true);
+        let window = self.window.clone();
+        let said = SharedString::from(sentence);
+        Timer::single_shot(DONE_SHOWN, move || {
+            if let Some(window) = window.upgrade() {
+                let adapter = window.global::<AppAdapter>();
+                if adapter.get_failure() == said {
+                    adapter.set_failure("".into());
+                }
+            }
         });
+    }
+
+    fn show_banner(&self, sentence: &str, good: bool) {
+        self.with_window(|window| {
+            let adapter = window.global::<AppAdapter>();
+            adapter.set_failure_is_good(good);
+            adapter.set_failure(sentence.into());
+        });
+    }
+
+    /// One of two words, by the language.
+    pub(super) fn say<'a>(&self, russian: &'a str, english: &'a str) -> &'a str {
+        match self.language() {
+            Language::Russian => russian,
+            Language::English => english,
+        }
     }
 }

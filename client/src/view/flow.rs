@@ -5,16 +5,27 @@ use std::rc::Rc;
 use slint::{ModelRc, SharedString, StyledText, VecModel};
 
 use super::{
-    BlockItem, BlockKind, Run, RunKind,
+    BlockItem, BlockKind, CodeLayer, CodeTone, Run, RunKind,
     emoji::{self, Piece},
 };
 use crate::render::{
     blocks::{Block, Span},
+    highlight::{self, Tone},
     styled,
 };
 
 /// Longer paragraphs are drawn as one styled text: a view per word would be slow.
 const MAX_RUNS: usize = 250;
+
+/// The colours of code, and their names in the views.
+const TONES: [(Tone, CodeTone); 6] = [
+    (Tone::Plain, CodeTone::Plain),
+    (Tone::Keyword, CodeTone::Keyword),
+    (Tone::Text, CodeTone::Text),
+    (Tone::Number, CodeTone::Number),
+    (Tone::Name, CodeTone::Name),
+    (Tone::Comment, CodeTone::Comment),
+];
 
 /// Where a block stands.
 #[derive(Clone, Copy, Default)]
@@ -62,6 +73,7 @@ fn push(block: &Block, place: Place, out: &mut Vec<BlockItem>) {
             text: text.trim_end_matches('\n').into(),
             language: language.as_deref().unwrap_or_default().into(),
             lines: i32::try_from(text.lines().count()).unwrap_or(i32::MAX),
+            layers: layers(text.trim_end_matches('\n'), language.as_deref()),
             ..item
         }),
         Block::List {
@@ -75,6 +87,34 @@ fn push(block: &Block, place: Place, out: &mut Vec<BlockItem>) {
             ..item
         }),
     }
+}
+
+/// The text once for each colour that is in it, with everything else blank: in a font of one width the layers lie
+/// exactly over each other. Slint's own text has one colour.
+fn layers(text: &str, language: Option<&str>) -> ModelRc<CodeLayer> {
+    let pieces = highlight::pieces(text, language);
+    let mut layers = Vec::new();
+    for (tone, shown) in TONES {
+        if !pieces.iter().any(|piece| piece.tone == tone) {
+            continue;
+        }
+        let mut layer = String::with_capacity(text.len());
+        for piece in &pieces {
+            for letter in piece.text.chars() {
+                match letter {
+                    '\n' => layer.push('\n'),
+                    '\t' => layer.push_str("\u{a0}\u{a0}\u{a0}\u{a0}"),
+                    letter if piece.tone == tone && letter != ' ' => layer.push(letter),
+                    _ => layer.push('\u{a0}'),
+                }
+            }
+        }
+        layers.push(CodeLayer {
+            tone: shown,
+            text: layer.as_str().into(),
+        });
+    }
+    ModelRc::from(Rc::new(VecModel::from(layers)))
 }
 
 fn push_list(

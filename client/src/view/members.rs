@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use slint::{ComponentHandle, ModelRc, VecModel};
 
-use super::{MemberItem, MembersAdapter, avatars::avatar, context::Context};
+use super::{MemberItem, MembersAdapter, Role as Tag, avatars::avatar, context::Context};
 use crate::{
     render::Language,
     rows::{MediaKey, MemberRow, Role},
@@ -44,6 +44,12 @@ impl Members {
         self.refresh_all();
     }
 
+    /// Somebody here.
+    pub(super) fn find(&self, id: &str) -> Option<MemberRow> {
+        let rows = self.rows.borrow();
+        rows.iter().find(|row| row.user_id == id).cloned()
+    }
+
     /// Draws the pane again if it shows a picture that has arrived.
     pub(super) fn refresh_picture(&self, media: &MediaKey) {
         let shown = self
@@ -78,6 +84,9 @@ impl Members {
             items.extend(people.iter().map(|row| self.item(language, row)));
         }
         self.model.set_vec(items);
+        let count = i32::try_from(rows.len()).unwrap_or(i32::MAX);
+        self.context
+            .with_window(|window| window.global::<MembersAdapter>().set_count(count));
     }
 
     fn item(&self, language: Language, row: &MemberRow) -> MemberItem {
@@ -93,8 +102,19 @@ impl Members {
             name: row.name.as_str().into(),
             detail: detail.into(),
             avatar: avatar(&self.context, id, &row.name, row.avatar.as_ref()),
-            ..MemberItem::default()
+            role: tag(row.role),
+            can_kick: row.rights.kick,
+            can_ban: row.rights.ban,
         }
+    }
+}
+
+fn tag(role: Role) -> Tag {
+    match role {
+        Role::Creator => Tag::Creator,
+        Role::Administrator => Tag::Administrator,
+        Role::Moderator => Tag::Moderator,
+        Role::Member => Tag::None,
     }
 }
 

@@ -13,6 +13,8 @@ use super::{
     context::Context,
     emoji, flow,
     pictures::THUMBNAIL,
+    shapes::{Shape, fit},
+    timeline::Pins,
 };
 use crate::{
     render::{Language, blocks::Block, size, time, words},
@@ -22,13 +24,11 @@ use crate::{
     },
 };
 
-/// The largest a picture is drawn, in logical pixels.
-const PICTURE: (f32, f32) = (360.0, 280.0);
 /// A picture of unknown size gets this place.
 const UNKNOWN_PICTURE: (u32, u32) = (360, 240);
 
 /// One row as the views draw it.
-pub(super) fn item(context: &Context, row: &TimelineRow) -> TimelineItem {
+pub(super) fn item(context: &Context, row: &TimelineRow, pins: &Pins) -> TimelineItem {
     let language = context.language();
     let line = |kind, text: &str| TimelineItem {
         kind,
@@ -39,6 +39,13 @@ pub(super) fn item(context: &Context, row: &TimelineRow) -> TimelineItem {
     match &row.kind {
         RowKind::Message(message) => TimelineItem {
             id: row.id.as_str().into(),
+            can_pin: pins.may
+                && message.event_id.is_some()
+                && !matches!(message.body, Body::Deleted),
+            pinned: message
+                .event_id
+                .as_ref()
+                .is_some_and(|event| pins.events.contains(event)),
             ..message_item(context, message)
         },
         RowKind::Notice(notice) if notice.collapsed => line(ItemKind::Hidden, ""),
@@ -98,6 +105,7 @@ fn message_item(context: &Context, row: &MessageRow) -> TimelineItem {
         can_edit: row.can_edit,
         can_delete: row.can_redact,
         can_reply: row.can_reply,
+        truncated: matches!(&row.body, Body::Text(text) if text.truncated),
         ..TimelineItem::default()
     }
 }
@@ -242,7 +250,7 @@ fn picture_item(
         width,
         height,
         picture: source.map_or_else(PictureData::default, |key| {
-            context.pictures.get(key, THUMBNAIL)
+            context.pictures.get(key, THUMBNAIL, Shape::Card)
         }),
         progress: fraction(progress),
         ..MediaItem::default()
@@ -286,13 +294,6 @@ fn fraction(progress: Option<Progress>) -> f32 {
     })
 }
 
-/// The size a picture is drawn at: never enlarged, never beyond its place.
-fn fit((width, height): (u32, u32)) -> (f32, f32) {
-    let (width, height) = (width.max(1) as f32, height.max(1) as f32);
-    let scale = (PICTURE.0 / width).min(PICTURE.1 / height).min(1.0);
-    ((width * scale).max(48.0), (height * scale).max(48.0))
-}
-
 /// No-break spaces about as wide as the time, so that it finds room at the end of the last line. One is 4 pixels
 /// wide, a letter of the time 7; the word joiner at the end keeps the spaces from being trimmed.
 fn reserve(language: Language, row: &MessageRow, time: &str) -> SharedString {
@@ -309,16 +310,4 @@ fn reserve(language: Language, row: &MessageRow, time: &str) -> SharedString {
     let mut text = "\u{a0}".repeat(pixels.div_ceil(4));
     text.push('\u{2060}');
     text.as_str().into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fit;
-
-    #[test]
-    fn pictures_fit_their_place_and_keep_their_shape() {
-        assert_eq!(fit((720, 560)), (360.0, 280.0));
-        assert_eq!(fit((7200, 280)), (360.0, 48.0));
-        assert_eq!(fit((100, 100)), (100.0, 100.0));
-    }
 }

@@ -1,25 +1,41 @@
 //! The views' side of the bridge: callbacks become commands, updates become models. No logic beyond that.
 
+mod account;
+mod attach;
 mod avatars;
 mod clipboard;
 mod clock;
 mod composer;
 mod context;
+mod directory;
 pub mod emoji;
+mod emoji_picker;
 mod flow;
-mod generated;
+mod help;
+mod hits;
+mod input;
 mod members;
 mod messages;
+mod notices;
 mod onboarding;
+mod pane;
 mod people;
+mod person;
 mod pictures;
 mod prompts;
+mod rail;
 mod room;
 mod room_list;
+mod room_pane;
+mod search;
 mod settings;
+mod shapes;
+mod suggestions;
+mod switcher;
 mod timeline;
+mod timeline_places;
 mod ui;
 mod viewer;
 
-pub use generated::*;
+pub use client_ui::*;
 pub use ui::Ui;

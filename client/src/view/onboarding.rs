@@ -64,8 +64,8 @@ impl Onboarding {
         user: Option<String>,
         reason: Option<Trouble>,
     ) {
-        let preset = self.context.settings.get().server.clone();
-        let address = server.or(preset).unwrap_or_default();
+        let offered = self.context.settings.server_to_offer(server);
+        let address = offered.unwrap_or_default();
         self.context.with_window(|window| {
             let adapter = window.global::<OnboardingAdapter>();
             adapter.set_busy(false);

@@ -9,8 +9,8 @@ use matrix_sdk::ruma::{OwnedUserId, UserId};
 use slint::{ComponentHandle, ModelRc, VecModel};
 
 use super::{
-    EmptyAdapter, MembersAdapter, PeopleAdapter, PeopleMode, PersonItem, RailAdapter,
-    RoomListAdapter, avatars::avatar, context::Context, room::Room,
+    EmptyAdapter, HeaderAdapter, MembersAdapter, PeopleAdapter, PeopleMode, PersonAdapter,
+    PersonItem, RoomListAdapter, avatars::avatar, context::Context, room::Room,
 };
 use crate::{
     bridge::{
@@ -62,13 +62,20 @@ impl People {
             let empty = window.global::<EmptyAdapter>();
             empty.on_new_chat(opener(PeopleMode::Chat));
             empty.on_new_group(opener(PeopleMode::Group));
-            window
-                .global::<RailAdapter>()
-                .on_add(opener(PeopleMode::Chat));
             let members = window.global::<MembersAdapter>();
             members.on_invite(opener(PeopleMode::Invite));
+            window
+                .global::<HeaderAdapter>()
+                .on_invite(opener(PeopleMode::Invite));
             let people = self.clone();
-            members.on_person_chosen(move |id| people.start_direct(&id));
+            members.on_write(move |id| people.start_direct(&id));
+            let people = self.clone();
+            window.global::<PersonAdapter>().on_write(move || {
+                if let Some(id) = people.room.person.id() {
+                    people.room.person.close();
+                    people.start_direct(id.as_str());
+                }
+            });
         });
     }
 

@@ -7,7 +7,10 @@ use std::{
 
 use slint::Image;
 
-use super::PictureData;
+use super::{
+    PictureData,
+    shapes::{self, Shape},
+};
 use crate::{
     bridge::{
         command::{Command, Commands, MediaCommand, RequestId},
@@ -32,7 +35,7 @@ pub(super) const THUMBNAIL: PictureSize = PictureSize::Thumbnail {
     max_height: 560,
 };
 
-type Key = (MediaKey, PictureSize);
+type Key = (MediaKey, PictureSize, Shape);
 
 /// Keeps pictures and asks the session for those that are missing, once.
 pub(super) struct Pictures {
@@ -56,9 +59,9 @@ impl Pictures {
         }
     }
 
-    /// The picture, or an empty place until it has arrived.
-    pub(super) fn get(&self, media: &MediaKey, size: PictureSize) -> PictureData {
-        let key = (media.clone(), size);
+    /// The picture in this outline, or an empty place until it has arrived.
+    pub(super) fn get(&self, media: &MediaKey, size: PictureSize, shape: Shape) -> PictureData {
+        let key = (media.clone(), size, shape);
         if let Some(image) = self.kept.borrow().get(&key) {
             return PictureData {
                 ready: true,
@@ -74,16 +77,24 @@ impl Pictures {
         PictureData::default()
     }
 
-    /// Keeps a picture that has arrived.
-    pub(super) fn put(&self, media: MediaKey, size: PictureSize, pixels: Pixels) {
-        let key = (media, size);
-        self.asked.borrow_mut().remove(&key);
-        let image = Image::from_rgba8_premultiplied(pixels);
-        self.bytes.set(self.bytes.get() + weight(&image));
-        if let Some(old) = self.kept.borrow_mut().insert(key.clone(), image) {
-            self.bytes.set(self.bytes.get() - weight(&old));
-        } else {
-            self.order.borrow_mut().push_back(key);
+    /// Keeps a picture that has arrived, in every outline it was asked for.
+    pub(super) fn put(&self, media: &MediaKey, size: PictureSize, pixels: &Pixels) {
+        let wanted: Vec<Key> = self
+            .asked
+            .borrow()
+            .iter()
+            .filter(|(other, other_size, _)| other == media && *other_size == size)
+            .cloned()
+            .collect();
+        for key in wanted {
+            self.asked.borrow_mut().remove(&key);
+            let image = shapes::image(pixels.clone(), key.2);
+            self.bytes.set(self.bytes.get() + weight(&image));
+            if let Some(old) = self.kept.borrow_mut().insert(key.clone(), image) {
+                self.bytes.set(self.bytes.get() - weight(&old));
+            } else {
+                self.order.borrow_mut().push_back(key);
+            }
         }
         self.evict();
     }

@@ -2,12 +2,13 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use matrix_sdk::ruma::RoomId;
+use matrix_sdk::ruma::{RoomId, UserId};
 use slint::ComponentHandle;
 
 use super::{
-    AppAdapter, EmptyAdapter, PromptAdapter, PromptKind, RoomListAdapter, SettingsAdapter,
-    TimelineAdapter, context::Context, room::Room, room_list::RoomList,
+    AccountAdapter, AppAdapter, AppWindow, DirectoryAdapter, HeaderAdapter, MembersAdapter,
+    PersonAdapter, PromptAdapter, PromptKind, RoomListAdapter, RoomPaneAdapter, SettingsAdapter,
+    TimelineAdapter, account::Account, context::Context, room::Room, room_list::RoomList,
 };
 use crate::{
     bridge::{
@@ -23,15 +24,22 @@ use crate::{
 pub(super) struct Prompts {
     context: Rc<Context>,
     room: Rc<Room>,
-    /// The room or message it is about.
+    account: Rc<Account>,
+    /// The room, person or message it is about.
     subject: RefCell<String>,
 }
 
 impl Prompts {
-    pub(super) fn new(context: &Rc<Context>, list: &Rc<RoomList>, room: &Rc<Room>) -> Rc<Self> {
+    pub(super) fn new(
+        context: &Rc<Context>,
+        list: &Rc<RoomList>,
+        room: &Rc<Room>,
+        account: &Rc<Account>,
+    ) -> Rc<Self> {
         let prompts = Rc::new(Self {
             context: context.clone(),
             room: room.clone(),
+            account: account.clone(),
             subject: RefCell::default(),
         });
         prompts.bind(list);
@@ -55,10 +63,16 @@ impl Prompts {
             window
                 .global::<TimelineAdapter>()
                 .on_delete_requested(move |row| prompts.ask(PromptKind::DeleteMessage, &row, ""));
+            self.bind_rooms(window);
+            self.bind_people(window);
             let prompts = self.clone();
             window
-                .global::<EmptyAdapter>()
-                .on_join(move || prompts.ask(PromptKind::JoinRoom, "", ""));
+                .global::<AccountAdapter>()
+                .on_end_devices(move || prompts.ask(PromptKind::EndDevices, "", ""));
+            let prompts = self.clone();
+            window
+                .global::<TimelineAdapter>()
+                .on_report_requested(move |row| prompts.ask(PromptKind::Report, &row, ""));
             let prompts = self.clone();
             window
                 .global::<AppAdapter>()
@@ -70,6 +84,58 @@ impl Prompts {
             let prompts = self.clone();
             adapter.on_confirmed(move || prompts.confirm());
         });
+    }
+
+    fn bind_rooms(self: &Rc<Self>, window: &AppWindow) {
+        let prompts = self.clone();
+        window
+            .global::<DirectoryAdapter>()
+            .on_by_address(move || prompts.ask(PromptKind::JoinRoom, "", ""));
+        let prompts = self.clone();
+        window
+            .global::<HeaderAdapter>()
+            .on_leave(move || prompts.ask_leave());
+        let prompts = self.clone();
+        window
+            .global::<RoomPaneAdapter>()
+            .on_leave(move || prompts.ask_leave());
+    }
+
+    fn bind_people(self: &Rc<Self>, window: &AppWindow) {
+        let members = window.global::<MembersAdapter>();
+        let prompts = self.clone();
+        members.on_kick_requested(move |id| prompts.ask_about(PromptKind::Kick, &id));
+        let prompts = self.clone();
+        members.on_ban_requested(move |id| prompts.ask_about(PromptKind::Ban, &id));
+        let card = window.global::<PersonAdapter>();
+        for kind in [PromptKind::Kick, PromptKind::Ban] {
+            let prompts = self.clone();
+            let ask = move || {
+                if let Some(id) = prompts.room.person.id() {
+                    prompts.room.person.close();
+                    prompts.ask_about(kind, id.as_str());
+                }
+            };
+            match kind {
+                PromptKind::Kick => card.on_kick(ask),
+                _ => card.on_ban(ask),
+            }
+        }
+    }
+
+    fn ask_leave(&self) {
+        let mut name = String::new();
+        self.context.with_window(|window| {
+            name = window.global::<HeaderAdapter>().get_room().name.into();
+        });
+        if let Some(room) = self.room.timeline.room() {
+            self.ask(PromptKind::LeaveRoom, room.as_str(), &name);
+        }
+    }
+
+    fn ask_about(&self, kind: PromptKind, person: &str) {
+        let name = self.room.members.find(person).map(|row| row.name);
+        self.ask(kind, person, name.as_deref().unwrap_or(person));
     }
 
     fn ask(&self, kind: PromptKind, subject: &str, name: &str) {
@@ -110,12 +176,34 @@ impl Prompts {
                 PromptKind::JoinRoom => self.submit(Command::Rooms(RoomsCommand::Join {
                     address: text.trim().to_owned(),
                 })),
+                PromptKind::Kick | PromptKind::Ban => {
+                    self.exclude(adapter.get_kind() == PromptKind::Ban, &subject);
+                }
+                PromptKind::EndDevices => self.submit(self.account.end_devices(&text)),
+                PromptKind::Report => {
+                    let command = TimelineCommand::Report {
+                        row: RowId::new(&subject),
+                        reason: text.trim().to_owned(),
+                    };
+                    if let Some(room) = self.room.timeline.room() {
+                        self.submit(Command::Timeline(room, command));
+                    }
+                }
                 PromptKind::UnlockKeys => {
                     let secret = Secret::new(text.as_str());
                     self.submit(Command::Account(AccountCommand::UnlockKeys { secret }));
                 }
             }
         });
+    }
+
+    fn exclude(self: &Rc<Self>, ban: bool, person: &str) {
+        if let (Some(room), Ok(user)) = (self.room.timeline.room(), UserId::parse(person)) {
+            self.send(Command::Rooms(match ban {
+                true => RoomsCommand::Ban { room, user },
+                false => RoomsCommand::Kick { room, user },
+            }));
+        }
     }
 
     fn leave(&self, id: &str) {
@@ -140,8 +228,15 @@ impl Prompts {
         self.context.ask(command, move |result| match result {
             Ok(answer) => {
                 prompts.close();
-                if let Answer::Room(room) = answer {
-                    prompts.room.open(Some(room));
+                match answer {
+                    Answer::Room(room) => {
+                        prompts.context.with_window(|window| {
+                            window.global::<DirectoryAdapter>().set_open(false);
+                        });
+                        prompts.room.open(Some(room));
+                    }
+                    devices @ Answer::Devices(_) => prompts.account.show_devices(Ok(devices)),
+                    _ => {}
                 }
             }
             Err(trouble) => {

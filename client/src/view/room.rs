@@ -6,14 +6,16 @@ use matrix_sdk::ruma::{OwnedRoomId, RoomId};
 use slint::ComponentHandle;
 
 use super::{
-    AppAdapter, AppWindow, ComposerAdapter, HeaderAdapter, MembersAdapter, RoomHead,
-    RoomListAdapter, TimelineAdapter, avatars::avatar, composer::Composer, context::Context,
-    members::Members, room_list::RoomList, timeline::Timeline,
+    AppAdapter, AppWindow, ComposerAdapter, HeaderAdapter, MembersAdapter, PaneAdapter, PaneKind,
+    RoomHead, RoomListAdapter, SearchAdapter, TimelineAdapter, attach::Attach, avatars::avatar,
+    composer::Composer, context::Context, emoji_picker::EmojiPicker, members::Members, pane::Pane,
+    person::Person, room_list::RoomList, room_pane::RoomPane, timeline::Timeline,
 };
 use crate::{
     bridge::{command::TimelineCommand, update::TimelineUpdate},
     render::words,
     rows::{MediaKey, RoomHeader},
+    settings::Layout,
 };
 
 /// Rooms with more people than this are drawn as flat rows: bubbles waste space where many speak.
@@ -24,19 +26,30 @@ pub(super) struct Room {
     context: Rc<Context>,
     list: Rc<RoomList>,
     pub(super) timeline: Rc<Timeline>,
-    composer: Rc<Composer>,
-    members: Rc<Members>,
+    pub(super) composer: Rc<Composer>,
+    pub(super) members: Rc<Members>,
+    pub(super) person: Rc<Person>,
+    pub(super) pane: Rc<Pane>,
+    pub(super) attach: Rc<Attach>,
+    page: Rc<RoomPane>,
+    picker: Rc<EmojiPicker>,
     header: RefCell<Option<RoomHeader>>,
 }
 
 impl Room {
     pub(super) fn new(context: &Rc<Context>, list: &Rc<RoomList>) -> Rc<Self> {
         let timeline = Timeline::new(context);
+        let composer = Composer::new(context, &timeline);
         let room = Rc::new(Self {
             context: context.clone(),
             list: list.clone(),
-            composer: Composer::new(context, &timeline),
             members: Members::new(context),
+            person: Person::new(context, &timeline),
+            pane: Pane::new(context, &timeline),
+            attach: Attach::new(context, &timeline, &composer),
+            page: RoomPane::new(context, &timeline),
+            picker: EmojiPicker::new(context, &composer, &timeline),
+            composer,
             timeline,
             header: RefCell::default(),
         });
@@ -68,19 +81,115 @@ impl Room {
 
     fn bind_header(self: &Rc<Self>, window: &AppWindow) {
         let adapter = window.global::<HeaderAdapter>();
-        adapter.set_members_open(false);
         let room = self.clone();
         adapter.on_back(move || room.open(None));
         let room = self.clone();
-        adapter.on_members(move || room.toggle_members());
+        adapter.on_pane(move |kind| room.toggle_pane(kind));
+        let pane = window.global::<PaneAdapter>();
+        let room = self.clone();
+        pane.on_chosen(move |kind| room.pane.open(kind));
+        let room = self.clone();
+        pane.on_close(move || room.pane.open(PaneKind::None));
         let room = self.clone();
         window
-            .global::<MembersAdapter>()
-            .on_close(move || room.toggle_members());
+            .global::<AppAdapter>()
+            .on_search(move |everywhere| room.search(everywhere));
+        let room = self.clone();
+        let found = window.global::<SearchAdapter>();
+        found.on_chosen(move |id, event| room.show_message(&id, &event));
+        let room = self.clone();
+        window
+            .global::<super::PinnedAdapter>()
+            .on_chosen(move |id, event| room.show_message(&id, &event));
+        let room = self.clone();
+        window
+            .global::<super::FilesAdapter>()
+            .on_chosen(move |row| room.timeline.reveal_row(&row));
+        let room = self.clone();
+        window
+            .global::<TimelineAdapter>()
+            .on_person_opened(move |user| room.open_person(&user));
+        let members = window.global::<MembersAdapter>();
+        let room = self.clone();
+        members.on_person_chosen(move |user| room.open_person(&user));
+        let room = self.clone();
+        members.on_mention(move |user| {
+            if let Some(person) = room.members.find(&user) {
+                room.composer.mention(&person);
+            }
+        });
+        let room = self.clone();
+        window
+            .global::<AppAdapter>()
+            .on_pane_stepped(move || room.step_pane());
+        let room = self.clone();
+        window
+            .global::<TimelineAdapter>()
+            .on_left(move || room.composer.focus());
+    }
+
+    /// Shows the search page.
+    pub(super) fn search(self: &Rc<Self>, everywhere: bool) {
+        let encrypted = self.is_encrypted();
+        self.pane.open(PaneKind::Search);
+        self.pane.search.prepare(everywhere, encrypted);
+    }
+
+    /// Opens a room at one of its messages.
+    pub(super) fn show_message(self: &Rc<Self>, room: &str, event: &str) {
+        self.open_id(room);
+        self.timeline.seek(event);
+    }
+
+    fn toggle_pane(self: &Rc<Self>, kind: PaneKind) {
+        match kind {
+            _ if self.pane.kind() == kind => self.pane.open(PaneKind::None),
+            PaneKind::Search => self.search(false),
+            kind => self.pane.open(kind),
+        }
+    }
+
+    /// F6: from the text to the messages, to the list, to the text.
+    fn step_pane(&self) {
+        self.context.with_window(|window| {
+            let composer = window.global::<ComposerAdapter>();
+            let list = window.global::<RoomListAdapter>();
+            let timeline = window.global::<TimelineAdapter>();
+            if composer.get_focused() {
+                timeline.set_focus_epoch(timeline.get_focus_epoch().wrapping_add(1));
+                if timeline.get_current() == "" {
+                    timeline.invoke_current_moved(-1);
+                }
+            } else if timeline.get_focused() {
+                list.set_search_epoch(list.get_search_epoch().wrapping_add(1));
+            } else {
+                composer.set_focus_epoch(composer.get_focus_epoch().wrapping_add(1));
+            }
+        });
+    }
+
+    /// The card of somebody here, or of somebody who has left.
+    fn open_person(&self, user: &str) {
+        if let Some(person) = self.members.find(user) {
+            self.person.open(person);
+            return;
+        }
+        self.timeline.send(TimelineCommand::LoadMembers);
+        if let Some(message) = self.timeline.message_of(user) {
+            let (name, picture) = (message.sender_name, message.sender_avatar);
+            self.person.open_unknown(user, &name, picture, message.own);
+        }
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.header
+            .borrow()
+            .as_ref()
+            .is_some_and(|header| header.encrypted)
     }
 
     /// Opens a room by the text of its id. An invitation is not open until it is accepted.
-    pub(super) fn open_id(&self, id: &str) {
+    pub(super) fn open_id(self: &Rc<Self>, id: &str) {
         let is_invitation = self
             .list
             .find(id)
@@ -93,36 +202,48 @@ impl Room {
     }
 
     /// Opens a room, or none.
-    pub(super) fn open(&self, room: Option<OwnedRoomId>) {
+    pub(super) fn open(self: &Rc<Self>, room: Option<OwnedRoomId>) {
         if room == self.timeline.room() {
             return;
         }
         self.show_known(room.as_deref());
+        self.picker.close();
         self.composer.reset("");
+        self.composer.set_people(Vec::new());
+        self.page.clear();
+        self.person.close();
         self.timeline.open(room.clone());
         self.list.select(room.as_deref());
-        self.context.with_window(|window| {
-            window.global::<AppAdapter>().set_room_open(room.is_some());
-            if room.is_some() && window.global::<HeaderAdapter>().get_members_open() {
-                self.timeline.send(TimelineCommand::LoadMembers);
-            }
-        });
+        self.context
+            .with_window(|window| window.global::<AppAdapter>().set_room_open(room.is_some()));
+        self.pane.room_changed(room.is_some());
     }
 
     /// Applies what changed in a room; news of a room that was left meanwhile is dropped.
-    pub(super) fn apply(&self, room: &RoomId, update: TimelineUpdate) {
+    pub(super) fn apply(self: &Rc<Self>, room: &RoomId, update: TimelineUpdate) {
         if self.timeline.room().as_deref() != Some(room) {
             return;
         }
         match update {
             TimelineUpdate::Header(header) => {
-                *self.header.borrow_mut() = Some(header);
+                self.pane.header_changed(&header);
+                let first = self.header.replace(Some(header)).is_none();
                 self.show_header();
+                if first {
+                    self.pane.search.room_changed(self.is_encrypted());
+                }
             }
-            TimelineUpdate::Rows(diffs) => self.timeline.apply(diffs),
+            TimelineUpdate::Rows(diffs) => {
+                self.timeline.apply(diffs);
+                self.pane.rows_changed();
+            }
             TimelineUpdate::Pagination(pagination) => self.timeline.set_pagination(pagination),
             TimelineUpdate::Typing(names) => self.timeline.set_typing(names),
-            TimelineUpdate::Members(rows) => self.members.show(rows),
+            TimelineUpdate::Members(rows) => {
+                self.person.refresh(&rows);
+                self.composer.set_people(rows.clone());
+                self.members.show(rows);
+            }
             TimelineUpdate::Draft(draft) => self.composer.set_draft(&draft),
         }
     }
@@ -131,6 +252,8 @@ impl Room {
     pub(super) fn refresh_picture(&self, media: &MediaKey) {
         self.timeline.refresh_picture(media);
         self.members.refresh_picture(media);
+        self.person.refresh_picture(media);
+        self.pane.refresh_picture(media);
         let shown = self
             .header
             .borrow()
@@ -146,17 +269,6 @@ impl Room {
         self.timeline.refresh_all();
         self.members.refresh_all();
         self.show_header();
-    }
-
-    fn toggle_members(&self) {
-        self.context.with_window(|window| {
-            let adapter = window.global::<HeaderAdapter>();
-            let open = !adapter.get_members_open();
-            adapter.set_members_open(open);
-            if open {
-                self.timeline.send(TimelineCommand::LoadMembers);
-            }
-        });
     }
 
     /// What the list knows of the room, until its header arrives.
@@ -175,6 +287,7 @@ impl Room {
             avatar: avatar(&self.context, id, &row.name, row.avatar.as_ref()),
             direct: row.direct_with.is_some(),
             encrypted: row.encrypted,
+            muted: row.muted,
             can_send: true,
             ..RoomHead::default()
         };
@@ -205,12 +318,19 @@ impl Room {
             avatar: avatar(&self.context, id, &header.name, header.avatar.as_ref()),
             direct,
             encrypted: header.encrypted,
+            muted: header.muted,
+            favourite: header.favourite,
             can_send: header.can_send,
             can_invite: header.can_invite,
         };
+        self.page.show(header, &facts);
+        let flat = match self.context.settings.get().layout {
+            Layout::Room => header.members > BUBBLES_UP_TO,
+            Layout::Bubbles => false,
+            Layout::Lines => true,
+        };
         self.context.with_window(|window| {
-            let timeline = window.global::<TimelineAdapter>();
-            timeline.set_flat(header.members > BUBBLES_UP_TO);
+            window.global::<TimelineAdapter>().set_flat(flat);
             show_head(window, head);
         });
     }

@@ -1,13 +1,16 @@
 //! The list of rooms.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, collections::HashSet, rc::Rc, sync::Arc};
 
 use chrono::Local;
 use eyeball_im::VectorDiff;
 use matrix_sdk::ruma::{OwnedRoomId, RoomId};
 use slint::{ComponentHandle, ModelExt, ModelRc};
 
-use super::{HeaderAdapter, RoomItem, RoomListAdapter, avatars::avatar, clock, context::Context};
+use super::{
+    AppAdapter, AvatarKind, HeaderAdapter, RoomItem, RoomListAdapter, avatars::avatar, clock,
+    context::Context,
+};
 use crate::{
     bridge::command::{Command, RoomsCommand},
     model::sections::{ListEntry, RoomFilter, RoomSections},
@@ -18,11 +21,13 @@ use crate::{
 /// The chips, in the order of the view.
 const FILTERS: [RoomFilter; 3] = [RoomFilter::All, RoomFilter::Unread, RoomFilter::Mentions];
 /// The sections, by the ids their titles have in the view.
-const SECTIONS: [(Section, &str); 5] = [
+const SECTIONS: [(Section, &str); 7] = [
     (Section::Invitations, "invitations"),
     (Section::Favourites, "favourites"),
+    (Section::Classes, "classes"),
     (Section::Direct, "direct"),
     (Section::Groups, "groups"),
+    (Section::Announcements, "announcements"),
     (Section::LowPriority, "low-priority"),
 ];
 
@@ -136,14 +141,30 @@ impl RoomList {
         self.neighbour(None, 1, false)
     }
 
+    /// Every room, the latest first.
+    pub(super) fn all(&self) -> Vec<Arc<RoomRow>> {
+        self.sections.borrow().rooms().iter().cloned().collect()
+    }
+
+    /// Tells which rooms belong to a space.
+    pub(super) fn set_classes(&self, rooms: HashSet<OwnedRoomId>) {
+        self.sections.borrow_mut().set_classes(rooms);
+    }
+
+    /// Shows only these rooms, or all.
+    pub(super) fn set_space(&self, rooms: Option<HashSet<OwnedRoomId>>) {
+        self.sections.borrow_mut().set_space(rooms);
+    }
+
+    /// The rooms among these with something new.
+    pub(super) fn unread_among(&self, rooms: &[OwnedRoomId]) -> usize {
+        self.sections.borrow().unread_among(rooms)
+    }
+
     /// A room of the list.
     pub(super) fn find(&self, id: &str) -> Option<Arc<RoomRow>> {
-        let model = self.sections.borrow().model();
-        let found = model.find(|entry| matches!(entry, ListEntry::Room(room) if room.id == id))?;
-        match found.1 {
-            ListEntry::Room(room) => Some(room),
-            ListEntry::Header { .. } => None,
-        }
+        let sections = self.sections.borrow();
+        sections.rooms().iter().find(|room| room.id == id).cloned()
     }
 
     /// Draws the rooms again whose picture has arrived.
@@ -183,6 +204,7 @@ impl RoomList {
             window
                 .global::<HeaderAdapter>()
                 .set_unread_elsewhere(unread);
+            window.global::<AppAdapter>().set_unread(unread);
         });
     }
 }
@@ -215,11 +237,17 @@ fn room_item(context: &Context, room: &RoomRow) -> RoomItem {
         .as_ref()
         .map_or(room.id.as_str(), |user| user.as_str());
     let second = second_line(language, room);
+    let mut picture = avatar(context, colour_of, &room.name, room.avatar.as_ref());
+    picture.kind = match room.section {
+        Section::Classes => AvatarKind::Class,
+        Section::Announcements => AvatarKind::Announcements,
+        _ => AvatarKind::Initials,
+    };
     RoomItem {
         header: false,
         id: room.id.as_str().into(),
         title: room.name.as_str().into(),
-        avatar: avatar(context, colour_of, &room.name, room.avatar.as_ref()),
+        avatar: picture,
         direct: room.direct_with.is_some(),
         encrypted: room.encrypted,
         muted: room.muted,
@@ -265,6 +293,17 @@ fn second_line(language: Language, room: &RoomRow) -> SecondLine {
                 Language::English => "Draft:".to_owned(),
             },
             text: draft.clone(),
+            alert: true,
+            ..SecondLine::default()
+        };
+    }
+    if let Some(preview) = room.preview.as_ref().filter(|preview| preview.failed) {
+        return SecondLine {
+            prefix: match language {
+                Language::Russian => "Не отправлено:".to_owned(),
+                Language::English => "Not sent:".to_owned(),
+            },
+            text: words::preview(language, &preview.kind),
             alert: true,
             ..SecondLine::default()
         };

@@ -1,19 +1,21 @@
-//! The settings page, and what it changes at once: language, theme, zoom.
+//! The settings page, and what it changes at once: language, theme, zoom, density.
 
-use std::{cell::Cell, fs, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    fs,
+    rc::Rc,
+};
 
 use slint::{ComponentHandle, platform::WindowEvent};
 
 use super::{
-    AppAdapter, AppWindow, OnboardingAdapter, RailAdapter, SettingsAdapter, Theme, avatars::avatar,
-    context::Context,
+    AppAdapter, AppWindow, ComposerAdapter, OnboardingAdapter, RoomListAdapter, SettingsAdapter,
+    Theme, account::Account, context::Context,
 };
 use crate::{
-    bridge::command::{AccountCommand, Command},
     i18n,
     render::{Language, size},
-    rows::AccountRow,
-    settings,
+    settings::{self, Layout},
 };
 
 /// The smallest and the largest zoom, in percent.
@@ -25,22 +27,27 @@ const THEMES: [settings::Theme; 3] = [
     settings::Theme::Dark,
 ];
 const LANGUAGES: [Language; 2] = [Language::Russian, Language::English];
+const LAYOUTS: [Layout; 3] = [Layout::Room, Layout::Bubbles, Layout::Lines];
+/// The page with the list of computers.
+const DEVICES: i32 = 1;
 
 /// The settings page.
 pub(super) struct Settings {
     context: Rc<Context>,
+    account: Rc<Account>,
     /// The screen's own scale factor, before the zoom.
     scale: Cell<Option<f32>>,
-    on_language: Box<dyn Fn()>,
+    on_redraw: RefCell<Box<dyn Fn()>>,
 }
 
 impl Settings {
-    /// Binds the page; `on_language` draws everything again that Rust has put into words.
-    pub(super) fn new(context: &Rc<Context>, on_language: impl Fn() + 'static) -> Rc<Self> {
+    /// Binds the page.
+    pub(super) fn new(context: &Rc<Context>, account: &Rc<Account>) -> Rc<Self> {
         let settings = Rc::new(Self {
             context: context.clone(),
+            account: account.clone(),
             scale: Cell::default(),
-            on_language: Box::new(on_language),
+            on_redraw: RefCell::new(Box::new(|| {})),
         });
         settings.bind();
         settings.show_choices();
@@ -48,10 +55,17 @@ impl Settings {
         settings
     }
 
+    /// What draws everything again that Rust has put into words or laid out.
+    pub(super) fn on_redraw(&self, redraw: impl Fn() + 'static) {
+        *self.on_redraw.borrow_mut() = Box::new(redraw);
+    }
+
     fn bind(self: &Rc<Self>) {
         self.context.with_window(|window| {
             let adapter = window.global::<SettingsAdapter>();
             adapter.set_version(env!("CARGO_PKG_VERSION").into());
+            let page = self.clone();
+            adapter.on_page_chosen(move |index| page.open(index));
             let page = self.clone();
             adapter.on_theme_chosen(move |index| {
                 if let Some(theme) = choice(&THEMES, index) {
@@ -65,14 +79,35 @@ impl Settings {
                 }
             });
             let page = self.clone();
-            adapter.on_zoomed(move |step| page.zoom_by(step));
-            let page = self.clone();
-            adapter.on_name_saved(move |name| {
-                let name = name.trim().to_owned();
-                page.context
-                    .send(Command::Account(AccountCommand::SetDisplayName { name }));
+            adapter.on_layout_chosen(move |index| {
+                if let Some(layout) = choice(&LAYOUTS, index) {
+                    page.change(|choices| choices.layout = layout);
+                    page.redraw();
+                }
             });
+            let page = self.clone();
+            adapter.on_zoomed(move |step| page.zoom_by(step));
+            self.bind_switches(&adapter);
             self.bind_elsewhere(window);
+        });
+    }
+
+    fn bind_switches(self: &Rc<Self>, adapter: &SettingsAdapter<'_>) {
+        let page = self.clone();
+        adapter.on_set_compact_rooms(move |on| page.change(|choices| choices.compact_rooms = on));
+        let page = self.clone();
+        adapter.on_set_reduced_motion(move |on| page.change(|choices| choices.reduced_motion = on));
+        let page = self.clone();
+        adapter.on_set_enter_sends(move |on| page.change(|choices| choices.enter_sends = on));
+        let page = self.clone();
+        adapter.on_set_software_rendering(move |on| {
+            page.change(|choices| choices.software_rendering = on);
+        });
+        let page = self.clone();
+        adapter.on_set_notifications(move |on| page.change(|choices| choices.notifications = on));
+        let page = self.clone();
+        adapter.on_set_notification_text(move |on| {
+            page.change(|choices| choices.notification_text = on);
         });
     }
 
@@ -103,32 +138,32 @@ impl Settings {
         });
     }
 
-    /// Shows whose account is open.
-    pub(super) fn show_account(&self, account: &AccountRow) {
-        let id = account.user_id.as_str();
-        let picture = avatar(&self.context, id, &account.name, account.avatar.as_ref());
-        self.context.with_window(|window| {
-            let adapter = window.global::<SettingsAdapter>();
-            adapter.set_user_id(id.into());
-            adapter.set_name(account.name.as_str().into());
-            adapter.set_avatar(picture.clone());
-            adapter.set_shared_computer(account.shared_computer);
-            let rail = window.global::<RailAdapter>();
-            rail.set_own(picture);
-            rail.set_own_name(account.name.as_str().into());
-        });
+    /// Shows a page.
+    pub(super) fn open(&self, page: i32) {
+        self.context
+            .with_window(|window| window.global::<SettingsAdapter>().set_page(page));
+        self.show_facts();
+        if page == DEVICES {
+            self.account.load_devices();
+        }
     }
 
     /// Measures the program for the page.
     pub(super) fn show_facts(&self) {
-        let language = self.context.language();
-        let memory = memory().map(|bytes| size::bytes(language, bytes));
+        let memory = self.memory();
         let software = self.context.settings.get().software_rendering;
         self.context.with_window(|window| {
             let adapter = window.global::<SettingsAdapter>();
-            adapter.set_memory(memory.unwrap_or_default().as_str().into());
+            adapter.set_memory(memory.as_str().into());
             adapter.set_renderer(if software { "software" } else { "OpenGL" }.into());
         });
+    }
+
+    /// How much memory the program uses; empty where the system does not tell.
+    pub(super) fn memory(&self) -> String {
+        memory()
+            .map(|bytes| size::bytes(self.context.language(), bytes))
+            .unwrap_or_default()
     }
 
     /// Applies the zoom kept in the settings, once the window is on the screen.
@@ -168,7 +203,11 @@ impl Settings {
         self.change(|choices| choices.language = language);
         i18n::select(language);
         self.show_facts();
-        (self.on_language)();
+        self.redraw();
+    }
+
+    fn redraw(&self) {
+        (self.on_redraw.borrow())();
     }
 
     fn change(&self, change: impl FnOnce(&mut settings::Choices)) {
@@ -180,11 +219,26 @@ impl Settings {
         let choices = self.context.settings.get();
         self.context.with_window(|window| {
             let theme = index_of(&THEMES, choices.theme);
-            window.global::<Theme>().set_choice(theme);
+            let look = window.global::<Theme>();
+            look.set_choice(theme);
+            look.set_motion(!choices.reduced_motion && !choices.software_rendering);
             let adapter = window.global::<SettingsAdapter>();
             adapter.set_theme(theme);
             adapter.set_language(index_of(&LANGUAGES, choices.language));
+            adapter.set_layout(index_of(&LAYOUTS, choices.layout));
             adapter.set_zoom(i32::try_from(choices.zoom).unwrap_or(100));
+            adapter.set_compact_rooms(choices.compact_rooms);
+            adapter.set_reduced_motion(choices.reduced_motion);
+            adapter.set_enter_sends(choices.enter_sends);
+            adapter.set_software_rendering(choices.software_rendering);
+            adapter.set_notifications(choices.notifications);
+            adapter.set_notification_text(choices.notification_text);
+            window
+                .global::<RoomListAdapter>()
+                .set_compact(choices.compact_rooms);
+            window
+                .global::<ComposerAdapter>()
+                .set_enter_sends(choices.enter_sends);
         });
     }
 }

@@ -1,6 +1,10 @@
 //! The messages of the open room.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+};
 
 use eyeball_im::VectorDiff;
 use slint::{ComponentHandle, ModelExt, ModelRc};
@@ -15,15 +19,30 @@ use crate::{
     render::words,
     rows::{Body, MediaKey, MessageRow, RowId, RowKind, TimelineRow},
 };
-use matrix_sdk::ruma::OwnedRoomId;
+use matrix_sdk::ruma::{OwnedEventId, OwnedRoomId};
 
 /// Rows, the window over them, and where loading stands.
 pub(super) struct Timeline {
-    context: Rc<Context>,
+    pub(super) context: Rc<Context>,
     room: RefCell<Option<OwnedRoomId>>,
-    window: RefCell<Window<Arc<TimelineRow>>>,
+    pub(super) window: RefCell<Window<Arc<TimelineRow>>>,
     pagination: RefCell<Pagination>,
     typing: RefCell<Vec<String>>,
+    /// What may be pinned, and what is.
+    pins: RefCell<Pins>,
+    /// The message chosen with the keyboard.
+    pub(super) current: RefCell<Option<RowId>>,
+    /// A message that is looked for; shown when it is among the rows.
+    pub(super) sought: RefCell<Option<OwnedEventId>>,
+    /// Nobody looks at the window: nothing counts as read.
+    away: Cell<bool>,
+}
+
+/// The pins of the open room.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pins {
+    pub(super) may: bool,
+    pub(super) events: Vec<OwnedEventId>,
 }
 
 impl Timeline {
@@ -34,6 +53,10 @@ impl Timeline {
             window: RefCell::default(),
             pagination: RefCell::new(Pagination::Idle),
             typing: RefCell::default(),
+            pins: RefCell::default(),
+            current: RefCell::default(),
+            sought: RefCell::default(),
+            away: Cell::new(false),
         });
         timeline.bind();
         timeline
@@ -101,10 +124,14 @@ impl Timeline {
         adapter.on_text_copied(|text| super::clipboard::copy(&text));
         let timeline = self.clone();
         adapter.on_reply_opened(move |row| timeline.reveal_answered(&row));
+        let timeline = self.clone();
+        adapter.on_current_moved(move |step| timeline.move_current(step));
+        let timeline = self.clone();
+        adapter.on_text_shown(move |row| timeline.show_text(&row));
     }
 
     /// Opens a room: its rows follow as updates.
-    pub(super) fn open(&self, room: Option<OwnedRoomId>) {
+    pub(super) fn open(self: &Rc<Self>, room: Option<OwnedRoomId>) {
         if let Some(old) = self.room.replace(room.clone()) {
             self.context
                 .send(Command::Timeline(old, TimelineCommand::Close));
@@ -112,6 +139,9 @@ impl Timeline {
         *self.window.borrow_mut() = Window::new();
         *self.pagination.borrow_mut() = Pagination::Idle;
         self.typing.borrow_mut().clear();
+        *self.pins.borrow_mut() = Pins::default();
+        *self.sought.borrow_mut() = None;
+        self.choose_current(None);
         self.show_rows();
         self.show_typing();
         if room.is_some() {
@@ -136,6 +166,7 @@ impl Timeline {
     pub(super) fn apply(&self, diffs: Vec<VectorDiff<Arc<TimelineRow>>>) {
         self.window.borrow_mut().apply_all(diffs);
         self.show_position();
+        self.reveal_sought();
         self.context.with_window(|window| {
             if window.global::<TimelineAdapter>().get_following() {
                 self.mark_read();
@@ -179,23 +210,54 @@ impl Timeline {
         }
     }
 
-    /// The newest own message that may be edited.
-    pub(super) fn last_editable(&self) -> Option<RowId> {
+    /// The newest message somebody has written here.
+    pub(super) fn message_of(&self, user: &str) -> Option<MessageRow> {
         let window = self.window.borrow();
-        let mut newest_first = window.all().iter().rev();
-        newest_first
-            .find(|row| matches!(&row.kind, RowKind::Message(message) if message.can_edit))
-            .map(|row| row.id.clone())
+        window.all().iter().rev().find_map(|row| match &row.kind {
+            RowKind::Message(message) if message.sender == user => Some((**message).clone()),
+            _ => None,
+        })
     }
 
-    /// The picture messages around this one, for the viewer: the neighbour `step` away.
-    pub(super) fn neighbouring_picture(&self, id: &str, step: i32) -> Option<RowId> {
+    /// Something of the rows, from the newest on.
+    pub(super) fn newest_first<T>(
+        &self,
+        pick: impl Fn(&TimelineRow) -> Option<T>,
+        limit: usize,
+    ) -> Vec<T> {
         let window = self.window.borrow();
-        let pictures: Vec<_> = window.all().iter().filter(|row| is_picture(row)).collect();
-        let here = pictures.iter().position(|row| row.id.as_str() == id)?;
-        let there = i64::try_from(here).ok()? + i64::from(step);
-        let row = pictures.get(usize::try_from(there).ok()?)?;
-        Some(row.id.clone())
+        let rows = window.all().iter().rev();
+        rows.filter_map(|row| pick(row)).take(limit).collect()
+    }
+
+    /// Whether the room's first message is known.
+    pub(super) fn is_complete(&self) -> bool {
+        *self.pagination.borrow() == Pagination::AtStart
+    }
+
+    /// What may be pinned, and what is.
+    pub(super) fn set_pinned(&self, may: bool, events: Vec<OwnedEventId>) {
+        let before = self.pins.replace(Pins { may, events });
+        let pins = self.pins.borrow().clone();
+        let changed =
+            |event: &OwnedEventId| before.events.contains(event) != pins.events.contains(event);
+        self.refresh(|row| match &row.kind {
+            RowKind::Message(message) => {
+                before.may != pins.may || message.event_id.as_ref().is_some_and(changed)
+            }
+            _ => false,
+        });
+    }
+
+    /// Somebody looks at the window again, or does not.
+    pub(super) fn set_away(&self, away: bool) {
+        self.away.set(away);
+        let mut following = false;
+        self.context
+            .with_window(|window| following = window.global::<TimelineAdapter>().get_following());
+        if !away && following {
+            self.mark_read();
+        }
     }
 
     /// Jumps to the newest row.
@@ -218,10 +280,17 @@ impl Timeline {
         }
     }
 
-    fn show_rows(&self) {
+    fn show_rows(self: &Rc<Self>) {
         let rows: Rc<DiffModel<_>> = self.window.borrow().model();
         let context = self.context.clone();
-        let items = rows.map(move |row: Arc<TimelineRow>| messages::item(&context, &row));
+        let timeline = Rc::downgrade(self);
+        let items = rows.map(move |row: Arc<TimelineRow>| {
+            let pins = timeline
+                .upgrade()
+                .map(|timeline| timeline.pins.borrow().clone())
+                .unwrap_or_default();
+            messages::item(&context, &row, &pins)
+        });
         self.context.with_window(|window| {
             window
                 .global::<TimelineAdapter>()
@@ -230,7 +299,7 @@ impl Timeline {
         self.show_position();
     }
 
-    fn show_position(&self) {
+    pub(super) fn show_position(&self) {
         let window = self.window.borrow();
         let epoch = i32::try_from(window.front_epoch() % 0x4000_0000).unwrap_or(0);
         self.context.with_window(|view| {
@@ -270,32 +339,10 @@ impl Timeline {
     }
 
     fn mark_read(&self) {
-        if !self.window.borrow().all().is_empty() {
+        if !self.away.get() && !self.window.borrow().all().is_empty() {
             self.send(TimelineCommand::MarkRead);
         }
     }
-
-    fn reveal_answered(&self, id: &str) {
-        let Some(reply) = self.message(id).and_then(|message| message.reply) else {
-            return;
-        };
-        let found = self.window.borrow_mut().reveal(|row| match &row.kind {
-            RowKind::Message(message) => message.event_id.as_ref() == Some(&reply.event_id),
-            _ => false,
-        });
-        self.show_position();
-        if let Some(index) = found {
-            self.context.with_window(|window| {
-                let adapter = window.global::<TimelineAdapter>();
-                adapter.set_revealed(i32::try_from(index).unwrap_or(0));
-                adapter.set_reveal_epoch(adapter.get_reveal_epoch().wrapping_add(1));
-            });
-        }
-    }
-}
-
-fn is_picture(row: &TimelineRow) -> bool {
-    matches!(&row.kind, RowKind::Message(message) if matches!(message.body, Body::Picture(_)))
 }
 
 fn shows(row: &TimelineRow, media: &MediaKey) -> bool {

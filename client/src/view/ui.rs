@@ -1,17 +1,18 @@
 //! The window with all its views.
 
-use std::{rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
-use slint::{ComponentHandle, PlatformError, Timer};
+use slint::{ComponentHandle, PlatformError, Timer, TimerMode};
 
 use super::{
-    AppAdapter, AppWindow, HeaderAdapter, Page, RailAdapter, RoomListAdapter, context::Context,
-    onboarding::Onboarding, people::People, prompts::Prompts, room::Room, room_list::RoomList,
-    settings::Settings, viewer::Viewer,
+    AppAdapter, AppWindow, HeaderAdapter, Page, PaneKind, RailAdapter, RoomListAdapter,
+    SettingsAdapter, account::Account, context::Context, directory::Directory, help::Help, input,
+    notices::Notices, onboarding::Onboarding, people::People, prompts::Prompts, rail::Rail,
+    room::Room, room_list::RoomList, settings::Settings, switcher::Switcher, viewer::Viewer,
 };
 use crate::{
     bridge::{
-        command::{AccountCommand, Command, Commands},
+        command::{AccountCommand, Command, Commands, FileSource},
         update::{Connection, KeyStorage, SessionState, Update},
     },
     rows::MediaKey,
@@ -20,6 +21,8 @@ use crate::{
 
 /// Short interruptions are not worth a banner.
 const OFFLINE_GRACE: Duration = Duration::from_secs(2);
+/// The session tries again about this often, in seconds.
+const RETRY: i32 = 5;
 
 /// The views' side of the bridge.
 pub struct Ui {
@@ -31,7 +34,14 @@ pub struct Ui {
     viewer: Rc<Viewer>,
     onboarding: Rc<Onboarding>,
     settings: Rc<Settings>,
+    account: Rc<Account>,
+    switcher: Rc<Switcher>,
+    directory: Rc<Directory>,
+    rail: Rc<Rail>,
+    help: Rc<Help>,
+    notices: Rc<Notices>,
     offline: Rc<Timer>,
+    countdown: Rc<Timer>,
 }
 
 impl Ui {
@@ -50,23 +60,30 @@ impl Ui {
         let context = Context::new(&window, commands, settings);
         let list = RoomList::new(&context);
         let room = Room::new(&context, &list);
-        Prompts::new(&context, &list, &room);
-        let redraw = (list.clone(), room.clone());
+        let account = Account::new(&context);
+        Prompts::new(&context, &list, &room, &account);
+        let settings = Settings::new(&context, &account);
         let ui = Self {
             people: People::new(&context, &room),
             viewer: Viewer::new(&context, &room.timeline),
             onboarding: Onboarding::new(&context),
-            settings: Settings::new(&context, move || {
-                redraw.0.refresh_all();
-                redraw.1.refresh_all();
-            }),
+            switcher: Switcher::new(&context, &list, &room),
+            directory: Directory::new(&context, &room),
+            rail: Rail::new(&context, &list),
+            help: Help::new(&context),
+            notices: Notices::new(&context),
             offline: Rc::default(),
+            countdown: Rc::default(),
+            settings,
+            account,
             window,
             context,
             list,
             room,
         };
         ui.bind();
+        ui.bind_rail();
+        ui.bind_window();
         Ok(ui)
     }
 
@@ -74,6 +91,11 @@ impl Ui {
     #[must_use]
     pub fn window(&self) -> &AppWindow {
         &self.window
+    }
+
+    /// Asks before these files are sent, as if they were let go over the window.
+    pub fn offer_files(&self, files: Vec<FileSource>) {
+        self.room.attach.offer(files);
     }
 
     /// Puts an update into the models.
@@ -85,15 +107,25 @@ impl Ui {
             Update::KeyStorage(state) => {
                 self.adapter().set_keys_locked(state == KeyStorage::Locked);
             }
-            Update::Rooms(diffs) => self.list.apply(diffs),
-            Update::RoomsComplete => self.list.complete(),
+            Update::Rooms(diffs) => {
+                self.list.apply(diffs);
+                self.rail.refresh();
+                let rooms = self.list.all();
+                self.notices
+                    .rooms_changed(rooms.iter(), self.room.timeline.room().as_ref());
+            }
+            Update::Spaces(spaces) => self.rail.show(spaces),
+            Update::RoomsComplete => {
+                self.list.complete();
+                self.notices.start();
+            }
             Update::Timeline(room, update) => self.room.apply(&room, update),
             Update::Picture {
                 media,
                 size,
                 pixels,
             } => {
-                self.context.pictures.put(media.clone(), size, pixels);
+                self.context.pictures.put(&media, size, &pixels);
                 self.refresh_picture(&media);
             }
         }
@@ -120,21 +152,14 @@ impl Ui {
         adapter.on_reconnect(move || {
             context.send(Command::Account(AccountCommand::Reconnect));
         });
-        let window = self.window.as_weak();
-        let show = move |page| {
-            if let Some(window) = window.upgrade() {
-                show_page(&window, page);
-            }
-        };
-        let closing = show.clone();
-        let window = self.window.as_weak();
-        adapter.on_page_closed(move || {
-            // Escape leaves the settings and nothing else.
+        let (window, room) = (self.window.as_weak(), self.room.clone());
+        adapter.on_escaped(move || {
             let page = window
                 .upgrade()
                 .map(|window| window.global::<AppAdapter>().get_page());
-            if page == Some(Page::Settings) {
-                closing(Page::Chats);
+            match page {
+                Some(Page::Settings) => show_page(&window, Page::Chats),
+                _ => room.pane.open(PaneKind::None),
             }
         });
         let window = self.window.as_weak();
@@ -143,33 +168,96 @@ impl Ui {
                 window.global::<AppAdapter>().set_failure("".into());
             }
         });
-
-        let rail = self.window.global::<RailAdapter>();
-        let home = show.clone();
         let window = self.window.as_weak();
+        self.window
+            .global::<SettingsAdapter>()
+            .on_close(move || show_page(&window, Page::Chats));
+        let redraw = (
+            self.list.clone(),
+            self.room.clone(),
+            self.help.clone(),
+            self.account.clone(),
+        );
+        self.settings.on_redraw(move || {
+            redraw.0.refresh_all();
+            redraw.1.refresh_all();
+            redraw.2.refresh_all();
+            redraw.3.refresh_all();
+        });
+    }
+
+    fn bind_rail(&self) {
+        let rail = self.window.global::<RailAdapter>();
+        let (window, spaces) = (self.window.as_weak(), self.rail.clone());
         rail.on_home(move || {
-            home(Page::Chats);
-            if let Some(window) = window.upgrade() {
+            show_page(&window, Page::Chats);
+            spaces.choose_id("");
+        });
+        let (window, spaces) = (self.window.as_weak(), self.rail.clone());
+        rail.on_space_chosen(move |id| {
+            show_page(&window, Page::Chats);
+            spaces.choose_id(&id);
+        });
+        let (window, settings) = (self.window.as_weak(), self.settings.clone());
+        rail.on_settings(move || {
+            settings.open(0);
+            show_page(&window, Page::Settings);
+        });
+        let toggle = {
+            let (room, help, settings) =
+                (self.room.clone(), self.help.clone(), self.settings.clone());
+            move || {
+                help.prepare(&settings.memory());
+                let open = room.pane.kind() == PaneKind::Help;
+                room.pane
+                    .open(if open { PaneKind::None } else { PaneKind::Help });
+            }
+        };
+        rail.on_help(toggle.clone());
+        self.adapter().on_help(toggle);
+        let header = self.window.global::<HeaderAdapter>();
+        let (room, window) = (self.room.clone(), self.window.as_weak());
+        header.on_favourite(move || {
+            if let (Some(id), Some(window)) = (room.timeline.room(), window.upgrade()) {
                 let list = window.global::<RoomListAdapter>();
-                list.set_search_epoch(list.get_search_epoch().wrapping_add(1));
+                list.invoke_favourite_toggled(id.as_str().into());
             }
         });
-        let (settings, opening) = (self.settings.clone(), show.clone());
-        rail.on_settings(move || {
-            settings.show_facts();
-            opening(Page::Settings);
+        let (room, window) = (self.room.clone(), self.window.as_weak());
+        header.on_mute(move || {
+            if let (Some(id), Some(window)) = (room.timeline.room(), window.upgrade()) {
+                let list = window.global::<RoomListAdapter>();
+                list.invoke_mute_toggled(id.as_str().into());
+            }
         });
-        self.window
-            .global::<super::SettingsAdapter>()
-            .on_close(move || show(Page::Chats));
+    }
+
+    fn bind_window(&self) {
+        let room = self.room.clone();
+        let files = move |paths: Vec<std::path::PathBuf>| {
+            room.attach
+                .offer(paths.into_iter().map(FileSource::Path).collect());
+        };
+        let (room, notices) = (self.room.clone(), self.notices.clone());
+        let away = move |away| {
+            notices.set_away(away);
+            room.timeline.set_away(away);
+        };
+        input::listen(
+            &self.window,
+            input::Handlers {
+                files: Box::new(files),
+                away: Box::new(away),
+            },
+        );
     }
 
     fn show_session(&self, state: SessionState) {
         match state {
             SessionState::SignedIn(account) => {
-                self.settings.show_account(&account);
+                self.account.show(&account);
                 if self.adapter().get_page() != Page::Settings {
-                    show_page(&self.window, Page::Chats);
+                    show_page(&self.window.as_weak(), Page::Chats);
                 }
             }
             SessionState::SignedOut {
@@ -179,6 +267,9 @@ impl Ui {
             } => {
                 self.room.open(None);
                 self.context.pictures.clear();
+                self.account.clear();
+                self.notices.clear();
+                self.directory.close();
                 self.adapter().set_failure("".into());
                 self.adapter().set_keys_locked(false);
                 self.onboarding.start(server, user, reason);
@@ -189,18 +280,21 @@ impl Ui {
 
     fn show_connection(&self, connection: Connection) {
         let window = self.window.as_weak();
+        let countdown = self.countdown.clone();
         let show = move |offline| {
             if let Some(window) = window.upgrade() {
                 window.global::<AppAdapter>().set_offline(offline);
                 window.global::<RailAdapter>().set_online(!offline);
             }
+            match offline {
+                true => count_down(&countdown, &window),
+                false => countdown.stop(),
+            }
         };
         match connection {
             Connection::Offline => {
                 self.offline
-                    .start(slint::TimerMode::SingleShot, OFFLINE_GRACE, move || {
-                        show(true);
-                    });
+                    .start(TimerMode::SingleShot, OFFLINE_GRACE, move || show(true));
             }
             Connection::Connecting | Connection::Online => {
                 self.offline.stop();
@@ -214,6 +308,10 @@ impl Ui {
         self.room.refresh_picture(media);
         self.people.refresh_picture(media);
         self.viewer.refresh_picture(media);
+        self.account.refresh_picture(media);
+        self.switcher.refresh_picture(media);
+        self.directory.refresh_picture(media);
+        self.rail.refresh_picture(media);
     }
 
     fn keep_window_size(&self) {
@@ -235,13 +333,27 @@ impl Ui {
     }
 }
 
-fn show_page(window: &AppWindow, page: Page) {
-    let adapter = window.global::<AppAdapter>();
-    adapter.set_page(page);
-    window
-        .global::<RailAdapter>()
-        .set_settings_open(page == Page::Settings);
-    if page == Page::Settings {
-        window.global::<HeaderAdapter>().set_members_open(false);
+/// Says in the banner how long it is until the next attempt.
+fn count_down(timer: &Timer, window: &slint::Weak<AppWindow>) {
+    let window = window.clone();
+    let left = Cell::new(RETRY);
+    timer.start(TimerMode::Repeated, Duration::from_secs(1), move || {
+        left.set(if left.get() <= 1 {
+            RETRY
+        } else {
+            left.get() - 1
+        });
+        if let Some(window) = window.upgrade() {
+            window.global::<AppAdapter>().set_retry_in(left.get());
+        }
+    });
+}
+
+fn show_page(window: &slint::Weak<AppWindow>, page: Page) {
+    if let Some(window) = window.upgrade() {
+        window.global::<AppAdapter>().set_page(page);
+        window
+            .global::<RailAdapter>()
+            .set_settings_open(page == Page::Settings);
     }
 }

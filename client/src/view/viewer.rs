@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc};
 use chrono::Local;
 use slint::ComponentHandle;
 
-use super::{TimelineAdapter, ViewerAdapter, context::Context, timeline::Timeline};
+use super::{TimelineAdapter, ViewerAdapter, context::Context, shapes::Shape, timeline::Timeline};
 use crate::{
     bridge::{
         command::{Command, MediaCommand},
@@ -76,6 +76,8 @@ impl Viewer {
         match &message.body {
             Body::Picture(picture) => {
                 *self.open.borrow_mut() = Some((row.to_owned(), picture.media.clone()));
+                let neighbour = |step| self.timeline.neighbouring_picture(row, step).is_some();
+                let (previous, next) = (neighbour(-1), neighbour(1));
                 let language = self.context.language();
                 let facts = format!(
                     "{} · {}",
@@ -87,6 +89,8 @@ impl Viewer {
                     adapter.set_name(picture.name.as_str().into());
                     adapter.set_facts(facts.as_str().into());
                     adapter.set_error("".into());
+                    adapter.set_has_previous(previous);
+                    adapter.set_has_next(next);
                     adapter.set_open(true);
                 });
                 self.show_picture(&picture.media);
@@ -104,7 +108,10 @@ impl Viewer {
     }
 
     fn show_picture(&self, media: &MediaKey) {
-        let picture = self.context.pictures.get(media, PictureSize::Full);
+        let picture = self
+            .context
+            .pictures
+            .get(media, PictureSize::Full, Shape::Whole);
         self.context
             .with_window(|window| window.global::<ViewerAdapter>().set_picture(picture));
     }
@@ -131,7 +138,16 @@ impl Viewer {
             let dialog = rfd::AsyncFileDialog::new().set_file_name(name);
             if let Some(file) = dialog.save_file().await {
                 let path = file.path().to_owned();
-                context.send(Command::Media(MediaCommand::Save { media, path }));
+                let name = file.file_name();
+                let done = context.clone();
+                let command = Command::Media(MediaCommand::Save { media, path });
+                context.ask(command, move |result| match result {
+                    Ok(_) => {
+                        let said = done.say("Файл сохранён", "The file is saved");
+                        done.show_done(&format!("{said}: {name}"));
+                    }
+                    Err(trouble) => done.show_failure(&trouble),
+                });
             }
         };
         if let Err(error) = slint::spawn_local(choose) {

@@ -18,12 +18,15 @@ use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId, RoomId};
 
 use super::{
     person::{Person, Screen},
-    server,
+    server::Mode,
+    start,
 };
 
 #[test]
 fn two_people_talk_and_a_killed_server_loses_nothing() {
-    let Some(mut server) = server() else { return };
+    let Some(mut server) = start(Mode::Open) else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
     let mut boris = Person::sit_down("Boris", folder.path().join("boris"));
@@ -129,6 +132,7 @@ fn answer_react_and_edit(anna: &mut Person, boris: &mut Person, room: &RoomId) {
     let (question, _) = boris.screen.message(room, "Привет, Борис").unwrap();
     let answer = TimelineCommand::SendText {
         markdown: "Здравствуй".to_owned(),
+        mentions: Vec::new(),
         reply_to: Some(question),
     };
     boris.in_room(room, answer);
@@ -164,6 +168,7 @@ fn answer_react_and_edit(anna: &mut Person, boris: &mut Person, room: &RoomId) {
         TimelineCommand::Edit {
             row: answer,
             markdown: "Здравствуйте".to_owned(),
+            mentions: Vec::new(),
         },
     );
     anna.until("see the edit", |screen| {

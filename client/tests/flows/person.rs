@@ -102,8 +102,12 @@ impl Person {
     }
 
     pub(crate) fn sign_in(&mut self, address: &str) {
+        self.sign_in_with(address, PASSWORD);
+    }
+
+    pub(crate) fn sign_in_with(&mut self, address: &str, password: &str) {
         let server = self.find_server(address);
-        let (user, password) = (self.name.to_lowercase(), Secret::new(PASSWORD));
+        let (user, password) = (self.name.to_lowercase(), Secret::new(password));
         self.ask(Command::Account(AccountCommand::SignIn {
             server,
             user,
@@ -160,9 +164,31 @@ impl Person {
             room,
             TimelineCommand::SendText {
                 markdown: markdown.to_owned(),
+                mentions: Vec::new(),
                 reply_to: None,
             },
         );
+    }
+
+    /// Makes a group with somebody, who accepts; both have it open.
+    pub(crate) fn make_group(&mut self, name: &str, other: &mut Self) -> OwnedRoomId {
+        let invite = vec![other.screen.account.as_ref().unwrap().user_id.clone()];
+        let group = RoomsCommand::CreateGroup {
+            name: name.to_owned(),
+            topic: String::new(),
+            invite,
+            encrypted: false,
+        };
+        let room = match self.ask(Command::Rooms(group)) {
+            Answer::Room(room) => room,
+            other => panic!("no room but {other:?}"),
+        };
+        self.in_room(&room, TimelineCommand::Open);
+        assert_eq!(other.accept_invitation(), room);
+        other.until("see the header", |screen| {
+            screen.headers.contains_key(&room)
+        });
+        room
     }
 
     /// Accepts the one invitation there is, and opens the room.
@@ -223,7 +249,7 @@ impl Screen {
             Update::Rooms(diffs) => diffs
                 .into_iter()
                 .for_each(|diff| diff.apply(&mut self.rooms)),
-            Update::RoomsComplete => {}
+            Update::RoomsComplete | Update::Spaces(_) => {}
             Update::Picture { pixels, .. } => self.picture = Some(pixels),
             Update::Timeline(room, update) => self.apply_to_timeline(room, update),
         }

@@ -12,6 +12,13 @@ use tempfile::TempDir;
 
 const START: Duration = Duration::from_secs(60);
 
+/// Who may register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Open,
+    Token,
+}
+
 pub(crate) struct Server {
     binary: PathBuf,
     folder: TempDir,
@@ -20,7 +27,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(binary: PathBuf) -> Self {
+    pub(crate) fn start(binary: PathBuf, mode: Mode) -> Self {
+        let mode = match mode {
+            Mode::Open => "open",
+            Mode::Token => "token",
+        };
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let config = format!(
@@ -29,7 +40,7 @@ impl Server {
              [[listen]]\n\
              address = \"127.0.0.1:{port}\"\n\
              [registration]\n\
-             mode = \"open\"\n\
+             mode = \"{mode}\"\n\
              [limits]\n\
              enabled = false\n",
             folder.path().join("data").display()
@@ -50,6 +61,22 @@ impl Server {
     /// What a person would type.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// A code with which one person may register.
+    pub(crate) fn make_code(&self) -> String {
+        let made = Command::new(&self.binary)
+            .args(["invite", "--config"])
+            .arg(self.folder.path().join("fialka.toml"))
+            .args(["create", "--token", "7K2M-94HT-IS21", "--uses", "1"])
+            .output()
+            .unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        "7K2M-94HT-IS21".to_owned()
     }
 
     /// Ends the server the hard way: nothing of it gets to say goodbye.

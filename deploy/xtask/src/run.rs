@@ -67,10 +67,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let password = administrator::add(&data_dir, || server("user"))?;
     print_addresses(&data_dir, &server_name(&config)?, &password);
     if !options.headless && has_display() {
-        processes.start(
-            CLIENT,
-            workspace.program(workspace.binary("fialka", options.release)),
-        )?;
+        // A profile of its own: whoever uses Fialka on this computer keeps theirs.
+        let client = workspace
+            .program(workspace.binary("fialka", options.release))
+            .args([
+                "--server",
+                &format!("http://localhost:{CLIENT_PORT}"),
+                "--data-dir",
+            ])
+            .args([data_dir.join("client")]);
+        processes.start(CLIENT, client)?;
     }
     let ended = processes.wait(&stop)?;
     println!("Stopping.");

@@ -43,6 +43,13 @@ pub(super) async fn header(room: &Room) -> RoomHeader {
         can_send: may_send(room, &levels, own_user),
         can_invite: levels.user_can_invite(own_user),
         can_rename: levels.user_can_send_state(own_user, StateEventType::RoomName),
+        can_change_topic: levels.user_can_send_state(own_user, StateEventType::RoomTopic),
+        can_change_avatar: levels.user_can_send_state(own_user, StateEventType::RoomAvatar),
+        can_pin: levels.user_can_send_state(own_user, StateEventType::RoomPinnedEvents),
+        can_change_rights: levels.user_can_send_state(own_user, StateEventType::RoomPowerLevels),
+        read_only: levels.events_default > levels.users_default,
+        pinned: room.pinned_event_ids().unwrap_or_default(),
+        alias: room.canonical_alias(),
     }
 }
 

@@ -7,6 +7,7 @@ use matrix_sdk::{
     ruma::{
         OwnedEventId, UInt,
         api::client::receipt::create_receipt::v3::ReceiptType,
+        events::Mentions,
         events::room::message::{
             FormattedBody, MessageType, RoomMessageEventContent,
             RoomMessageEventContentWithoutRelation, TextMessageEventContent,
@@ -18,28 +19,40 @@ use matrix_sdk_ui::timeline::{AttachmentConfig, AttachmentSource, EventTimelineI
 use super::{PAGE, Task, members};
 use crate::{
     bridge::{
-        command::{FileSource, RequestId, TimelineCommand},
+        command::{FileSource, Mention, RequestId, TimelineCommand},
         trouble::Trouble,
         update::{Answer, TimelineUpdate, Update},
     },
+    render::mentions::link as link_mentions,
     rows::RowId,
-    session::{picture, room_list::Nudge},
+    session::{picture, room_list::Nudge, search},
 };
+
+/// How far back a message is sought, in pages.
+const SEEK_PAGES: usize = 40;
+/// Messages in such a page.
+const SEEK_PAGE: u16 = 100;
 
 impl Task {
     /// What goes into the send queue happens here, so that messages keep their order; what waits for the server
     /// happens beside.
     pub(super) async fn carry_out(&mut self, request: RequestId, command: TimelineCommand) {
         let result = match command {
-            TimelineCommand::SendText { markdown, reply_to } => {
-                self.send_text(&markdown, reply_to).await
-            }
+            TimelineCommand::SendText {
+                markdown,
+                mentions,
+                reply_to,
+            } => self.send_text(text(&markdown, &mentions), reply_to).await,
             TimelineCommand::SendFile {
                 file,
                 caption,
                 reply_to,
             } => self.send_file(file, &caption, reply_to).await,
-            TimelineCommand::Edit { row, markdown } => self.edit(&row, &markdown).await,
+            TimelineCommand::Edit {
+                row,
+                markdown,
+                mentions,
+            } => self.edit(&row, &markdown, &mentions).await,
             TimelineCommand::ToggleReaction { row, key } => self.toggle_reaction(&row, &key).await,
             TimelineCommand::CancelSend { row } => self.cancel_send(&row).await,
             TimelineCommand::RetrySend { row } => self.retry_send(&row).await,
@@ -49,6 +62,12 @@ impl Task {
             TimelineCommand::MarkRead => return self.mark_read(request),
             TimelineCommand::Typing { typing } => return self.typing(request, typing),
             TimelineCommand::LoadMembers => return self.load_members(request),
+            TimelineCommand::SetPinned { event, pinned } => {
+                return self.set_pinned(request, event, pinned);
+            }
+            TimelineCommand::LoadPinned => return self.load_pinned(request),
+            TimelineCommand::Seek { event } => return self.seek(request, event),
+            TimelineCommand::Report { row, reason } => return self.report(request, &row, reason),
             TimelineCommand::Open | TimelineCommand::Close => Ok(()),
         };
         self.outbox
@@ -56,8 +75,11 @@ impl Task {
             .await;
     }
 
-    async fn send_text(&self, markdown: &str, reply_to: Option<RowId>) -> Result<(), Trouble> {
-        let content = text(markdown);
+    async fn send_text(
+        &self,
+        content: RoomMessageEventContentWithoutRelation,
+        reply_to: Option<RowId>,
+    ) -> Result<(), Trouble> {
         match reply_to {
             Some(row) => {
                 self.timeline
@@ -112,7 +134,7 @@ impl Task {
         }
     }
 
-    async fn edit(&self, row: &RowId, markdown: &str) -> Result<(), Trouble> {
+    async fn edit(&self, row: &RowId, markdown: &str, mentions: &[Mention]) -> Result<(), Trouble> {
         let event = self.event(row)?;
         let is_caption = event
             .content()
@@ -126,7 +148,7 @@ impl Task {
                 mentions: None,
             }
         } else {
-            EditedContent::RoomMessage(text(markdown))
+            EditedContent::RoomMessage(text(markdown, mentions))
         };
         Ok(self.timeline.edit(&event.identifier(), content).await?)
     }
@@ -238,6 +260,51 @@ impl Task {
         });
     }
 
+    fn set_pinned(&self, request: RequestId, event: OwnedEventId, pinned: bool) {
+        let room = self.room.clone();
+        self.outbox.answer_later(request, async move {
+            match pinned {
+                true => room.pin_event(&event).await?,
+                false => room.unpin_event(&event).await?,
+            };
+            Ok(Answer::Done)
+        });
+    }
+
+    fn load_pinned(&self, request: RequestId) {
+        let room = self.room.clone();
+        self.outbox.answer_later(request, async move {
+            Ok(Answer::Hits(search::pinned(&room).await))
+        });
+    }
+
+    /// The rows arrive through the timeline's own stream, before or after this answer.
+    fn seek(&self, request: RequestId, event: OwnedEventId) {
+        let timeline = self.timeline.clone();
+        self.outbox.answer_later(request, async move {
+            for _ in 0..SEEK_PAGES {
+                if timeline.item_by_event_id(&event).await.is_some() {
+                    return Ok(Answer::Done);
+                }
+                if timeline.paginate_backwards(SEEK_PAGE).await? {
+                    break;
+                }
+            }
+            match timeline.item_by_event_id(&event).await {
+                Some(_) => Ok(Answer::Done),
+                None => Err(Trouble::NotFound),
+            }
+        });
+    }
+
+    fn report(&self, request: RequestId, row: &RowId, reason: String) {
+        let (room, event) = (self.room.clone(), self.event_id(row));
+        self.outbox.answer_later(request, async move {
+            room.report_content(event?, Some(reason)).await?;
+            Ok(Answer::Done)
+        });
+    }
+
     fn event(&self, row: &RowId) -> Result<&EventTimelineItem, Trouble> {
         self.rows.event(row).ok_or(Trouble::NotFound)
     }
@@ -251,11 +318,22 @@ impl Task {
 }
 
 /// A message from what was typed; `/me` is the one command everybody knows.
-fn text(markdown: &str) -> RoomMessageEventContentWithoutRelation {
-    match markdown.strip_prefix("/me ") {
+fn text(markdown: &str, mentions: &[Mention]) -> RoomMessageEventContentWithoutRelation {
+    let linked = link_mentions(markdown, mentions);
+    let content = match linked.strip_prefix("/me ") {
         Some(rest) => RoomMessageEventContentWithoutRelation::emote_markdown(rest),
-        None => RoomMessageEventContentWithoutRelation::text_markdown(markdown),
+        None => RoomMessageEventContentWithoutRelation::text_markdown(linked),
+    };
+    if mentions.is_empty() {
+        return content;
     }
+    let users = mentions.iter().map(|mention| mention.user.clone());
+    let mut content = content.add_mentions(Mentions::with_user_ids(users));
+    // Readers without formatting see the names, not the links.
+    if let MessageType::Text(text) = &mut content.msgtype {
+        markdown.clone_into(&mut text.body);
+    }
+    content
 }
 
 fn caption_of(markdown: &str) -> TextMessageEventContent {

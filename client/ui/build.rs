@@ -7,7 +7,7 @@ fn main() {
         .with_style("fluent".to_owned())
         .with_bundled_translations("lang")
         .with_default_translation_context(DefaultTranslationContext::None);
-    if let Err(error) = slint_build::compile_with_config("ui/app.slint", configuration) {
+    if let Err(error) = slint_build::compile_with_config("app.slint", configuration) {
         println!("cargo::error={error}");
     }
 }

@@ -1,0 +1,132 @@
+//! What Slint does not bring from the window system: shortcuts under a Cyrillic layout, files let go over the window,
+//! and whether anybody looks at it.
+
+use std::{
+    cell::{Cell, RefCell},
+    path::PathBuf,
+    rc::Rc,
+    time::Duration,
+};
+
+use slint::{
+    ComponentHandle, SharedString, Timer,
+    platform::WindowEvent as SlintEvent,
+    winit_030::{
+        EventResult, WinitWindowAccessor,
+        winit::{
+            event::{ElementState, KeyEvent, WindowEvent},
+            keyboard::{Key, KeyCode, PhysicalKey},
+        },
+    },
+};
+
+use super::{AppAdapter, AppWindow};
+
+/// Several files let go at once come one by one.
+const GATHER: Duration = Duration::from_millis(60);
+
+/// What is told of the window.
+pub(super) struct Handlers {
+    pub(super) files: Box<dyn Fn(Vec<PathBuf>)>,
+    pub(super) away: Box<dyn Fn(bool)>,
+}
+
+/// Listens to the window.
+pub(super) fn listen(window: &AppWindow, handlers: Handlers) {
+    let handlers = Rc::new(handlers);
+    let control = Cell::new(false);
+    let dropped: Rc<RefCell<Vec<PathBuf>>> = Rc::default();
+    let gather = Timer::default();
+    let weak = window.as_weak();
+    window.window().on_winit_window_event(move |slint, event| {
+        match event {
+            WindowEvent::ModifiersChanged(modifiers) => {
+                control.set(modifiers.state().control_key());
+            }
+            WindowEvent::KeyboardInput {
+                event,
+                is_synthetic: false,
+                ..
+            } if control.get() => {
+                if let Some(letter) = latin(event) {
+                    let text = SharedString::from(letter);
+                    let event = match event.state {
+                        ElementState::Pressed => SlintEvent::KeyPressed { text },
+                        ElementState::Released => SlintEvent::KeyReleased { text },
+                    };
+                    if let Err(error) = slint.dispatch_event_with_result(event) {
+                        tracing::debug!(%error, "a shortcut was not taken");
+                    }
+                    return EventResult::PreventDefault;
+                }
+            }
+            WindowEvent::Focused(focused) => (handlers.away)(!focused),
+            WindowEvent::HoveredFile(_) => set_dropping(&weak, true),
+            WindowEvent::HoveredFileCancelled => set_dropping(&weak, false),
+            WindowEvent::DroppedFile(path) => {
+                set_dropping(&weak, false);
+                dropped.borrow_mut().push(path.clone());
+                let (dropped, handlers) = (dropped.clone(), handlers.clone());
+                gather.start(slint::TimerMode::SingleShot, GATHER, move || {
+                    (handlers.files)(dropped.take());
+                });
+            }
+            _ => {}
+        }
+        EventResult::Propagate
+    });
+}
+
+fn set_dropping(window: &slint::Weak<AppWindow>, dropping: bool) {
+    if let Some(window) = window.upgrade() {
+        window.global::<AppAdapter>().set_dropping(dropping);
+    }
+}
+
+/// The Latin letter on a key that types another alphabet: Ctrl+С copies wherever С is.
+fn latin(event: &KeyEvent) -> Option<char> {
+    let Key::Character(text) = &event.logical_key else {
+        return None;
+    };
+    if text.is_ascii() {
+        return None;
+    }
+    let PhysicalKey::Code(code) = event.physical_key else {
+        return None;
+    };
+    LETTERS
+        .iter()
+        .find(|(other, _)| *other == code)
+        .map(|(_, letter)| *letter)
+}
+
+const LETTERS: [(KeyCode, char); 28] = [
+    (KeyCode::KeyA, 'a'),
+    (KeyCode::KeyB, 'b'),
+    (KeyCode::KeyC, 'c'),
+    (KeyCode::KeyD, 'd'),
+    (KeyCode::KeyE, 'e'),
+    (KeyCode::KeyF, 'f'),
+    (KeyCode::KeyG, 'g'),
+    (KeyCode::KeyH, 'h'),
+    (KeyCode::KeyI, 'i'),
+    (KeyCode::KeyJ, 'j'),
+    (KeyCode::KeyK, 'k'),
+    (KeyCode::KeyL, 'l'),
+    (KeyCode::KeyM, 'm'),
+    (KeyCode::KeyN, 'n'),
+    (KeyCode::KeyO, 'o'),
+    (KeyCode::KeyP, 'p'),
+    (KeyCode::KeyQ, 'q'),
+    (KeyCode::KeyR, 'r'),
+    (KeyCode::KeyS, 's'),
+    (KeyCode::KeyT, 't'),
+    (KeyCode::KeyU, 'u'),
+    (KeyCode::KeyV, 'v'),
+    (KeyCode::KeyW, 'w'),
+    (KeyCode::KeyX, 'x'),
+    (KeyCode::KeyY, 'y'),
+    (KeyCode::KeyZ, 'z'),
+    (KeyCode::Slash, '/'),
+    (KeyCode::Equal, '='),
+];

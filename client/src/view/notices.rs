@@ -1,0 +1,107 @@
+//! Telling of new messages while somebody looks elsewhere.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    sync::Arc,
+};
+
+use matrix_sdk::ruma::OwnedRoomId;
+
+use super::context::Context;
+use crate::{
+    bridge::command::{Command, PeopleCommand},
+    model::news::{News, Seen, news},
+    render::words,
+    rows::RoomRow,
+};
+
+/// What was known of each room when it was last looked at.
+pub(super) struct Notices {
+    context: Rc<Context>,
+    seen: RefCell<HashMap<OwnedRoomId, Seen>>,
+    /// The first list after a start is no news.
+    ready: Cell<bool>,
+    /// Nobody looks at the window.
+    away: Cell<bool>,
+}
+
+impl Notices {
+    pub(super) fn new(context: &Rc<Context>) -> Rc<Self> {
+        Rc::new(Self {
+            context: context.clone(),
+            seen: RefCell::default(),
+            ready: Cell::new(false),
+            away: Cell::new(false),
+        })
+    }
+
+    /// Somebody looks at the window again, or does not.
+    pub(super) fn set_away(&self, away: bool) {
+        self.away.set(away);
+    }
+
+    /// From now on what comes is news.
+    pub(super) fn start(&self) {
+        self.ready.set(true);
+    }
+
+    /// Another account: everything is old again.
+    pub(super) fn clear(&self) {
+        self.ready.set(false);
+        self.seen.borrow_mut().clear();
+    }
+
+    /// Looks at the rooms after a change. A room that is open in a window somebody looks at needs no notice.
+    pub(super) fn rooms_changed<'a>(
+        &self,
+        rooms: impl Iterator<Item = &'a Arc<RoomRow>>,
+        open: Option<&OwnedRoomId>,
+    ) {
+        let mut seen = self.seen.borrow_mut();
+        for room in rooms {
+            let now = Seen::of(room);
+            let before = seen.insert(room.id.clone(), now);
+            let is_before_eyes = !self.away.get() && open == Some(&room.id);
+            if self.ready.get() && !is_before_eyes && !room.muted {
+                let found = match before {
+                    Some(before) => news(&before, room),
+                    None => room.invitation.is_some().then_some(News::Invitation),
+                };
+                if let Some(news) = found {
+                    self.tell(room, &news);
+                }
+            }
+        }
+    }
+
+    fn tell(&self, room: &RoomRow, news: &News) {
+        let settings = self.context.settings.get();
+        if !settings.notifications {
+            return;
+        }
+        let language = settings.language;
+        let text = match news {
+            News::Invitation => self
+                .context
+                .say("Вас приглашают в чат", "You are invited to a chat")
+                .to_owned(),
+            News::Message(preview) if settings.notification_text => {
+                let sender = words::preview_sender(language, preview);
+                sender + words::preview(language, &preview.kind).as_str()
+            }
+            News::Message(_) => self
+                .context
+                .say("Новое сообщение", "New message")
+                .to_owned(),
+        };
+        let title = match room.mentions {
+            0 => room.name.clone(),
+            _ => format!("@ {}", room.name),
+        };
+        drop(settings);
+        self.context
+            .send(Command::People(PeopleCommand::Notify { title, text }));
+    }
+}

@@ -1,0 +1,177 @@
+//! The page about the open room.
+
+use std::{cell::RefCell, rc::Rc};
+
+use slint::ComponentHandle;
+
+use super::{RoomPaneAdapter, avatars::avatar, clipboard, context::Context, timeline::Timeline};
+use crate::{
+    bridge::command::{Command, RoomsCommand},
+    render::words,
+    rows::RoomHeader,
+};
+use matrix_sdk::ruma::OwnedRoomId;
+
+/// What the page shows, to know what has been changed.
+pub(super) struct RoomPane {
+    context: Rc<Context>,
+    timeline: Rc<Timeline>,
+    header: RefCell<Option<RoomHeader>>,
+}
+
+impl RoomPane {
+    pub(super) fn new(context: &Rc<Context>, timeline: &Rc<Timeline>) -> Rc<Self> {
+        let page = Rc::new(Self {
+            context: context.clone(),
+            timeline: timeline.clone(),
+            header: RefCell::default(),
+        });
+        page.bind();
+        page
+    }
+
+    fn bind(self: &Rc<Self>) {
+        self.context.with_window(|window| {
+            let adapter = window.global::<RoomPaneAdapter>();
+            let page = self.clone();
+            adapter.on_save(move || page.save());
+            let page = self.clone();
+            adapter.on_choose_avatar(move || page.choose_avatar());
+            let page = self.clone();
+            adapter.on_remove_avatar(move || {
+                page.send(|room| RoomsCommand::SetAvatar { room, file: None });
+            });
+            let page = self.clone();
+            adapter.on_set_muted(move |muted| {
+                page.send(|room| RoomsCommand::SetMuted { room, muted });
+            });
+            let page = self.clone();
+            adapter.on_set_favourite(move |favourite| {
+                page.send(|room| RoomsCommand::SetFavourite { room, favourite });
+            });
+            let page = self.clone();
+            adapter.on_set_read_only(move |read_only| {
+                page.send(|room| RoomsCommand::SetReadOnly { room, read_only });
+            });
+            let page = self.clone();
+            adapter.on_copy_address(move || {
+                if let Some(address) = page.address() {
+                    clipboard::copy(&address);
+                    page.context.show_done(
+                        page.context
+                            .say("Адрес скопирован.", "The address is copied."),
+                    );
+                }
+            });
+        });
+    }
+
+    /// Shows what the header says. Fields somebody is changing keep what was typed.
+    pub(super) fn show(&self, header: &RoomHeader, facts: &str) {
+        let before = self.header.replace(Some(header.clone()));
+        let direct = header.direct_with.is_some();
+        let address = self.address().unwrap_or_default();
+        let id = header
+            .direct_with
+            .as_ref()
+            .map(ToString::to_string)
+            .or_else(|| self.timeline.room().map(|room| room.to_string()))
+            .unwrap_or_default();
+        let picture = avatar(&self.context, &id, &header.name, header.avatar.as_ref());
+        let topic = header.topic.clone().unwrap_or_default();
+        let name_changed = before.as_ref().is_none_or(|old| old.name != header.name);
+        let topic_changed = before.as_ref().is_none_or(|old| old.topic != header.topic);
+        self.context.with_window(|window| {
+            let adapter = window.global::<RoomPaneAdapter>();
+            adapter.set_avatar(picture);
+            adapter.set_direct(direct);
+            adapter.set_saved_name(header.name.as_str().into());
+            adapter.set_saved_topic(topic.as_str().into());
+            if name_changed {
+                adapter.set_name(header.name.as_str().into());
+            }
+            if topic_changed {
+                adapter.set_topic(topic.as_str().into());
+            }
+            adapter.set_facts(facts.into());
+            adapter.set_address(address.as_str().into());
+            adapter.set_encrypted(header.encrypted);
+            adapter.set_can_rename(header.can_rename);
+            adapter.set_can_change_topic(header.can_change_topic);
+            adapter.set_can_change_avatar(header.can_change_avatar);
+            adapter.set_can_change_rights(header.can_change_rights);
+            adapter.set_muted(header.muted);
+            adapter.set_favourite(header.favourite);
+            adapter.set_read_only(header.read_only);
+        });
+    }
+
+    /// Another room is open.
+    pub(super) fn clear(&self) {
+        *self.header.borrow_mut() = None;
+    }
+
+    fn address(&self) -> Option<String> {
+        let header = self.header.borrow();
+        let header = header.as_ref()?;
+        match (&header.alias, &header.direct_with) {
+            (Some(alias), _) => Some(alias.to_string()),
+            (None, Some(user)) => Some(user.to_string()),
+            (None, None) => self.timeline.room().map(|room| room.to_string()),
+        }
+    }
+
+    fn save(self: &Rc<Self>) {
+        let (mut name, mut topic) = (String::new(), String::new());
+        self.context.with_window(|window| {
+            let adapter = window.global::<RoomPaneAdapter>();
+            name = adapter.get_name().trim().to_owned();
+            topic = adapter.get_topic().trim().to_owned();
+        });
+        let Some(header) = self.header.borrow().clone() else {
+            return;
+        };
+        if !name.is_empty() && name != header.name {
+            self.send(|room| RoomsCommand::Rename { room, name });
+        }
+        if topic != header.topic.unwrap_or_default() {
+            self.send(|room| RoomsCommand::SetTopic { room, topic });
+        }
+    }
+
+    fn choose_avatar(self: &Rc<Self>) {
+        let page = self.clone();
+        let choose = async move {
+            let dialog = rfd::AsyncFileDialog::new().add_filter(
+                "PNG, JPEG, WebP, GIF",
+                &["png", "jpg", "jpeg", "webp", "gif"],
+            );
+            if let Some(file) = dialog.pick_file().await {
+                let file = Some(file.path().to_owned());
+                page.send(|room| RoomsCommand::SetAvatar { room, file });
+            }
+        };
+        if let Err(error) = slint::spawn_local(choose) {
+            tracing::warn!(%error, "no picture can be chosen");
+        }
+    }
+
+    /// When it fails, the page shows again what is true.
+    fn send(self: &Rc<Self>, command: impl FnOnce(OwnedRoomId) -> RoomsCommand) {
+        let Some(room) = self.timeline.room() else {
+            return;
+        };
+        let page = self.clone();
+        self.context
+            .ask(Command::Rooms(command(room)), move |result| {
+                if let Err(trouble) = result {
+                    page.context.show_failure(&trouble);
+                    let header = page.header.borrow().clone();
+                    if let Some(header) = header {
+                        let facts = words::members(page.context.language(), header.members);
+                        page.show(&header, &facts);
+                    }
+                }
+            });
+    }
+}

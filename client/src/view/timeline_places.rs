@@ -1,0 +1,162 @@
+//! Finding places in the timeline: a message that is looked for, the one chosen with the keyboard, neighbours.
+
+use std::rc::Rc;
+
+use matrix_sdk::ruma::EventId;
+use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
+
+use super::{TextAdapter, TimelineAdapter, timeline::Timeline};
+use crate::{
+    bridge::command::{Command, TimelineCommand},
+    render::text::beginning,
+    rows::{Body, RowId, RowKind, TimelineRow},
+};
+
+/// A page of a long text in its own window, in bytes, and how many there are at most.
+const TEXT_PAGE: usize = 4096;
+const TEXT_PAGES: usize = 64;
+
+impl Timeline {
+    /// Scrolls to a message, loading older ones if need be.
+    pub(super) fn seek(self: &Rc<Self>, event: &str) {
+        let (Ok(event), Some(room)) = (EventId::parse(event), self.room()) else {
+            return;
+        };
+        *self.sought.borrow_mut() = Some(event.clone());
+        self.reveal_sought();
+        if self.sought.borrow().is_none() {
+            return;
+        }
+        let timeline = self.clone();
+        let command = Command::Timeline(room, TimelineCommand::Seek { event });
+        self.context.ask(command, move |result| match result {
+            Ok(_) => timeline.reveal_sought(),
+            Err(trouble) => {
+                *timeline.sought.borrow_mut() = None;
+                timeline.context.show_failure(&trouble);
+            }
+        });
+    }
+
+    /// Scrolls to a row that is known.
+    pub(super) fn reveal_row(&self, id: &str) {
+        self.reveal(|row| row.id.as_str() == id);
+    }
+
+    pub(super) fn reveal_sought(&self) {
+        let Some(event) = self.sought.borrow().clone() else {
+            return;
+        };
+        let found = self.reveal(|row| match &row.kind {
+            RowKind::Message(message) => message.event_id.as_ref() == Some(&event),
+            _ => false,
+        });
+        if let Some(row) = found {
+            *self.sought.borrow_mut() = None;
+            self.choose_current(Some(row));
+        }
+    }
+
+    /// Moves the choice to the message above or below.
+    pub(super) fn move_current(&self, step: i32) {
+        let next = {
+            let window = self.window.borrow();
+            let messages: Vec<&RowId> = window
+                .all()
+                .iter()
+                .filter(|row| matches!(row.kind, RowKind::Message(_)))
+                .map(|row| &row.id)
+                .collect();
+            let here = self
+                .current
+                .borrow()
+                .as_ref()
+                .and_then(|row| messages.iter().position(|other| *other == row));
+            let last = messages.len().saturating_sub(1);
+            let at = match here {
+                Some(index) => index.saturating_add_signed(step as isize).min(last),
+                None => last,
+            };
+            messages.get(at).map(|row| (*row).clone())
+        };
+        if let Some(row) = next {
+            self.reveal_row(row.as_str());
+            self.choose_current(Some(row));
+        }
+    }
+
+    pub(super) fn choose_current(&self, row: Option<RowId>) {
+        self.context.with_window(|window| {
+            let id = row.as_ref().map(RowId::as_str).unwrap_or_default();
+            window.global::<TimelineAdapter>().set_current(id.into());
+        });
+        *self.current.borrow_mut() = row;
+    }
+
+    pub(super) fn show_text(&self, row: &str) {
+        let Some(message) = self.message(row) else {
+            return;
+        };
+        let Body::Text(text) = message.body else {
+            return;
+        };
+        // One huge text is laid out as a whole at every change; pages are not.
+        let mut pages: Vec<SharedString> = Vec::new();
+        let mut rest = text.plain.as_str();
+        while !rest.is_empty() && pages.len() < TEXT_PAGES {
+            let (page, _) = beginning(rest, TEXT_PAGE);
+            pages.push(page.into());
+            rest = &rest[page.len()..];
+        }
+        self.context.with_window(|window| {
+            let adapter = window.global::<TextAdapter>();
+            adapter.set_title(message.sender_name.as_str().into());
+            adapter.set_pages(ModelRc::from(Rc::new(VecModel::from(pages))));
+            adapter.set_open(true);
+            let plain = text.plain.clone();
+            adapter.on_copy(move || super::clipboard::copy(&plain));
+        });
+    }
+
+    /// The newest own message that may be edited.
+    pub(super) fn last_editable(&self) -> Option<RowId> {
+        let window = self.window.borrow();
+        let mut newest_first = window.all().iter().rev();
+        newest_first
+            .find(|row| matches!(&row.kind, RowKind::Message(message) if message.can_edit))
+            .map(|row| row.id.clone())
+    }
+
+    /// The picture messages around this one, for the viewer: the neighbour `step` away.
+    pub(super) fn neighbouring_picture(&self, id: &str, step: i32) -> Option<RowId> {
+        let window = self.window.borrow();
+        let pictures: Vec<_> = window.all().iter().filter(|row| is_picture(row)).collect();
+        let here = pictures.iter().position(|row| row.id.as_str() == id)?;
+        let there = i64::try_from(here).ok()? + i64::from(step);
+        let row = pictures.get(usize::try_from(there).ok()?)?;
+        Some(row.id.clone())
+    }
+
+    pub(super) fn reveal_answered(self: &Rc<Self>, id: &str) {
+        let reply = self.message(id).and_then(|message| message.reply);
+        if let Some(reply) = reply {
+            self.seek(reply.event_id.as_str());
+        }
+    }
+
+    fn reveal(&self, wanted: impl Fn(&TimelineRow) -> bool) -> Option<RowId> {
+        let index = self.window.borrow_mut().reveal(|row| wanted(row))?;
+        self.show_position();
+        self.context.with_window(|window| {
+            let adapter = window.global::<TimelineAdapter>();
+            adapter.set_revealed(i32::try_from(index).unwrap_or(0));
+            adapter.set_reveal_epoch(adapter.get_reveal_epoch().wrapping_add(1));
+        });
+        let model = self.window.borrow().model();
+        slint::Model::row_data(&*model, index).map(|row| row.id.clone())
+    }
+}
+
+fn is_picture(row: &TimelineRow) -> bool {
+    matches!(&row.kind, RowKind::Message(message) if matches!(message.body, Body::Picture(_)))
+}

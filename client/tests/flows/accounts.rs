@@ -1,0 +1,113 @@
+//! Coming in with a code, and leaving nothing behind.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use client::bridge::{
+    command::{AccountCommand, Command, Registration},
+    secret::Secret,
+    trouble::Trouble,
+    update::Answer,
+};
+
+use super::{
+    person::{PASSWORD, Person},
+    server::Mode,
+    start,
+};
+
+const NEW_PASSWORD: &str = "Tr0ub4dor & 3, улучшенный";
+
+fn registration(server: &str, user: &str, token: Option<&str>, shared: bool) -> AccountCommand {
+    AccountCommand::Register(Registration {
+        server: server.to_owned(),
+        user: user.to_owned(),
+        display_name: String::new(),
+        password: Secret::new(PASSWORD),
+        token: token.map(Secret::new),
+        shared_computer: shared,
+    })
+}
+
+#[test]
+fn a_code_lets_in_and_a_shared_computer_forgets() {
+    let Some(server) = start(Mode::Token) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let code = server.make_code();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    let address = anna.find_server(&server.address());
+
+    let mut register = |token: Option<&str>, shared| {
+        anna.try_ask(Command::Account(registration(
+            &address, "anna", token, shared,
+        )))
+    };
+    assert_eq!(register(None, true), Err(Trouble::TokenNeeded));
+    assert_eq!(
+        register(Some("no-such-code"), true),
+        Err(Trouble::TokenWrong)
+    );
+    assert_eq!(register(Some(&code), true), Ok(Answer::Done));
+    assert!(anna.screen.account.as_ref().unwrap().shared_computer);
+
+    // The window is closed without signing out.
+    let data = anna.data_dir();
+    let mut anna = anna.restart();
+    anna.ask(Command::Account(AccountCommand::Restore));
+    assert!(anna.screen.account.is_none(), "nobody is signed in again");
+    let accounts = fs::read_dir(data.join("accounts")).map_or(0, |found| found.count());
+    assert_eq!(accounts, 0, "nothing of the account is left");
+    assert!(
+        !data.join("secrets").exists()
+            || fs::read_dir(data.join("secrets")).unwrap().next().is_none()
+    );
+
+    anna.sign_in(&server.address());
+    let secrets: Vec<_> = fs::read_dir(data.join("secrets"))
+        .unwrap()
+        .flatten()
+        .collect();
+    assert_eq!(secrets.len(), 1, "an own computer keeps the key");
+    let mode = secrets[0].metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "for its owner only");
+
+    change_password(&mut anna);
+    see_and_end_another_computer(&mut anna, &server.address(), folder.path());
+}
+
+fn change_password(anna: &mut Person) {
+    let change = |old: &str| {
+        Command::Account(AccountCommand::ChangePassword {
+            old: Secret::new(old),
+            new: Secret::new(NEW_PASSWORD),
+        })
+    };
+    assert_eq!(anna.try_ask(change("wrong")), Err(Trouble::PasswordWrong));
+    assert_eq!(anna.try_ask(change(PASSWORD)), Ok(Answer::Done));
+}
+
+fn see_and_end_another_computer(anna: &mut Person, address: &str, folder: &std::path::Path) {
+    let mut elsewhere = Person::sit_down("Anna", folder.join("elsewhere"));
+    elsewhere.sign_in_with(address, NEW_PASSWORD);
+    let devices = match anna.ask(Command::Account(AccountCommand::LoadDevices)) {
+        Answer::Devices(devices) => devices,
+        other => panic!("no devices but {other:?}"),
+    };
+    assert!(devices[0].own, "this computer comes first");
+    let others: Vec<_> = devices.iter().filter(|device| !device.own).collect();
+    assert!(!others.is_empty(), "the other computer is in the list");
+    let end = |password: &str| {
+        Command::Account(AccountCommand::EndDevices {
+            devices: others.iter().map(|device| device.id.clone()).collect(),
+            password: Secret::new(password),
+        })
+    };
+    assert_eq!(anna.try_ask(end("wrong")), Err(Trouble::PasswordWrong));
+    let left = match anna.ask(end(NEW_PASSWORD)) {
+        Answer::Devices(devices) => devices,
+        other => panic!("no devices but {other:?}"),
+    };
+    assert_eq!(left.len(), 1, "only this computer is left");
+    elsewhere.until("be signed out", |screen| screen.account.is_none());
+}
