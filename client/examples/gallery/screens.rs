@@ -189,6 +189,8 @@ fn chats(ui: &Ui, screen: &str) {
             let text = "Спросим @";
             let adapter = window.global::<ComposerAdapter>();
             adapter.set_text(text.into());
+            adapter.set_caret(i32::try_from(text.len()).unwrap_or(0));
+            adapter.set_caret_epoch(adapter.get_caret_epoch().wrapping_add(1));
             adapter.invoke_caret_moved(text.into(), i32::try_from(text.len()).unwrap_or(0));
         }
         "switcher" => window.global::<AppAdapter>().invoke_switch(),
@@ -221,6 +223,9 @@ fn chats(ui: &Ui, screen: &str) {
     ui.apply(Update::Connection(Connection::Online));
     if screen == "offline" {
         window.global::<AppAdapter>().set_offline(true);
+        window.global::<AppAdapter>().set_retry_in(5);
+        window.global::<HeaderAdapter>().set_offline(true);
+        window.global::<RailAdapter>().set_online(false);
     }
 }
 

@@ -49,6 +49,8 @@ pub enum Trouble {
     WrongRecoveryKey,
     /// The local data cannot be opened: damaged, or its key is gone.
     LocalData,
+    /// This server cannot do it.
+    Unsupported,
     /// Anything else, with what a log would say (never secrets).
     Other(String),
 }

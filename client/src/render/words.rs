@@ -72,6 +72,7 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
             "Данные на этом компьютере повреждены. Войдите снова.",
             "The data on this computer is damaged. Sign in again.",
         ],
+        Trouble::Unsupported => ["Этот сервер так не умеет.", "This server cannot do that."],
         Trouble::Other(_) => [
             "Что-то пошло не так. Попробуйте ещё раз.",
             "Something went wrong. Please try again.",

@@ -41,6 +41,10 @@ pub(super) async fn search(
             return Ok(Answer::Hits(search_here(&room, term).await));
         }
     }
+    let rooms = match &scope {
+        SearchScope::Room(id) => vec![find(client, id)?],
+        SearchScope::Everywhere => client.joined_rooms(),
+    };
     let mut criteria = Criteria::new(term.to_owned());
     criteria.order_by = Some(OrderBy::Recent);
     criteria.filter = RoomEventFilter::default();
@@ -50,7 +54,18 @@ pub(super) async fn search(
     }
     let mut categories = Categories::new();
     categories.room_events = Some(criteria);
-    let found = client.send(Request::new(categories)).await?;
+    let found = match client.send(Request::new(categories)).await {
+        Ok(found) => found,
+        Err(error) => {
+            let trouble = Trouble::from(error);
+            return match trouble {
+                Trouble::Unsupported => {
+                    Ok(Answer::Hits(search_everything_here(&rooms, term).await))
+                }
+                other => Err(other),
+            };
+        }
+    };
     let mut hits = Vec::new();
     for result in found.search_categories.room_events.results {
         let Some(event) = result.result else { continue };
@@ -65,7 +80,18 @@ pub(super) async fn search(
     Ok(Answer::Hits(hits))
 }
 
-/// Reads what is known of an encrypted room.
+/// For servers without search: reads what is known here of all rooms.
+async fn search_everything_here(rooms: &[Room], term: &str) -> Vec<HitRow> {
+    let mut hits = Vec::new();
+    for room in rooms {
+        hits.extend(search_here(room, term).await);
+    }
+    hits.sort_by_key(|hit| std::cmp::Reverse(hit.sent_at));
+    hits.truncate(LIMIT as usize);
+    hits
+}
+
+/// Reads what is known of a room on this computer.
 async fn search_here(room: &Room, term: &str) -> Vec<HitRow> {
     let Ok((cache, _guards)) = room.event_cache().await else {
         return Vec::new();

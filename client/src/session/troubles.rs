@@ -112,6 +112,7 @@ fn api(kind: &ErrorKind) -> Trouble {
         }
         ErrorKind::LimitExceeded(limit) => Trouble::SlowDown(wait(limit)),
         ErrorKind::Forbidden | ErrorKind::Unauthorized => Trouble::NotAllowed,
+        ErrorKind::Unrecognized => Trouble::Unsupported,
         ErrorKind::NotFound => Trouble::NotFound,
         ErrorKind::TooLarge => Trouble::TooLarge(None),
         ErrorKind::UserInUse | ErrorKind::Exclusive => Trouble::NameTaken,

@@ -12,7 +12,10 @@ use super::{
     person::Person, room_list::RoomList, room_pane::RoomPane, timeline::Timeline,
 };
 use crate::{
-    bridge::{command::TimelineCommand, update::TimelineUpdate},
+    bridge::{
+        command::{Command, RoomsCommand, TimelineCommand},
+        update::{Answer, TimelineUpdate},
+    },
     render::words,
     rows::{MediaKey, RoomHeader},
     settings::Layout,
@@ -64,6 +67,8 @@ impl Room {
             let adapter = window.global::<RoomListAdapter>();
             let room = self.clone();
             adapter.on_room_chosen(move |id| room.open_id(&id));
+            let room = self.clone();
+            adapter.on_invitation_accepted(move |id| room.accept(&id));
             let room = self.clone();
             adapter.on_search_accepted(move || room.open(room.list.first()));
             let room = self.clone();
@@ -126,6 +131,18 @@ impl Room {
         window
             .global::<TimelineAdapter>()
             .on_left(move || room.composer.focus());
+    }
+
+    /// Accepts an invitation and opens the room.
+    fn accept(self: &Rc<Self>, id: &str) {
+        let Ok(room) = RoomId::parse(id) else { return };
+        let opener = self.clone();
+        let command = Command::Rooms(RoomsCommand::AcceptInvite { room });
+        self.context.ask(command, move |result| match result {
+            Ok(Answer::Room(room)) => opener.open(Some(room)),
+            Ok(_) => {}
+            Err(trouble) => opener.context.show_failure(&trouble),
+        });
     }
 
     /// Shows the search page.

@@ -84,10 +84,6 @@ impl RoomList {
 
     fn bind_rooms(self: &Rc<Self>, adapter: &RoomListAdapter<'_>) {
         let list = self.clone();
-        adapter.on_invitation_accepted(move |id| {
-            list.send(&id, |room| RoomsCommand::AcceptInvite { room });
-        });
-        let list = self.clone();
         adapter.on_invitation_declined(move |id| {
             list.send(&id, |room| RoomsCommand::DeclineInvite { room });
         });

@@ -140,7 +140,7 @@ impl Suggestions {
         let people = self.people.borrow();
         let mut found: Vec<(bool, &MemberRow)> = people
             .iter()
-            .filter(|person| !person.own && !person.invited)
+            .filter(|person| !person.own)
             .filter_map(|person| {
                 let name = person.name.to_lowercase();
                 let begins = name.starts_with(&word);

@@ -285,6 +285,7 @@ impl Ui {
             if let Some(window) = window.upgrade() {
                 window.global::<AppAdapter>().set_offline(offline);
                 window.global::<RailAdapter>().set_online(!offline);
+                window.global::<HeaderAdapter>().set_offline(offline);
             }
             match offline {
                 true => count_down(&countdown, &window),
@@ -336,6 +337,9 @@ impl Ui {
 /// Says in the banner how long it is until the next attempt.
 fn count_down(timer: &Timer, window: &slint::Weak<AppWindow>) {
     let window = window.clone();
+    if let Some(window) = window.upgrade() {
+        window.global::<AppAdapter>().set_retry_in(RETRY);
+    }
     let left = Cell::new(RETRY);
     timer.start(TimerMode::Repeated, Duration::from_secs(1), move || {
         left.set(if left.get() <= 1 {
