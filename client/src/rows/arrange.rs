@@ -50,8 +50,9 @@ pub(super) fn arrange<'a>(rows: impl DoubleEndedIterator<Item = (&'a Facts, bool
         if after.is_some_and(|after| is_same_notice(facts, after)) {
             flags[index].more = flags[index + 1].more + 1;
         }
-        flags[index].collapsed =
-            **facts == Facts::Silent || before.is_some_and(|before| is_same_notice(before, facts));
+        flags[index].collapsed = **facts == Facts::Silent
+            || before
+                .is_some_and(|before| is_same_notice(before, facts) || is_birth(before, facts));
     }
     flags
 }
@@ -70,6 +71,17 @@ fn is_one_run(first: &Facts, second: &Facts) -> bool {
         ) => a == b && second.0.saturating_sub(first.0) <= RUN_GAP_MILLISECONDS,
         _ => false,
     }
+}
+
+/// Whoever makes a room is the first to join it: that needs no line of its own.
+fn is_birth(first: &Facts, second: &Facts) -> bool {
+    matches!(
+        (first, second),
+        (
+            Facts::Notice(Notice::RoomCreated),
+            Facts::Notice(Notice::Joined)
+        )
+    )
 }
 
 fn is_same_notice(first: &Facts, second: &Facts) -> bool {

@@ -128,11 +128,10 @@ impl TimelineRows {
             RowKind::Notice(notice) => Facts::Notice(notice.notice.clone()),
             RowKind::Day(_) | RowKind::ReadMarker | RowKind::Start => Facts::Divider,
         };
+        // Whoever writes has read what stands above: their receipt may stand at their own message.
         let read_here = item.as_event().is_some_and(|event| {
-            event
-                .read_receipts()
-                .keys()
-                .any(|reader| *reader != self.context.own_user && reader != event.sender())
+            let mut readers = event.read_receipts().keys();
+            readers.any(|reader| *reader != self.context.own_user)
         });
         let flags = Flags {
             starts_group: true,
