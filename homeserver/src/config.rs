@@ -17,16 +17,18 @@ mod media;
 mod operation;
 mod registration;
 mod rooms;
+mod server_notices;
 mod units;
 
 pub use self::{
     calls::{Rtc, Turn},
     federation::{Federation, Outbound, ServerPattern},
     listen::{Listen, TlsFiles},
-    media::{Media, MediaStore},
+    media::{Media, MediaStore, S3},
     operation::{Backup, Limits, Log, LogFormat, Metrics, WellKnown},
     registration::{Registration, RegistrationMode},
     rooms::{Appservices, Campus, Rooms},
+    server_notices::ServerNotices,
     units::{ByteSize, Period},
 };
 
@@ -65,6 +67,9 @@ pub struct Config {
     /// Group calls.
     #[serde(default)]
     pub rtc: Rtc,
+    /// Messages of the server to its users.
+    #[serde(default)]
+    pub server_notices: ServerNotices,
     /// Application services.
     #[serde(default)]
     pub appservices: Appservices,
@@ -167,6 +172,7 @@ impl Config {
         self.media.validate()?;
         self.turn.validate()?;
         self.rtc.validate()?;
+        self.server_notices.validate()?;
         self.well_known.validate()?;
         self.backup.validate()
     }

@@ -4,6 +4,7 @@
 //! route receives. docs/ARCHITECTURE.md shows how the domains depend on each other.
 
 pub mod account_data;
+pub mod admin;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -83,6 +84,8 @@ pub struct Domains {
     pub inbound: federation::inbound::Inbound,
     /// What waits for other servers.
     pub to_servers: federation::outbound::Outbound,
+    /// What administrators do beyond single domains.
+    pub admin: admin::Admin,
     /// What clients of sliding sync have been told.
     pub connections: sync::sliding::connections::Connections,
     /// Which members clients that load them lazily have been told.
@@ -145,9 +148,9 @@ impl Server {
         let media = media::Media::open(
             storage.clone(),
             clock.clone(),
-            &name,
+            outbound.clone(),
+            &config,
             &config.media_dir(),
-            config.media.max_upload.bytes(),
         )?;
         let federation = federation::Federation::new(
             &config.federation,
@@ -155,6 +158,14 @@ impl Server {
             clock.clone(),
             own_keys,
         )?;
+        let admin = admin::Admin::new(
+            storage.clone(),
+            clock.clone(),
+            users.clone(),
+            rooms.clone(),
+            account_data.clone(),
+            &config,
+        );
         Ok(Self::new(Domains {
             federation,
             inbound: federation::inbound::Inbound::default(),
@@ -175,6 +186,7 @@ impl Server {
             e2ee,
             delayed,
             media,
+            admin,
             clock,
             config,
         }))

@@ -35,7 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rooms", &["events", "storage", "users"]),
     ("delayed", &["events", "rooms", "storage", "users"]),
     ("e2ee", &["rooms", "storage", "users"]),
-    ("media", &["storage", "users"]),
+    ("media", &["outbound", "storage", "users"]),
     (
         "push",
         &["account_data", "events", "outbound", "rooms", "storage"],
@@ -77,6 +77,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "rooms",
             "storage",
             "sync",
+            "users",
+        ],
+    ),
+    (
+        "admin",
+        &[
+            "account_data",
+            "events",
+            "media",
+            "rooms",
+            "storage",
             "users",
         ],
     ),

@@ -25,6 +25,7 @@ pub mod sliding_sync;
 pub mod sync_until;
 pub mod target;
 pub mod user;
+pub mod website;
 
 pub use http::Reply;
 pub use peer::Peer;

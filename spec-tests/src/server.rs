@@ -35,6 +35,8 @@ pub struct Settings {
     pub federation: String,
     /// It is named after its address, so that others find it without being told where it is.
     pub named_after_address: bool,
+    /// Lines for the configuration of Fialka. A test that needs some is one of Fialka's own.
+    pub fialka: String,
 }
 
 /// A running homeserver. Clones are the same server.

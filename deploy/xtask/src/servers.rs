@@ -1,6 +1,7 @@
 //! Homeservers started for a test or a benchmark: on loopback, with limits off and data thrown away afterwards.
 
 pub(crate) mod fialka;
+pub(crate) mod moto;
 mod postgres;
 pub(crate) mod synapse;
 

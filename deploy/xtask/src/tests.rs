@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Result, bail};
 
 use crate::{
-    servers::synapse,
+    servers::{moto, synapse},
     system_packages,
     workspace::{Program, Workspace},
 };
@@ -150,6 +150,10 @@ fn with_test_environment(workspace: &Workspace, cargo: Program) -> Program {
     let cargo = cargo
         .env("SPEC_TEST_SERVER_BIN", &server)
         .env("CLIENT_TEST_SERVER_BIN", &server);
+    let cargo = match moto::program(workspace) {
+        Some(program) => cargo.env("SPEC_TEST_S3_SERVER", program),
+        None => cargo,
+    };
     match workspace.spec_data() {
         Some(folder) => cargo.env("MATRIX_SPEC_DATA", folder),
         None => cargo,

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigFile, init::prepare_data_dir};
 use crate::{
-    Config, Server,
+    Config, Server, admin,
     clock::SystemClock,
     config::Listen,
     http::{Connections, Listener, router::router},
@@ -79,6 +79,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
     server.jobs.track(admin_socket.serve(server.clone()));
     server.push.start(&server.jobs);
+    admin::routes::resume(&server).await?;
     let kept = server.clone();
     server
         .jobs

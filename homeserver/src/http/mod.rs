@@ -25,9 +25,9 @@ use serde::Serialize;
 pub use self::{
     address::ClientAddress,
     connections::Connections,
-    json_body::JsonBody,
+    json_body::{JsonBody, parse_body, read_body, read_query},
     own::{Nothing, Own},
-    ruma::{Also, Answer, Raw, RouterExt, Ruma, Streamed},
+    ruma::{Also, Answer, PlainServe, Raw, RouterExt, Ruma, Streamed},
     serve::Listener,
     signed::Signed,
 };

@@ -72,7 +72,7 @@ fn not_json(error: &serde_json::Error) -> ApiError {
     ApiError::not_json(format!("The request body is not valid JSON: {error}."))
 }
 
-fn explain_parameter(text: &str) -> ApiError {
+pub(super) fn explain_parameter(text: &str) -> ApiError {
     // What reads a query says so first.
     if text.contains("missing field") {
         ApiError::missing_param(format!("The request lacks a parameter: {text}."))

@@ -4,8 +4,8 @@ use axum::{Router, middleware::from_fn_with_state};
 
 use super::{calls, discovery, edge};
 use crate::{
-    ApiError, Server, account_data, delayed, e2ee, federation, media, ops, push, rooms, search,
-    sync, users,
+    ApiError, Server, account_data, admin, delayed, e2ee, federation, media, ops, push, rooms,
+    search, sync, users,
 };
 
 /// The router of the public listeners.
@@ -30,6 +30,7 @@ pub fn router(server: Server) -> Router {
         .merge(e2ee::routes::router())
         .merge(delayed::routes::router())
         .merge(media::routes::router())
+        .merge(admin::routes::router())
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .fallback(|| async { ApiError::unrecognized() })
         .layer(from_fn_with_state(server.clone(), edge::surround))

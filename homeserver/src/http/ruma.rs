@@ -21,6 +21,7 @@ use axum::{
     routing::{MethodFilter, on},
 };
 use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
 use http::{HeaderMap, Method, request::Parts};
 use ruma::api::{IncomingRequest, Metadata, OutgoingResponse, path_builder::PathBuilder};
 use serde::de::DeserializeOwned;
@@ -236,7 +237,14 @@ pub trait RouterExt: Sized {
     /// Serves a handler at one path that Ruma does not know. Variables are written `{like_this}` and are given to the
     /// request in their order.
     fn ruma_route_at<H: RumaHandler<A>, A: 'static>(self, path: &'static str, handler: H) -> Self;
+
+    /// Serves an endpoint that is not Matrix's, with a function that reads the request itself.
+    fn plain_route(self, method: &Method, path: &'static str, serve: PlainServe) -> Self;
 }
+
+/// A handler that reads the request itself.
+pub type PlainServe =
+    Box<dyn Fn(Server, Request) -> BoxFuture<'static, ApiResult<Response>> + Send + Sync>;
 
 impl RouterExt for Router<Server> {
     fn ruma_route<H: RumaHandler<A>, A: 'static>(self, handler: H) -> Self {
@@ -254,6 +262,10 @@ impl RouterExt for Router<Server> {
     fn ruma_route_at<H: RumaHandler<A>, A: 'static>(self, path: &'static str, handler: H) -> Self {
         Endpoint::new(path, handler).serve_at::<H::Request>(self, path)
     }
+
+    fn plain_route(self, method: &Method, path: &'static str, serve: PlainServe) -> Self {
+        Endpoint::plain(method, path, serve).serve_with(self, method, path)
+    }
 }
 
 impl Endpoint {
@@ -269,9 +281,7 @@ impl Endpoint {
                     Ok(()) => handler.answer(server, request).await,
                     Err(refused) => Err(refused),
                 };
-                let mut response = answer.into_response();
-                response.extensions_mut().insert(route);
-                response
+                with_route(answer, route)
             })
         };
         Self {
@@ -280,13 +290,42 @@ impl Endpoint {
         }
     }
 
+    fn plain(method: &Method, path: &'static str, serve: PlainServe) -> Self {
+        let class = Class::of(method, path);
+        let route = Route { path, class };
+        let serve = move |server: Server, request: Request| -> Answering {
+            match check_address(&server, route, &request) {
+                Ok(()) => {
+                    let answering = serve(server, request);
+                    Box::pin(async move { with_route(answering.await, route) })
+                }
+                Err(refused) => Box::pin(async move { with_route(Err(refused), route) }),
+            }
+        };
+        Self {
+            route,
+            serve: Arc::new(serve),
+        }
+    }
+
     fn serve_at<R: IncomingRequest>(self, router: Router<Server>, path: &str) -> Router<Server> {
+        self.serve_with(router, &R::METHOD, path)
+    }
+
+    fn serve_with(self, router: Router<Server>, method: &Method, path: &str) -> Router<Server> {
         // Every method of Matrix is one Axum knows; a new one would be unreachable rather than fatal.
-        let Ok(method) = MethodFilter::try_from(R::METHOD) else {
+        let Ok(method) = MethodFilter::try_from(method.clone()) else {
             return router;
         };
         router.route(&with_numbered_variables(path), on(method, self))
     }
+}
+
+/// The answer, marked for the layers around the handler.
+fn with_route(answer: ApiResult<Response>, route: Route) -> Response {
+    let mut response = answer.into_response();
+    response.extensions_mut().insert(route);
+    response
 }
 
 fn check_address(server: &Server, route: Route, request: &Request) -> ApiResult {

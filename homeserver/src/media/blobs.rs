@@ -4,30 +4,42 @@
 //! not complete. Only a complete and synced file gets its name.
 
 use std::{
+    collections::HashSet,
     fs::{self, File},
-    io::{self, Write},
+    io::{self, IoSlice, Write},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
+use bytes::Bytes;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use super::{OpenError, store::ContentHash};
 use crate::storage::{Snapshot, tables};
 
-/// The folder.
+/// The folder. Clones share it.
+#[derive(Clone)]
 pub(super) struct Blobs {
-    folder: PathBuf,
+    inner: Arc<Folder>,
+}
+
+struct Folder {
+    path: PathBuf,
     next_name: AtomicU64,
+    /// Folders whose names, and those of the folders they are in, are known to be on the disk.
+    synced: Mutex<HashSet<PathBuf>>,
 }
 
 /// A file that is being received.
 pub(super) struct Incoming {
-    file: File,
+    file: Option<File>,
     path: PathBuf,
     digest: Sha256,
     size: u64,
-    is_kept: bool,
 }
 
 /// A file that was received whole, under its temporary name.
@@ -47,36 +59,38 @@ impl Blobs {
         }
         fs::create_dir_all(&temporary)?;
         fs::create_dir_all(folder.join("thumbnails"))?;
-        Ok(Self {
-            folder: folder.to_owned(),
+        let inner = Folder {
+            path: folder.to_owned(),
             next_name: AtomicU64::new(0),
+            synced: Mutex::default(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
         })
     }
 
     /// Where a content is, or would be.
     pub(super) fn path(&self, hash: &ContentHash) -> PathBuf {
-        self.folder.join(sharded(&hex(hash)))
+        self.inner.path.join(sharded(&hex(hash)))
     }
 
     /// Where a smaller picture is, or would be.
     pub(super) fn thumbnail_path(&self, hash: &ContentHash, variant: &str) -> PathBuf {
         let name = sharded(&hex(hash));
-        self.folder
+        self.inner
+            .path
             .join("thumbnails")
             .join(format!("{name}-{variant}"))
     }
 
-    /// A new file to receive into.
-    pub(super) fn create(&self) -> io::Result<Incoming> {
-        let path = self.temporary_path();
-        let file = File::create_new(&path)?;
-        Ok(Incoming {
-            file,
-            path,
+    /// A new file to receive into, made with the first bytes.
+    pub(super) fn create(&self) -> Incoming {
+        Incoming {
+            file: None,
+            path: self.temporary_path(),
             digest: Sha256::new(),
             size: 0,
-            is_kept: false,
-        })
+        }
     }
 
     /// Gives a received file its name. The same content twice is one file.
@@ -87,7 +101,66 @@ impl Blobs {
             received.is_kept = true;
         }
         // Also for a file that was there: whoever brought it may not have come to this line yet.
-        sync_name(&target)
+        self.sync_name(&target)
+    }
+
+    /// Has the name of a file on the disk, and those of the two folders it is in if they may be new.
+    fn sync_name(&self, path: &Path) -> io::Result<()> {
+        let Some(folder) = path.parent() else {
+            return Ok(());
+        };
+        // The name of a folder stays once it is there, so all but the innermost are synced once.
+        let is_known = self.inner.synced.lock().contains(folder);
+        let depth = if is_known { 1 } else { 3 };
+        for folder in path.ancestors().skip(1).take(depth) {
+            File::open(folder)?.sync_all()?;
+        }
+        if !is_known {
+            self.inner.synced.lock().insert(folder.to_owned());
+        }
+        Ok(())
+    }
+
+    /// The first of some smaller pictures that is there: its place among them, its path and its size.
+    pub(super) fn find_thumbnail(
+        &self,
+        hash: &ContentHash,
+        variants: &[String],
+    ) -> io::Result<Option<(usize, PathBuf, u64)>> {
+        for (index, variant) in variants.iter().enumerate() {
+            let path = self.thumbnail_path(hash, variant);
+            match fs::metadata(&path) {
+                // Nothing is what a power failure may leave of a thumbnail.
+                Ok(found) if found.len() == 0 => {}
+                Ok(found) => return Ok(Some((index, path, found.len()))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Removes a content and the pictures made of it.
+    pub(super) fn delete(&self, hash: &ContentHash) -> io::Result<()> {
+        let name = hex(hash);
+        let pictures = self.thumbnail_path(hash, "");
+        let folder = pictures.parent().unwrap_or(&pictures);
+        match fs::read_dir(folder) {
+            Ok(entries) => {
+                for entry in entries {
+                    let entry = entry?;
+                    if entry.file_name().to_string_lossy().starts_with(&name) {
+                        fs::remove_file(entry.path())?;
+                    }
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        match fs::remove_file(self.path(hash)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Writes a file that can be made again. Nobody ever finds half of it under its name, save after a power failure
@@ -100,13 +173,13 @@ impl Blobs {
     }
 
     fn temporary_path(&self) -> PathBuf {
-        let number = self.next_name.fetch_add(1, Ordering::Relaxed);
-        self.folder.join("tmp").join(number.to_string())
+        let number = self.inner.next_name.fetch_add(1, Ordering::Relaxed);
+        self.inner.path.join("tmp").join(number.to_string())
     }
 
     /// Removes contents that no media id stands for.
     pub(super) fn remove_orphans(&self, snapshot: &Snapshot<'_>) -> Result<(), OpenError> {
-        for path in files_of_shards(&self.folder)? {
+        for path in files_of_shards(&self.inner.path)? {
             let name = path
                 .file_name()
                 .and_then(|name| name.to_str())
@@ -127,10 +200,27 @@ impl Blobs {
 
 impl Incoming {
     /// Adds bytes.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.digest.update(bytes);
-        self.size += bytes.len() as u64;
-        self.file.write_all(bytes)
+    pub(super) fn write(&mut self, pieces: &[Bytes]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(File::create_new(&self.path)?),
+        };
+        let mut slices = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            self.digest.update(piece);
+            self.size += piece.len() as u64;
+            slices.push(IoSlice::new(piece));
+        }
+        let mut slices = &mut slices[..];
+        while !slices.is_empty() {
+            match file.write_vectored(slices) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut slices, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The bytes so far.
@@ -140,20 +230,32 @@ impl Incoming {
 
     /// Has everything on the disk.
     pub(super) fn finish(mut self) -> io::Result<Received> {
-        self.file.sync_all()?;
-        self.is_kept = true;
-        Ok(Received {
+        // An empty file is one too.
+        self.write(&[])?;
+        let received = Received {
             hash: std::mem::take(&mut self.digest).finalize().into(),
             size: self.size,
             path: self.path.clone(),
             is_kept: false,
-        })
+        };
+        if let Some(file) = self.file.take() {
+            file.sync_all()?;
+        }
+        Ok(received)
+    }
+}
+
+impl Received {
+    /// Where the file is until it gets its name.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 }
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        if !self.is_kept {
+        // Once it is received whole, it is no longer ours.
+        if self.file.is_some() {
             discard(&self.path);
         }
     }
@@ -181,16 +283,8 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Has the name of a file on the disk, and those of the two folders it is in, which may be new.
-fn sync_name(path: &Path) -> io::Result<()> {
-    for folder in path.ancestors().skip(1).take(3) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
 /// `abcd…` as `ab/cd/abcd…`: no folder grows beyond what file systems like.
-fn sharded(name: &str) -> String {
+pub(super) fn sharded(name: &str) -> String {
     format!("{}/{}/{name}", &name[..2], &name[2..4])
 }
 

@@ -11,26 +11,23 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use http::StatusCode;
-use ruma::{ServerName, api::error::ErrorKind};
+use ruma::{OwnedServerName, ServerName, api::error::ErrorKind};
 use tokio_util::io::ReaderStream;
 
-use super::{Media, blobs, store::MediaRow, upload::blocking};
-use crate::{ApiError, ApiResult, storage::tables};
+use super::{File, Media, blobs, store::MediaRow, upload::blocking};
+use crate::{
+    ApiError, ApiResult,
+    storage::{Commit, tables},
+};
 
 /// Files up to this size are read whole, in one hop to a blocking thread.
 const READ_WHOLE: u64 = 1024 * 1024;
 /// The longest time that somebody may wait for a file.
 const MAX_PATIENCE: Duration = Duration::from_secs(60);
+/// How exact it is remembered when a file was last fetched.
+const ACCESS_PRECISION_MS: u64 = 24 * 60 * 60 * 1000;
 /// Bytes read at once of larger files.
 const READ_SIZE: usize = 256 * 1024;
-
-/// A file on the disk.
-#[derive(Clone, Debug, Default)]
-pub struct File {
-    pub(super) path: PathBuf,
-    /// Bytes.
-    pub size: u64,
-}
 
 /// A file that was uploaded.
 #[derive(Clone, Debug)]
@@ -98,37 +95,55 @@ impl Media {
                         Err(not_found())
                     };
                 };
-                let file = File {
-                    path: this.inner.blobs.path(&row.hash),
-                    size: row.size,
-                };
+                if tables::QUARANTINED_CONTENT.contains(snapshot, row.hash)? {
+                    return Err(not_found());
+                }
+                let fetched = tables::MEDIA_ACCESS.get(snapshot, (&server_name, &media_id))?;
+                this.note_access(server_name, media_id, fetched);
+                let file = this.inner.contents.file(&row.hash, row.size);
                 Ok(Some(Stored { row, file }))
             })
             .await
     }
+
+    /// Remembers that a file was fetched, to a day.
+    pub(super) fn note_access(
+        &self,
+        server_name: OwnedServerName,
+        media_id: String,
+        before: Option<u64>,
+    ) {
+        let now = u64::from(self.inner.clock.now().get());
+        if before.is_some_and(|before| now < before.saturating_add(ACCESS_PRECISION_MS)) {
+            return;
+        }
+        let commit = Commit::silent(move |batch| {
+            tables::MEDIA_ACCESS.put(batch, (server_name, media_id), &now);
+        });
+        if let Err(error) = self.inner.storage.submit(commit.ephemeral()) {
+            tracing::warn!(%error, "when a file was fetched could not be written");
+        }
+    }
 }
 
-impl File {
-    /// Some bytes of the file, as the body of an answer.
-    pub async fn read(&self, range: Range<u64>) -> ApiResult<Body> {
-        let path = self.path.clone();
-        let length = range.end.saturating_sub(range.start);
-        if length <= READ_WHOLE {
-            return Ok(Body::from(
-                blocking(move || read_whole(&path, range.start, length)).await?,
-            ));
-        }
-        let file = blocking(move || {
-            let mut file = fs::File::open(path)?;
-            file.seek(SeekFrom::Start(range.start))?;
-            Ok(file)
-        })
-        .await?;
-        let rest = tokio::io::AsyncReadExt::take(tokio::fs::File::from_std(file), length);
-        Ok(Body::from_stream(ReaderStream::with_capacity(
-            rest, READ_SIZE,
-        )))
+/// Some bytes of a file on the disk, as the body of an answer.
+pub(super) async fn read_file(path: PathBuf, range: Range<u64>) -> ApiResult<Body> {
+    let length = range.end.saturating_sub(range.start);
+    if length <= READ_WHOLE {
+        return Ok(Body::from(
+            blocking(move || read_whole(&path, range.start, length)).await?,
+        ));
     }
+    let file = blocking(move || {
+        let mut file = fs::File::open(path)?;
+        file.seek(SeekFrom::Start(range.start))?;
+        Ok(file)
+    })
+    .await?;
+    let rest = tokio::io::AsyncReadExt::take(tokio::fs::File::from_std(file), length);
+    Ok(Body::from_stream(ReaderStream::with_capacity(
+        rest, READ_SIZE,
+    )))
 }
 
 fn read_whole(path: &std::path::Path, start: u64, length: u64) -> io::Result<Bytes> {

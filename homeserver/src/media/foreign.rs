@@ -4,14 +4,10 @@ use ruma::ServerName;
 
 use super::{
     Media,
-    download::{File, Stored, is_media_id},
-    upload::{Upload, blocking},
+    download::{Stored, is_media_id, not_found},
+    upload::Upload,
 };
-use crate::{
-    ApiResult,
-    ids::UserNid,
-    storage::{Commit, tables},
-};
+use crate::{ApiError, ApiResult, ids::UserNid, storage::tables};
 
 /// Stands for users whose files are not uploads to this server.
 pub const NOBODY: UserNid = UserNid(0);
@@ -26,13 +22,21 @@ impl Media {
         if !is_media_id(media_id) {
             return Ok(None);
         }
-        let key = (server_name.to_owned(), media_id.to_owned());
+        let (server_name, media_id) = (server_name.to_owned(), media_id.to_owned());
         let this = self.clone();
         self.inner
             .storage
             .read(move |snapshot| {
-                let row = tables::MEDIA.get(snapshot, key)?;
-                Ok(row.map(|row| this.stored(row)))
+                let Some(row) = tables::MEDIA.get(snapshot, (&server_name, &media_id))? else {
+                    return Ok(None);
+                };
+                // It is known and hidden: nobody fetches it again.
+                if tables::QUARANTINED_CONTENT.contains(snapshot, row.hash)? {
+                    return Err(not_found());
+                }
+                let fetched = tables::MEDIA_ACCESS.get(snapshot, (&server_name, &media_id))?;
+                this.note_access(server_name, media_id, fetched);
+                Ok(Some(this.stored(row)))
             })
             .await
     }
@@ -44,24 +48,26 @@ impl Media {
         media_id: &str,
         upload: Upload,
     ) -> ApiResult<Stored> {
-        let (row, received) = self.take(upload).await?;
-        let this = self.clone();
-        blocking(move || this.inner.blobs.keep(received)).await?;
-        let (server_name, media_id, kept) =
-            (server_name.to_owned(), media_id.to_owned(), row.clone());
-        let commit = Commit::silent(move |batch| {
-            tables::MEDIA_OF_CONTENT.put(batch, (kept.hash, &server_name, &media_id), &());
-            tables::MEDIA.put(batch, (server_name, media_id), &kept);
-        });
-        self.inner.storage.commit(commit).await?;
+        let taken = self.take(upload).await?;
+        let row = self
+            .keep_as(server_name.to_owned(), media_id.to_owned(), taken)
+            .await?;
+        let hash = row.hash;
+        let quarantined = self
+            .inner
+            .storage
+            .read(move |snapshot| {
+                Ok::<_, ApiError>(tables::QUARANTINED_CONTENT.contains(snapshot, hash)?)
+            })
+            .await?;
+        if quarantined {
+            return Err(not_found());
+        }
         Ok(self.stored(row))
     }
 
     fn stored(&self, row: super::store::MediaRow) -> Stored {
-        let file = File {
-            path: self.inner.blobs.path(&row.hash),
-            size: row.size,
-        };
+        let file = self.inner.contents.file(&row.hash, row.size);
         Stored { row, file }
     }
 }

@@ -21,6 +21,8 @@ pub struct ThumbnailRequest {
     pub height: u32,
     /// How it fits.
     pub fit: Fit,
+    /// Whether it may move if the picture does.
+    pub animated: bool,
 }
 
 /// A size that thumbnails are made in.
@@ -51,9 +53,6 @@ impl Rung {
     /// The smallest size that is not smaller than asked for; none when only the picture itself is large enough.
     pub(super) fn for_request(request: ThumbnailRequest) -> Option<Self> {
         let covers = |rung: &&Self| rung.width >= request.width && rung.height >= request.height;
-        // Squares are all that is cropped to: they are what avatars want. Other shapes get the whole picture.
-        let is_square = request.width == request.height;
-        let fit = if is_square { request.fit } else { Fit::Scale };
         let with = |fit| {
             LADDER
                 .iter()
@@ -61,7 +60,22 @@ impl Rung {
                 .find(covers)
                 .copied()
         };
-        with(fit).or_else(|| with(Fit::Scale))
+        with(request.fit).or_else(|| with(Fit::Scale))
+    }
+
+    /// The middle of the picture in a shape that is no square, which is made anew for whoever asks: squares are what
+    /// avatars want, and all that is kept.
+    pub(super) fn odd_crop(request: ThumbnailRequest) -> Option<Self> {
+        let ThumbnailRequest { width, height, .. } = request;
+        let largest = LADDER.last()?;
+        let is_odd = request.fit == Fit::Crop && width != height && width > 0 && height > 0;
+        (is_odd && width <= largest.width && height <= largest.width)
+            .then(|| rung(width, height, Fit::Crop))
+    }
+
+    /// Whether thumbnails of this size show all of the picture.
+    pub(super) fn is_whole(self) -> bool {
+        self.fit == Fit::Scale
     }
 
     /// The same size for a picture that lies on its side.
@@ -90,7 +104,12 @@ mod tests {
     use super::*;
 
     fn size(width: u32, height: u32, fit: Fit) -> Option<(u32, u32, Fit)> {
-        let rung = Rung::for_request(ThumbnailRequest { width, height, fit })?;
+        let rung = Rung::for_request(ThumbnailRequest {
+            width,
+            height,
+            fit,
+            animated: false,
+        })?;
         Some((rung.width, rung.height, rung.fit))
     }
 
@@ -110,8 +129,18 @@ mod tests {
     }
 
     #[test]
-    fn only_squares_are_cropped() {
-        assert_eq!(size(300, 200, Fit::Crop), Some((320, 240, Fit::Scale)));
-        assert_eq!(size(600, 600, Fit::Crop), Some((800, 600, Fit::Scale)));
+    fn odd_shapes_are_cropped_within_bounds() {
+        let crop = |width, height| {
+            Rung::odd_crop(ThumbnailRequest {
+                width,
+                height,
+                fit: Fit::Crop,
+                animated: false,
+            })
+        };
+        assert_eq!(crop(300, 200), Some(rung(300, 200, Fit::Crop)));
+        assert_eq!(crop(600, 600), None);
+        assert_eq!(crop(0, 5), None);
+        assert_eq!(crop(1601, 5), None);
     }
 }

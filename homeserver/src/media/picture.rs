@@ -1,14 +1,22 @@
 //! Making small pictures of large ones. Plain functions over bytes; they take long and run on blocking threads.
+//!
+//! What takes long is decoding. A JPEG is therefore decoded at a half, a quarter or an eighth of its size where that is
+//! more than the thumbnails need, and small thumbnails are made of larger ones.
 
-use std::io::Cursor;
+use std::{io::Cursor, panic::catch_unwind};
 
-use fast_image_resize::{FilterType, ResizeAlg, ResizeError, ResizeOptions, Resizer};
+use fast_image_resize::ResizeError;
 use image::{
-    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
-    codecs::jpeg::JpegEncoder, metadata::Orientation,
+    DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage,
+    metadata::Orientation,
 };
+use jpeg_encoder::{ColorType, Encoder, EncodingError, SamplingFactor};
 
-use super::ladder::{Fit, Rung};
+use super::{
+    animation,
+    ladder::Rung,
+    resize::{fit, resize, scaled, whole},
+};
 
 /// Pixels of the largest picture that is decoded: more than telephones take, less than what fills the memory.
 const MAX_PIXELS: u64 = 64 * 1024 * 1024;
@@ -21,12 +29,16 @@ const JPEG_QUALITY: u8 = 80;
 const WORKING_BOX: (u32, u32) = (1600, 1200);
 /// What the shorter side keeps then, for thumbnails that are squares.
 const WORKING_SIDE: u32 = 600;
+/// The same for a JPEG that is decoded at a fraction of its size, which loses less than resizing does.
+const DECODED_BOX: (u32, u32) = (1000, 750);
 
 /// What was made of a picture.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Shrunk {
     /// The format of the picture itself.
     pub(super) format: ImageFormat,
+    /// Whether it moves.
+    pub(super) is_animated: bool,
     /// Smaller pictures; a rung that is not smaller than the picture has none.
     pub(super) smaller: Vec<(Rung, Encoded)>,
 }
@@ -59,51 +71,206 @@ impl From<ResizeError> for PictureError {
     }
 }
 
-/// Makes pictures of the sizes of rungs. Of an animation they show the first frame.
-pub(super) fn shrink(bytes: &[u8], rungs: &[Rung]) -> Result<Shrunk, PictureError> {
+impl From<EncodingError> for PictureError {
+    fn from(_: EncodingError) -> Self {
+        Self::NotAPicture(None)
+    }
+}
+
+/// A picture whose header was read and found harmless.
+pub(super) struct Opened<'a> {
+    bytes: &'a [u8],
+    decoder: Box<dyn ImageDecoder + 'a>,
+    pub(super) format: ImageFormat,
+    width: u32,
+    height: u32,
+    pub(super) orientation: Orientation,
+}
+
+/// Reads the header of a picture. One with too many pixels goes no further.
+pub(super) fn open(bytes: &[u8]) -> Result<Opened<'_>, PictureError> {
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut reader = reader.map_err(ImageError::IoError)?;
     let format = reader.format().ok_or(PictureError::NotAPicture(None))?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_MEMORY);
-    reader.limits(limits);
+    reader.limits(limits());
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(PictureError::TooLarge(width, height));
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let turned = |rung: Rung| {
-        if turns(orientation) {
+    Ok(Opened {
+        bytes,
+        decoder: Box::new(decoder),
+        format,
+        width,
+        height,
+        orientation,
+    })
+}
+
+/// What decoders may use.
+pub(super) fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_MEMORY);
+    limits
+}
+
+impl Opened<'_> {
+    /// Width and height as the picture is shown.
+    pub(super) fn size(&self) -> (u32, u32) {
+        if turns(self.orientation) {
+            (self.height, self.width)
+        } else {
+            (self.width, self.height)
+        }
+    }
+
+    /// Whether a rung is smaller than the picture.
+    pub(super) fn is_larger_than(&self, rung: Rung) -> bool {
+        let rung = self.turned(rung);
+        rung.width < self.width || rung.height < self.height
+    }
+
+    /// A rung as it lies before the picture is turned.
+    pub(super) fn turned(&self, rung: Rung) -> Rung {
+        if turns(self.orientation) {
             rung.turned()
         } else {
             rung
         }
-    };
-    let is_smaller = |rung: &Rung| turned(*rung).width < width || turned(*rung).height < height;
-    let rungs: Vec<_> = rungs.iter().copied().filter(is_smaller).collect();
+    }
+
+    /// The pixels, at least as many as `wanted` says if that is fewer than there are.
+    fn decode(self, wanted: Option<(u32, u32)>) -> Result<DynamicImage, PictureError> {
+        if self.format == ImageFormat::Jpeg
+            && let Some(wanted) = wanted
+            && let Some(scaled) = decode_scaled(self.bytes, wanted)
+        {
+            return Ok(scaled);
+        }
+        Ok(DynamicImage::from_decoder(self.decoder)?)
+    }
+}
+
+/// A JPEG at a fraction of its size, if that saves something and this decoder understands it.
+fn decode_scaled(bytes: &[u8], (width, height): (u32, u32)) -> Option<DynamicImage> {
+    let (width, height) = (u16::try_from(width).ok()?, u16::try_from(height).ok()?);
+    // The decoder is an old one: where it gives up, for whatever reason, the usual one has its turn.
+    let decoded = catch_unwind(|| {
+        let mut decoder = jpeg_decoder::Decoder::new(bytes);
+        decoder.set_max_decoding_buffer_size(MAX_MEMORY as usize);
+        decoder.read_info().ok()?;
+        let full = decoder.info()?;
+        let (to_width, _) = decoder.scale(width, height).ok()?;
+        if to_width >= full.width {
+            return None;
+        }
+        let pixels = decoder.decode().ok()?;
+        Some((decoder.info()?, pixels))
+    });
+    let (info, pixels) = decoded.ok().flatten()?;
+    let (width, height) = (info.width.into(), info.height.into());
+    match info.pixel_format {
+        jpeg_decoder::PixelFormat::RGB24 => {
+            RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
+        }
+        jpeg_decoder::PixelFormat::L8 => {
+            GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8)
+        }
+        _ => None,
+    }
+}
+
+/// Makes pictures of the sizes of rungs. Of an animation they show the first frame.
+pub(super) fn shrink(bytes: &[u8], rungs: &[Rung]) -> Result<Shrunk, PictureError> {
+    let opened = open(bytes)?;
+    let (format, orientation) = (opened.format, opened.orientation);
     let mut shrunk = Shrunk {
         format,
+        is_animated: animation::is_animated(bytes, format),
         smaller: Vec::new(),
     };
-    if rungs.is_empty() {
-        return Ok(shrunk);
+    let mut rungs: Vec<_> = rungs
+        .iter()
+        .copied()
+        .filter(|rung| opened.is_larger_than(*rung))
+        .map(|rung| (rung, opened.turned(rung)))
+        .collect();
+    let size = (opened.width, opened.height);
+    let working = match rungs.len() {
+        0 => return Ok(shrunk),
+        1 => None,
+        _ => reduced(size, WORKING_BOX),
+    };
+    let decoded = working.and_then(|_| reduced(size, DECODED_BOX));
+    let wanted = decoded.or_else(|| rungs.first().and_then(|(_, rung)| enough(size, *rung)));
+    let mut picture = opened.decode(wanted)?;
+    if let Some((width, height)) = working.filter(|(width, _)| *width * 3 < picture.width() * 2) {
+        picture = resize(&picture, whole(&picture), (width, height))?;
     }
-    let mut picture = DynamicImage::from_decoder(decoder)?;
-    if let Some(size) = working_size((width, height)).filter(|_| rungs.len() > 1) {
-        picture = resize(&picture, whole(&picture), size)?;
-    }
-    for rung in rungs {
-        let mut small = fit(&picture, turned(rung))?;
-        small.apply_orientation(orientation);
-        shrunk.smaller.push((rung, encode(&small)?));
+    // The largest first: what comes after may be made of it.
+    rungs.sort_by_key(|(_, rung)| std::cmp::Reverse(rung.width.max(rung.height)));
+    let mut made: Vec<DynamicImage> = vec![picture];
+    for (rung, turned) in rungs {
+        let source = made.iter().rev().find(|source| source_for(source, turned));
+        let small = fit(source.unwrap_or(&made[0]), turned)?;
+        let mut shown = small.clone();
+        shown.apply_orientation(orientation);
+        shrunk.smaller.push((rung, encode(&shown)?));
+        if turned.is_whole() {
+            made.push(small);
+        }
     }
     Ok(shrunk)
 }
 
+/// Whether a thumbnail can be made of a picture without losing anything.
+fn source_for(source: &DynamicImage, rung: Rung) -> bool {
+    let short = source.width().min(source.height());
+    match rung.is_whole() {
+        true => source.width() >= 2 * rung.width || source.height() >= 2 * rung.height,
+        false => short >= 2 * rung.width,
+    }
+}
+
+/// The first frame of a picture in its own size.
+pub(super) fn still(bytes: &[u8]) -> Result<Encoded, PictureError> {
+    let opened = open(bytes)?;
+    let orientation = opened.orientation;
+    let mut picture = opened.decode(None)?;
+    picture.apply_orientation(orientation);
+    encode(&picture)
+}
+
+/// The middle of a picture in a shape that is no square.
+pub(super) fn crop_to(bytes: &[u8], rung: Rung) -> Result<Encoded, PictureError> {
+    let opened = open(bytes)?;
+    let (orientation, turned) = (opened.orientation, opened.turned(rung));
+    let size = (opened.width, opened.height);
+    let picture = opened.decode(enough(size, turned))?;
+    let mut small = fit(&picture, turned)?;
+    small.apply_orientation(orientation);
+    encode(&small)
+}
+
+/// How many pixels a picture needs for a thumbnail: twice as many in each direction as the thumbnail has.
+fn enough((width, height): (u32, u32), rung: Rung) -> Option<(u32, u32)> {
+    let (double_width, double_height) = (2 * rung.width, 2 * rung.height);
+    if width <= double_width || height <= double_height {
+        return None;
+    }
+    let by = f64::max(
+        f64::from(double_width) / f64::from(width),
+        f64::from(double_height) / f64::from(height),
+    );
+    let part = |side: u32| (f64::from(side) * by).ceil() as u32;
+    Some((part(width), part(height)))
+}
+
 /// The size a picture is reduced to before the thumbnails are made, if it is larger.
-fn working_size((width, height): (u32, u32)) -> Option<(u32, u32)> {
-    let (inside, short) = (scaled((width, height), WORKING_BOX), width.min(height));
+fn reduced((width, height): (u32, u32), into: (u32, u32)) -> Option<(u32, u32)> {
+    let (inside, short) = (scaled((width, height), into), width.min(height));
     let by_side = |side: u32| (u64::from(side) * u64::from(WORKING_SIDE) / u64::from(short)) as u32;
     let size = if inside.0.min(inside.1) >= WORKING_SIDE {
         inside
@@ -124,88 +291,27 @@ fn turns(orientation: Orientation) -> bool {
     )
 }
 
-fn fit(picture: &DynamicImage, rung: Rung) -> Result<DynamicImage, ResizeError> {
-    let (width, height) = (picture.width(), picture.height());
-    match rung.fit {
-        Fit::Scale => {
-            let size = scaled((width, height), (rung.width, rung.height));
-            resize(picture, whole(picture), size)
-        }
-        Fit::Crop => {
-            let side = width.min(height);
-            let middle = Area {
-                left: (width - side) / 2,
-                top: (height - side) / 2,
-                width: side,
-                height: side,
-            };
-            // A thumbnail is never larger than the picture.
-            let target = rung.width.min(side);
-            resize(picture, middle, (target, target))
-        }
-    }
-}
-
-/// A part of a picture.
-#[derive(Clone, Copy)]
-struct Area {
-    left: u32,
-    top: u32,
-    width: u32,
-    height: u32,
-}
-
-fn whole(picture: &DynamicImage) -> Area {
-    let (width, height) = (picture.width(), picture.height());
-    Area {
-        left: 0,
-        top: 0,
-        width,
-        height,
-    }
-}
-
-/// The largest size of the same shape inside a box.
-fn scaled((width, height): (u32, u32), (max_width, max_height): (u32, u32)) -> (u32, u32) {
-    let times = |a: u32, b: u32| u64::from(a) * u64::from(b);
-    let shrink =
-        |side: u32, by: u32, to: u32| (times(side, to) / u64::from(by.max(1))).max(1) as u32;
-    if times(width, max_height) > times(height, max_width) {
-        (max_width, shrink(height, width, max_width))
-    } else {
-        (shrink(width, height, max_height), max_height)
-    }
-}
-
-fn resize(
-    picture: &DynamicImage,
-    area: Area,
-    (width, height): (u32, u32),
-) -> Result<DynamicImage, ResizeError> {
-    let mut small = DynamicImage::new(width, height, picture.color());
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .crop(
-            area.left.into(),
-            area.top.into(),
-            area.width.into(),
-            area.height.into(),
-        );
-    Resizer::new().resize(picture, &mut small, &options)?;
-    Ok(small)
-}
-
-fn encode(picture: &DynamicImage) -> Result<Encoded, ImageError> {
+fn encode(picture: &DynamicImage) -> Result<Encoded, PictureError> {
     let mut bytes = Vec::new();
-    if picture.color().has_alpha() {
+    let sides = (
+        u16::try_from(picture.width()),
+        u16::try_from(picture.height()),
+    );
+    let (Ok(width), Ok(height), false) = (sides.0, sides.1, picture.color().has_alpha()) else {
         let picture = DynamicImage::ImageRgba8(picture.to_rgba8());
         picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)?;
         return Ok(Encoded {
             bytes,
             format: ImageFormat::Png,
         });
+    };
+    let mut encoder = Encoder::new(&mut bytes, JPEG_QUALITY);
+    encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
+    match picture {
+        DynamicImage::ImageLuma8(gray) => encoder.encode(gray, width, height, ColorType::Luma)?,
+        DynamicImage::ImageRgb8(rgb) => encoder.encode(rgb, width, height, ColorType::Rgb)?,
+        other => encoder.encode(&other.to_rgb8(), width, height, ColorType::Rgb)?,
     }
-    JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY).encode_image(&picture.to_rgb8())?;
     Ok(Encoded {
         bytes,
         format: ImageFormat::Jpeg,
@@ -216,7 +322,7 @@ fn encode(picture: &DynamicImage) -> Result<Encoded, ImageError> {
 mod tests {
     use image::{Rgb, RgbImage, Rgba, RgbaImage};
 
-    use super::*;
+    use super::{super::ladder::Fit, *};
 
     const SCALE: Rung = Rung {
         width: 320,
@@ -288,15 +394,39 @@ mod tests {
             let decoded = image::load_from_memory(&encoded.bytes).unwrap();
             (decoded.width(), decoded.height())
         });
-        assert_eq!(sizes.collect::<Vec<_>>(), [(96, 96), (320, 80)]);
+        assert_eq!(sizes.collect::<Vec<_>>(), [(320, 80), (96, 96)]);
     }
 
     #[test]
-    fn working_size_keeps_what_thumbnails_need() {
-        assert_eq!(working_size((4000, 3000)), Some((1600, 1200)));
-        assert_eq!(working_size((8000, 1200)), Some((4000, 600)));
-        assert_eq!(working_size((8000, 500)), None);
-        assert_eq!(working_size((1600, 1200)), None);
+    fn reduced_size_keeps_what_thumbnails_need() {
+        assert_eq!(reduced((4000, 3000), WORKING_BOX), Some((1600, 1200)));
+        assert_eq!(reduced((8000, 1200), WORKING_BOX), Some((4000, 600)));
+        assert_eq!(reduced((8000, 500), WORKING_BOX), None);
+        assert_eq!(reduced((1600, 1200), WORKING_BOX), None);
+    }
+
+    #[test]
+    fn large_photographs_are_decoded_at_a_fraction_of_their_size() {
+        let large = picture(4000, 3000, ImageFormat::Jpeg);
+        let scaled = decode_scaled(&large, (1600, 1200)).unwrap();
+        assert_eq!((scaled.width(), scaled.height()), (2000, 1500));
+        assert!(decode_scaled(&large, (2500, 1800)).is_none());
+        assert!(decode_scaled(b"\xff\xd8\xff", (10, 10)).is_none());
+    }
+
+    #[test]
+    fn crop_has_the_shape_that_is_asked_for() {
+        let wide = Rung {
+            width: 300,
+            height: 100,
+            fit: Fit::Crop,
+        };
+        let made = crop_to(&picture(1000, 800, ImageFormat::Jpeg), wide).unwrap();
+        let decoded = image::load_from_memory(&made.bytes).unwrap();
+        assert_eq!((decoded.width(), decoded.height()), (300, 100));
+        let made = crop_to(&picture(150, 80, ImageFormat::Png), wide).unwrap();
+        let decoded = image::load_from_memory(&made.bytes).unwrap();
+        assert_eq!((decoded.width(), decoded.height()), (150, 50));
     }
 
     #[test]

@@ -69,11 +69,11 @@ impl Media {
         }
         let user = upload.uploader;
         self.check_fillable(user, media_id.clone()).await?;
-        let (row, received) = self.take(upload).await?;
+        let taken = self.take(upload).await?;
         // Two files may have come for one address: the second one must not replace the first.
         let _turn = self.inner.reserving.lock().await;
         self.check_fillable(user, media_id.clone()).await?;
-        self.keep(media_id, row, received).await?;
+        self.keep(media_id, taken).await?;
         self.inner.arrivals.send_replace(());
         Ok(())
     }

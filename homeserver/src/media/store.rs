@@ -34,4 +34,31 @@ pub struct ReservedMediaRow {
     pub expires: MilliSecondsSinceUnixEpoch,
 }
 
-records!(MediaRow = 1, ReservedMediaRow = 1);
+/// Why nobody may fetch a content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineRow {
+    /// The administrator who decided so.
+    pub by: String,
+    /// When.
+    pub at: MilliSecondsSinceUnixEpoch,
+}
+
+/// What a page on the web says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewRow {
+    /// The answer: a JSON object.
+    pub answer: String,
+    /// The media id of its picture.
+    pub image: Option<String>,
+    /// When it was fetched.
+    pub fetched: MilliSecondsSinceUnixEpoch,
+    /// Until when it is good.
+    pub expires: MilliSecondsSinceUnixEpoch,
+}
+
+records!(
+    MediaRow = 1,
+    ReservedMediaRow = 1,
+    QuarantineRow = 1,
+    PreviewRow = 1,
+);

@@ -64,15 +64,17 @@ impl Fixture {
 
 fn open(folder: &tempfile::TempDir, storage: &Storage, clock: &Arc<ManualClock>) -> Media {
     let path = folder.path().join("media");
+    open_with(storage, clock, &path, "")
+}
+
+fn open_with(storage: &Storage, clock: &Arc<ManualClock>, path: &Path, settings: &str) -> Media {
+    let text = format!(
+        "server_name = \"b.example\"\ndata_dir = \"/nowhere\"\n[media]\nmax_upload = 1000000\n{settings}"
+    );
+    let config = Config::parse(&text, []).unwrap();
     let clock = Arc::clone(clock);
-    Media::open(
-        storage.clone(),
-        clock,
-        server_name!("b.example"),
-        &path,
-        1_000_000,
-    )
-    .unwrap()
+    let outbound = Outbound::open(&config.outbound).unwrap();
+    Media::open(storage.clone(), clock, outbound, &config, path).unwrap()
 }
 
 async fn content(file: &File, range: std::ops::Range<u64>) -> Vec<u8> {
@@ -190,6 +192,7 @@ async fn thumbnails_are_made_once_for_all_who_ask() {
         width: 300,
         height: 200,
         fit: Fit::Scale,
+        animated: false,
     };
     let media = Arc::new(fixture.media.clone());
     let asked = (0..5).map(|_| media.thumbnail(stored.clone(), request));
@@ -213,6 +216,7 @@ async fn thumbnail_of_a_text_is_refused() {
         width: 30,
         height: 20,
         fit: Fit::Crop,
+        animated: false,
     };
     let error = fixture.media.thumbnail(stored, request).await.unwrap_err();
     assert_eq!(error.status(), 400);

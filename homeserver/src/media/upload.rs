@@ -3,24 +3,20 @@
 use std::io;
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::TryStreamExt;
 use rand::{Rng, distr::Alphanumeric};
-use ruma::OwnedMxcUri;
+use ruma::{OwnedMxcUri, OwnedServerName};
 
-use super::{
-    Media,
-    blobs::{Incoming, Received},
-    store::MediaRow,
-};
+use super::{Media, blobs::Incoming, inventory::put_of_user, store::MediaRow};
 use crate::{
     ApiError, ApiResult,
     ids::UserNid,
     storage::{Commit, tables},
 };
 
-/// Bytes collected before they are written: each write is a hop to a blocking thread.
-const WRITE_SIZE: usize = 256 * 1024;
+/// Bytes collected before they are written: each write is a hop to a blocking thread. Most files come in one.
+const WRITE_SIZE: usize = 1024 * 1024;
 /// Letters of a media id: as hard to guess as a key.
 const MEDIA_ID_LENGTH: usize = 24;
 /// Bytes of the longest content type or file name kept.
@@ -40,55 +36,113 @@ pub struct Upload {
     pub body: Body,
 }
 
+/// A file that was received and has no id yet.
+pub(super) struct Taken {
+    incoming: Incoming,
+    /// What is not written yet.
+    rest: Vec<Bytes>,
+    content_type: Option<String>,
+    filename: Option<String>,
+    uploader: UserNid,
+}
+
 impl Media {
     /// Stores a file as it comes in, without ever having the whole of it in memory.
     /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixmediav3upload)
     pub async fn upload(&self, upload: Upload) -> ApiResult<OwnedMxcUri> {
         let media_id = new_media_id();
         let uri = self.uri(&media_id);
-        let (row, received) = self.take(upload).await?;
-        self.keep(media_id, row, received).await?;
+        let taken = self.take(upload).await?;
+        self.keep(media_id, taken).await?;
         Ok(uri)
     }
 
     /// Receives a file without giving it an id yet.
-    pub(super) async fn take(&self, upload: Upload) -> ApiResult<(MediaRow, Received)> {
+    pub(super) async fn take(&self, upload: Upload) -> ApiResult<Taken> {
         check_text("Content-Type", upload.content_type.as_deref())?;
         check_text("filename", upload.filename.as_deref())?;
-        let limit = self.inner.max_upload;
+        let limit = self.inner.settings.max_upload;
         if upload.announced_size.is_some_and(|size| size > limit) {
             return Err(self.too_large());
         }
-        let received = self.receive(upload.body).await?;
-        let row = MediaRow {
-            hash: received.hash,
-            size: received.size,
+        if let Some(size) = upload.announced_size {
+            // Whoever may not store it is told before they have sent it. It is counted once it has come.
+            drop(self.charge(upload.uploader, size).await?);
+        }
+        let (incoming, rest) = self.receive(upload.body).await?;
+        Ok(Taken {
+            incoming,
+            rest,
             content_type: upload.content_type,
             filename: upload.filename,
             uploader: upload.uploader,
-            created: self.inner.clock.now(),
-        };
-        Ok((row, received))
+        })
     }
 
-    /// Has an id stand for a file: first the file is on the disk, then the row.
-    pub(super) async fn keep(
+    /// Has an id of this server stand for a file.
+    pub(super) async fn keep(&self, media_id: String, taken: Taken) -> ApiResult {
+        let own = self.inner.server_name.clone();
+        self.keep_as(own, media_id, taken).await?;
+        Ok(())
+    }
+
+    /// Has an address stand for a file: first the file is on the disk, then the row.
+    pub(super) async fn keep_as(
         &self,
+        server_name: OwnedServerName,
         media_id: String,
-        row: MediaRow,
-        received: Received,
-    ) -> ApiResult {
-        let this = self.clone();
-        blocking(move || this.inner.blobs.keep(received)).await?;
-        let server_name = self.inner.server_name.clone();
+        taken: Taken,
+    ) -> ApiResult<MediaRow> {
+        let Taken {
+            mut incoming,
+            rest,
+            content_type,
+            filename,
+            uploader,
+        } = taken;
+        let size = incoming.size() + total(&rest);
+        let charge = self.charge(uploader, size).await?;
+        let placing = self.inner.placing.read().await;
+        let local = self.inner.contents.local();
+        // Usually the one hop to a blocking thread that an upload takes.
+        let (hash, received) = blocking(move || {
+            incoming.write(&rest)?;
+            let received = incoming.finish()?;
+            let hash = received.hash;
+            match local {
+                Some(folder) => folder.keep(received).map(|()| (hash, None)),
+                None => Ok((hash, Some(received))),
+            }
+        })
+        .await?;
+        if let Some(received) = received {
+            self.inner.contents.keep(received).await?;
+        }
+        let row = MediaRow {
+            hash,
+            size,
+            content_type,
+            filename,
+            uploader,
+            created: self.inner.clock.now(),
+        };
+        let (written, is_own) = (row.clone(), server_name == self.inner.server_name);
         let commit = Commit::silent(move |batch| {
-            tables::RESERVED_MEDIA.delete(batch, &media_id);
-            tables::RESERVED_MEDIA_OF_USER.delete(batch, (row.uploader, &media_id));
+            let row = written;
             tables::MEDIA_OF_CONTENT.put(batch, (row.hash, &server_name, &media_id), &());
+            if is_own {
+                tables::RESERVED_MEDIA.delete(batch, &media_id);
+                tables::RESERVED_MEDIA_OF_USER.delete(batch, (row.uploader, &media_id));
+                put_of_user(batch, &media_id, &row);
+            }
             tables::MEDIA.put(batch, (server_name, media_id), &row);
         });
         self.inner.storage.commit(commit).await?;
-        Ok(())
+        drop(placing);
+        if let Some(charge) = charge {
+            charge.stored();
+        }
+        Ok(row)
     }
 
     /// The address of a media id of this server.
@@ -96,42 +150,40 @@ impl Media {
         OwnedMxcUri::from(format!("mxc://{}/{media_id}", self.inner.server_name))
     }
 
-    async fn receive(&self, body: Body) -> ApiResult<Received> {
-        let this = self.clone();
-        let mut incoming = blocking(move || this.inner.blobs.create()).await?;
+    /// Receives a body. What came last is not written yet.
+    async fn receive(&self, body: Body) -> ApiResult<(Incoming, Vec<Bytes>)> {
+        let mut incoming = self.inner.contents.create();
         let mut stream = body.into_data_stream();
-        let mut collected = BytesMut::new();
+        let (mut collected, mut length) = (Vec::new(), 0);
         while let Some(bytes) = stream.try_next().await.map_err(broken_body)? {
-            let size = incoming.size() + (collected.len() + bytes.len()) as u64;
-            if size > self.inner.max_upload {
+            length += bytes.len() as u64;
+            if incoming.size() + length > self.inner.settings.max_upload {
                 return Err(self.too_large());
             }
-            collected.extend_from_slice(&bytes);
-            if collected.len() >= WRITE_SIZE {
-                incoming = write(incoming, collected.split().freeze()).await?;
+            collected.push(bytes);
+            if length >= WRITE_SIZE as u64 {
+                let pieces = std::mem::take(&mut collected);
+                length = 0;
+                incoming = blocking(move || {
+                    incoming.write(&pieces)?;
+                    Ok(incoming)
+                })
+                .await?;
             }
         }
-        blocking(move || {
-            incoming.write(&collected)?;
-            incoming.finish()
-        })
-        .await
+        Ok((incoming, collected))
     }
 
     fn too_large(&self) -> ApiError {
-        let limit = self.inner.max_upload;
+        let limit = self.inner.settings.max_upload;
         ApiError::too_large(format!(
             "The file is larger than the limit of {limit} bytes (m.upload.size)."
         ))
     }
 }
 
-async fn write(mut incoming: Incoming, bytes: Bytes) -> ApiResult<Incoming> {
-    blocking(move || {
-        incoming.write(&bytes)?;
-        Ok(incoming)
-    })
-    .await
+fn total(pieces: &[Bytes]) -> u64 {
+    pieces.iter().map(|piece| piece.len() as u64).sum()
 }
 
 /// Runs file work on a blocking thread.

@@ -16,6 +16,9 @@ pub async fn run(server: Server) {
         if let Err(error) = server.delayed.forget_old().await {
             tracing::error!("old delayed events could not be forgotten: {error}");
         }
+        if let Err(error) = server.media.expire().await {
+            tracing::error!("old files could not be deleted: {error}");
+        }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             () = server.jobs.stopping() => return,

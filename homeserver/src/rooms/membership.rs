@@ -7,7 +7,7 @@ use ruma::{
 use serde_json::{Value, json};
 
 use super::{
-    Rooms, profile, refusal, restricted,
+    Rooms, blocking, profile, refusal, restricted,
     rows::{Membership, UserRoomRow},
     txn::Txn,
 };
@@ -113,6 +113,10 @@ impl MembershipChange {
         if self.sender != self.user && txn.membership(&self.sender)? != Some(Membership::Join) {
             return Err(refusal::not_joined());
         }
+        blocking::check(txn, &self.sender, self.step)?;
+        if self.step == Step::Leave && old == Some(Membership::Invite) {
+            check_rejection(txn, &self.user)?;
+        }
         self.step.check(old)?;
         let content = self.content(txn, old)?;
         txn.set_state(
@@ -143,6 +147,26 @@ impl MembershipChange {
         }
         Ok(content)
     }
+}
+
+/// Nobody can reject the invitation to the room in which the server talks to them.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#server-notices)
+fn check_rejection(txn: &Txn<'_>, user: &UserId) -> ApiResult {
+    let Some(user) = txn.rooms.storage().interner().find_user(user)? else {
+        return Ok(());
+    };
+    if tables::NOTICE_ROOM.get(txn.snapshot, user)? != Some(txn.room) {
+        return Ok(());
+    }
+    let account = tables::ACCOUNT.get(txn.snapshot, user)?;
+    if account.is_some_and(|account| account.deactivated) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        http::StatusCode::FORBIDDEN,
+        ErrorKind::CannotLeaveServerNoticeRoom,
+        "This is the room in which the server talks to you: its invitation cannot be rejected.",
+    ))
 }
 
 impl Rooms {

@@ -2,6 +2,7 @@
 
 pub mod admit;
 pub mod aliases;
+pub mod blocking;
 mod canonical_alias;
 pub mod create;
 pub mod deletion;
@@ -18,6 +19,7 @@ pub mod news;
 pub mod outside;
 mod profile;
 pub mod project;
+pub mod promotion;
 pub mod receipts;
 pub mod receive;
 pub mod redact;

@@ -7,6 +7,7 @@ use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedServerName};
 use super::{Family, Table};
 use crate::{
     account_data::store::AccountDataRow,
+    admin::store::TaskRow,
     delayed::store::DelayedEventRow,
     e2ee::store::{BackupVersionRow, ClaimableRow, DehydratedDeviceRow, FallbackKeyRow},
     federation::{
@@ -15,7 +16,7 @@ use crate::{
         outbound::rows::{DestinationRow, LoggedEvent},
     },
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
-    media::store::{MediaRow, ReservedMediaRow},
+    media::store::{MediaRow, PreviewRow, QuarantineRow, ReservedMediaRow},
     push::store::{PushEventRow, PusherFailureRow, PusherRow, QueuedPushRow},
     rooms::{
         deletion::JobRow,
@@ -263,6 +264,16 @@ tables! {
     RESERVED_MEDIA: String => ReservedMediaRow, Meta 18;
     /// The same by user: until when they wait, in milliseconds.
     RESERVED_MEDIA_OF_USER: (UserNid, String) => u64, Meta 19;
+    /// Files of this server by who uploaded them and when, in milliseconds; the size.
+    MEDIA_OF_USER: (UserNid, u64, String) => u64, Meta 141;
+    /// When a file was last fetched, in milliseconds.
+    MEDIA_ACCESS: (OwnedServerName, String) => u64, Meta 142;
+    /// Contents that nobody may fetch, by SHA-256.
+    QUARANTINED_CONTENT: [u8; 32] => QuarantineRow, Meta 143;
+    /// Media ids of this server that quarantine by user or room leaves alone.
+    PROTECTED_MEDIA: String => (), Meta 144;
+    /// What pages on the web say of themselves, by SHA-256 of address and language.
+    URL_PREVIEW: [u8; 32] => PreviewRow, Meta 145;
 
     // Other servers
 
@@ -272,6 +283,15 @@ tables! {
     SERVER_KEY: (OwnedServerName, String) => ServerKeyRow, Meta 161;
     /// What a server last said about its signing keys.
     SERVER_KEYS: OwnedServerName => ServerKeysRow, Meta 162;
+
+    // Administration
+
+    /// Work that goes on after its request was answered.
+    ADMIN_TASK: String => TaskRow, Meta 140;
+    /// Rooms that nobody here may enter; who decided so.
+    BLOCKED_ROOM: String => String, Rooms 140;
+    /// The room in which a user gets notices of the server.
+    NOTICE_ROOM: UserNid => RoomNid, Rooms 141;
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod accounts;
 mod deactivation;
 mod devices;
 mod hooks;
+mod listing;
 mod localpart;
 mod locks;
 mod login;
@@ -29,11 +30,12 @@ pub use self::{
     accounts::{Account, NewAccount, may_send},
     devices::{Device, DevicesOf, delete_device, put_device},
     hooks::{Addition, UserHooks},
+    listing::Listed,
     login::Identifier,
     names::{Name, fold},
     profile::{PROFILE_MAX_LENGTH, Profile, profile_of},
     register::{Registered, Registration},
-    registration_tokens::{NewRegistrationToken, RegistrationToken},
+    registration_tokens::{NewRegistrationToken, RegistrationToken, TokenChange},
     sessions::{Session, SignIn, SignedIn},
     shared_secret::SharedSecretRegistration,
     store::AccountRow,

@@ -20,6 +20,8 @@ const MAX_LENGTH: usize = 64;
 pub struct NewRegistrationToken {
     /// The token; a random one without.
     pub token: Option<String>,
+    /// Letters of a random one.
+    pub length: Option<usize>,
     /// For how many accounts it is good; any number without.
     pub uses_allowed: Option<u32>,
     /// For how long it is good; for ever without.
@@ -39,11 +41,35 @@ pub struct RegistrationToken {
     pub expires: Option<MilliSecondsSinceUnixEpoch>,
 }
 
+/// A change of a registration token: what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct TokenChange {
+    /// For how many accounts it is good; any number for `Some(None)`.
+    pub uses_allowed: Option<Option<u32>>,
+    /// Until when it is good; for ever for `Some(None)`.
+    pub expires: Option<Option<MilliSecondsSinceUnixEpoch>>,
+}
+
+impl RegistrationToken {
+    /// Whether one more account can be made with it.
+    pub fn is_valid(&self, now: MilliSecondsSinceUnixEpoch) -> bool {
+        is_valid(self.uses_allowed, self.used, self.expires, now)
+    }
+}
+
+fn is_valid(
+    uses_allowed: Option<u32>,
+    used: u32,
+    expires: Option<MilliSecondsSinceUnixEpoch>,
+    now: MilliSecondsSinceUnixEpoch,
+) -> bool {
+    uses_allowed.is_none_or(|allowed| used < allowed) && expires.is_none_or(|expires| now < expires)
+}
+
 impl RegistrationTokenRow {
     /// Whether one more account can be made with it.
     pub(super) fn is_valid(&self, now: MilliSecondsSinceUnixEpoch) -> bool {
-        self.uses_allowed.is_none_or(|allowed| self.used < allowed)
-            && self.expires.is_none_or(|expires| now < expires)
+        is_valid(self.uses_allowed, self.used, self.expires, now)
     }
 }
 
@@ -66,7 +92,7 @@ impl Users {
     ) -> ApiResult<RegistrationToken> {
         let token = new
             .token
-            .unwrap_or_else(|| tokens::random_text(GENERATED_LENGTH));
+            .unwrap_or_else(|| tokens::random_text(new.length.unwrap_or(GENERATED_LENGTH)));
         check(&token)?;
         let now = self.inner.clock.now();
         let row = RegistrationTokenRow {
@@ -91,6 +117,28 @@ impl Users {
             Commit::silent(move |batch| tables::REGISTRATION_TOKEN.put(batch, &token, &row));
         self.inner.storage.commit(commit).await?;
         Ok(made)
+    }
+
+    /// Changes for how much a token is good. The token as it is then, if there is one.
+    pub async fn change_registration_token(
+        &self,
+        token: &str,
+        change: TokenChange,
+    ) -> ApiResult<Option<RegistrationToken>> {
+        let _turn = self.inner.creating.lock().await;
+        let key = token.to_owned();
+        let row = self
+            .read(move |_, snapshot| Ok(tables::REGISTRATION_TOKEN.get(snapshot, &key)?))
+            .await?;
+        let Some(mut row) = row else { return Ok(None) };
+        row.uses_allowed = change.uses_allowed.unwrap_or(row.uses_allowed);
+        row.expires = change.expires.unwrap_or(row.expires);
+        let changed = RegistrationToken::new(token.to_owned(), &row);
+        let token = token.to_owned();
+        let commit =
+            Commit::silent(move |batch| tables::REGISTRATION_TOKEN.put(batch, &token, &row));
+        self.inner.storage.commit(commit).await?;
+        Ok(Some(changed))
     }
 
     /// Every registration token, used up ones included.

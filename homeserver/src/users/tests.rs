@@ -138,6 +138,7 @@ async fn closed_registration_is_refused() {
 async fn registration_token_is_good_for_as_many_accounts_as_it_says() {
     let bench = bench("mode = \"token\"");
     let new = NewRegistrationToken {
+        length: None,
         token: Some("violet".to_owned()),
         uses_allowed: Some(1),
         valid_for: None,
@@ -163,6 +164,7 @@ async fn registration_token_is_good_for_as_many_accounts_as_it_says() {
 async fn expired_registration_token_is_not_valid() {
     let bench = bench("mode = \"token\"");
     let new = NewRegistrationToken {
+        length: None,
         valid_for: Some(Duration::from_secs(60)),
         ..NewRegistrationToken::default()
     };

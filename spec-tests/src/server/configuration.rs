@@ -18,6 +18,8 @@ pub(super) struct Place<'a> {
     pub(super) tls_port: u16,
     pub(super) server_name: &'a str,
 }
+/// The local part of the user who sends notices of the server.
+pub(super) const NOTICES: &str = "notices";
 
 /// Writes what the server needs into its folder and returns its command line.
 pub(super) fn prepare(target: &Target, settings: &Settings, place: &Place<'_>) -> Vec<String> {
@@ -94,6 +96,10 @@ fn fialka(settings: &Settings, place: &Place<'_>) -> String {
         true => "",
         false => r#"allow = ["127.0.0.1:*", "spec.test"]"#,
     };
+    let outbound = match settings.fialka.contains("[outbound]") {
+        true => "",
+        false => "[outbound]\nallow_private_addresses = true\n",
+    };
     format!(
         r#"server_name = "{server_name}"
 data_dir = "{0}/data"
@@ -126,15 +132,19 @@ shared_secret = "{SHARED_SECRET}"
 [rtc]
 livekit_url = "https://livekit.spec.test"
 
-[outbound]
-allow_private_addresses = true
-
+{outbound}
 [well_known]
 client = "http://127.0.0.1:{port}"
+
+[server_notices]
+localpart = "{NOTICES}"
+
+{3}
 "#,
         folder.display(),
         !no_federation,
         !settings.federation_at_public_addresses_only,
+        settings.fialka,
     )
 }
 
@@ -208,6 +218,8 @@ fn synapse(settings: &Settings, place: &Place<'_>) -> serde_json::Value {
             "msc4222_enabled": true,
         },
     });
+    // Apart from the others: one macro takes only so many keys.
+    config["server_notices"] = json!({ "system_mxid_localpart": NOTICES, "room_name": "Notices" });
     // Push gateways of tests are on this machine.
     config["ip_range_blacklist"] = json!([]);
     config["max_event_delay_duration"] = "24h".into();

@@ -4,6 +4,10 @@
 
 mod account;
 mod account_data;
+mod admin_access;
+mod admin_media;
+mod admin_rooms;
+mod admin_users;
 mod aliases;
 mod authentication;
 mod bad_input;
@@ -22,6 +26,8 @@ mod kept_as_is;
 mod key_backup;
 mod login;
 mod media;
+mod media_in_bucket;
+mod media_limits;
 mod membership;
 mod notifications;
 mod profiles;
@@ -43,6 +49,7 @@ mod sync_filters;
 mod sync_lazy;
 mod to_device;
 mod unread;
+mod url_previews;
 mod user_directory;
 mod versions;
 mod visibility;

@@ -285,3 +285,130 @@ fn many_people_upload_the_same_picture_and_each_has_a_copy() {
         "image/jpeg"
     );
 }
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid)
+#[test]
+fn thumbnails_move_only_when_that_is_asked_for() {
+    covers!(GET "/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}");
+    let alice = homeserver().register("alice");
+    let media = alice.upload("image/gif", "moving.gif", MOVING);
+    let ask = |side: u32, animated: &str| {
+        let path =
+            format!("/v1/media/thumbnail/{media}?width={side}&height={side}&method=crop{animated}");
+        let reply = alice.get(&path);
+        assert_eq!(reply.status, 200, "{reply}");
+        let kind = reply.header("content-type").to_owned();
+        (kind, frames(&reply.bytes))
+    };
+    for side in [32, 2000] {
+        for animated in ["", "&animated=false"] {
+            let (kind, frames) = ask(side, animated);
+            assert!(kind != "image/gif" || frames == 1, "{side} {animated}");
+        }
+    }
+    if !homeserver().is_synapse() {
+        assert_eq!(ask(32, "&animated=true"), ("image/gif".to_owned(), 3));
+        assert_eq!(ask(2000, "&animated=true"), ("image/gif".to_owned(), 3));
+    }
+    // What cannot move is shown all the same.
+    let still = alice.upload("image/jpeg", "still.jpg", picture("image/jpeg"));
+    let reply = alice.get(&format!(
+        "/v1/media/thumbnail/{still}?width=32&height=32&animated=true"
+    ));
+    assert!(
+        reply.header("content-type").starts_with("image/"),
+        "{reply}"
+    );
+}
+
+/// A GIF of 60 by 40 pixels with three frames.
+const MOVING: &[u8] = include_bytes!("../../fixtures/moving.gif");
+
+/// How many graphic control extensions a GIF has: one for each frame.
+fn frames(gif: &[u8]) -> usize {
+    gif.windows(3)
+        .filter(|bytes| bytes == b"\x21\xf9\x04")
+        .count()
+}
+
+#[test]
+fn thumbnails_are_shown_inline_under_a_name() {
+    covers!(GET "/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}");
+    let alice = homeserver().register("alice");
+    let media = alice.upload("image/png", "picture", picture("image/png"));
+    let reply = alice.get(&format!("/v1/media/thumbnail/{media}?width=32&height=32"));
+    let disposition = reply.header("content-disposition");
+    assert!(disposition.starts_with("inline"), "{disposition}");
+}
+
+#[test]
+fn crops_have_the_shape_that_is_asked_for() {
+    covers!(GET "/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}");
+    if homeserver().is_synapse() {
+        return;
+    }
+    let alice = homeserver().register("alice");
+    let media = alice.upload("image/png", "picture", picture("image/png"));
+    let reply = alice.get(&format!(
+        "/v1/media/thumbnail/{media}?width=200&height=50&method=crop"
+    ));
+    assert_eq!(size(&reply.bytes), Some((200, 50)));
+}
+
+/// A header that promises more pixels than any server has memory for costs the server nothing.
+#[test]
+fn pictures_that_are_too_large_have_no_thumbnail() {
+    covers!(GET "/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}");
+    let alice = homeserver().register("alice");
+    let mut bomb = picture("image/png").to_vec();
+    bomb[16..24].copy_from_slice(&[0, 0, 0x40, 0, 0, 0, 0x40, 0]);
+    let checksum = crc32(&bomb[12..29]);
+    bomb[29..33].copy_from_slice(&checksum.to_be_bytes());
+    let media = alice.upload("image/png", "bomb", &bomb);
+    let reply = alice.get(&format!("/v1/media/thumbnail/{media}?width=32&height=32"));
+    if homeserver().is_synapse() {
+        assert!(matches!(reply.status, 400 | 404 | 413), "{reply}");
+    } else {
+        reply.must_fail(413, "M_TOO_LARGE");
+    }
+}
+
+/// The checksum of PNG chunks.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 {
+                (crc >> 1) ^ 0xedb8_8320
+            } else {
+                crc >> 1
+            }
+        })
+    })
+}
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediadownloadservernamemediaid)
+#[test]
+fn parts_of_a_file_and_unchanged_files_are_told_apart() {
+    covers!(GET "/_matrix/client/v1/media/download/{serverName}/{mediaId}");
+    if homeserver().is_synapse() {
+        return;
+    }
+    let alice = homeserver().register("alice");
+    let media = alice.upload("text/plain", "a.txt", b"0123456789");
+    let path = format!("{DOWNLOAD}/{media}?allow_remote=false&timeout_ms=0");
+    let with = |name: &str, value: &str| alice.request("GET", &path).header(name, value).send();
+    let part = with("Range", "bytes=2-4");
+    assert_eq!((part.status, &part.bytes[..]), (206, &b"234"[..]));
+    assert_eq!(part.header("content-range"), "bytes 2-4/10");
+    // Whoever asks for what is not there is told in headers how much there is.
+    let outside = alice
+        .request("GET", &path)
+        .header("Range", "bytes=10-")
+        .try_send()
+        .unwrap();
+    assert_eq!(outside.status, 416);
+    assert_eq!(outside.header("content-range"), "bytes */10");
+    let etag = part.header("etag").to_owned();
+    let unchanged = with("If-None-Match", &etag);
+    assert_eq!((unchanged.status, unchanged.bytes.len()), (304, 0));
+}

@@ -51,6 +51,7 @@ async fn thumbnail(
 ) -> ApiResult<Raw> {
     let pixels = |side: UInt| u32::try_from(side).unwrap_or(u32::MAX);
     let wanted = ThumbnailRequest {
+        animated: request.animated == Some(true),
         width: pixels(request.width),
         height: pixels(request.height),
         fit: match request.method {

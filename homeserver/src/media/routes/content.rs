@@ -74,7 +74,7 @@ async fn send(stored: Stored, filename: Option<String>, headers: &HeaderMap) -> 
     content.answer(headers).await.map(Raw)
 }
 
-/// Sends a smaller picture of a picture. Animations stand still, which `animated` allows.
+/// Sends a smaller picture of a picture. Animations stand still unless the client wants them to move.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid)
 pub(super) async fn thumbnail(
     State(server): State<Server>,
@@ -87,6 +87,7 @@ pub(super) async fn thumbnail(
         width: pixels(request.width),
         height: pixels(request.height),
         fit: fit(request.method)?,
+        animated: request.animated == Some(true),
     };
     let file = (&*request.server_name, request.media_id.as_str());
     let stored = find(&server, file, request.timeout_ms).await?;
@@ -94,7 +95,7 @@ pub(super) async fn thumbnail(
     let content = Content {
         name: thumbnail.content_name,
         content_type: Some(thumbnail.content_type.to_owned()),
-        filename: None,
+        filename: Some(thumbnail.filename.to_owned()),
         file: thumbnail.file,
     };
     content.answer(&headers).await.map(Raw)

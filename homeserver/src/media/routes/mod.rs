@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 mod content;
 mod legacy;
+mod preview;
 mod upload;
 
 use axum::Router;
@@ -19,6 +20,8 @@ pub fn router() -> Router<Server> {
         .ruma_route(content::download)
         .ruma_route(content::download_as)
         .ruma_route(content::thumbnail)
+        .ruma_route(preview::preview)
+        .ruma_route(preview::legacy)
         .ruma_route(legacy::config)
         .ruma_route(legacy::download)
         .ruma_route(legacy::download_as)

@@ -231,6 +231,7 @@ async fn create_invite(
 ) -> ApiResult<Response> {
     let new = NewRegistrationToken {
         token: request.token,
+        length: None,
         uses_allowed: request.uses,
         valid_for: request.valid_seconds.map(Duration::from_secs),
     };

@@ -1,0 +1,43 @@
+//! The endpoints of administrators, by what they are about. docs/administration.md lists them.
+
+mod call;
+mod media;
+mod media_of;
+mod notices;
+mod other;
+mod page;
+mod redaction;
+mod room_access;
+mod room_deletion;
+mod room_history;
+mod rooms;
+mod statistics;
+mod tokens;
+mod user_change;
+mod user_devices;
+mod users;
+mod work;
+
+use axum::Router;
+
+pub(crate) use self::work::resume;
+use crate::Server;
+
+/// The endpoints of administrators.
+pub fn router() -> Router<Server> {
+    Router::new()
+        .merge(users::router())
+        .merge(user_change::router())
+        .merge(user_devices::router())
+        .merge(redaction::router())
+        .merge(tokens::router())
+        .merge(rooms::router())
+        .merge(room_access::router())
+        .merge(room_deletion::router())
+        .merge(room_history::router())
+        .merge(media::router())
+        .merge(media_of::router())
+        .merge(statistics::router())
+        .merge(notices::router())
+        .merge(other::router())
+}
