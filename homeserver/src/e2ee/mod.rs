@@ -10,6 +10,7 @@ mod devices;
 mod elsewhere;
 mod key_backup;
 mod one_time_keys;
+mod other_servers;
 pub mod routes;
 mod signatures;
 mod signed;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use ruma::{
-    DeviceId, OwnedDeviceId, OwnedUserId, TransactionId, UserId,
+    DeviceId, OwnedDeviceId, OwnedServerName, OwnedUserId, TransactionId, UserId,
     events::{AnyToDeviceEvent, AnyToDeviceEventContent, ToDeviceEventType},
     serde::Raw,
     to_device::DeviceIdOrAllDevices,
@@ -52,7 +52,7 @@ pub struct ToDevicePage {
 }
 
 impl E2ee {
-    /// Queues messages for devices of this server's users. A repeated transaction does nothing.
+    /// Queues messages for devices, here or for their servers. A repeated transaction does nothing.
     /// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3sendtodeviceeventtypetxnid)
     pub async fn send_to_device(
         &self,
@@ -78,7 +78,9 @@ impl E2ee {
                     return Ok(None);
                 }
                 let queued = this.address(snapshot, &sender, &event_type, &recipients)?;
-                Ok(Some(this.queue_messages(queued, transaction)))
+                let elsewhere = this.for_servers(&sender, &event_type, txn, &recipients)?;
+                let commit = this.queue_messages(queued, elsewhere, transaction);
+                Ok(Some(commit))
             })
             .await?;
         if let Some(commit) = commit {
@@ -88,7 +90,7 @@ impl E2ee {
     }
 
     /// The messages for each device that exists.
-    fn address(
+    pub(super) fn address(
         &self,
         snapshot: &Snapshot<'_>,
         sender: &UserId,
@@ -119,9 +121,10 @@ impl E2ee {
         Ok(queued)
     }
 
-    fn queue_messages(
+    pub(super) fn queue_messages(
         &self,
         queued: Vec<(UserNid, OwnedDeviceId, String)>,
+        elsewhere: Vec<(OwnedServerName, String)>,
         transaction: (UserNid, OwnedDeviceId, String, String),
     ) -> Commit {
         let mut receivers: Vec<_> = queued.iter().map(|(user, ..)| *user).collect();
@@ -130,6 +133,10 @@ impl E2ee {
         let commit = Commit::new(move |batch, pos| {
             for (user, device, message) in queued {
                 tables::TO_DEVICE.put(batch, (user, device, pos), &message);
+            }
+            for (server, edu) in elsewhere {
+                tables::OUTBOUND_EDU.put(batch, (&server, pos), &edu);
+                tables::OUTBOUND_EDU_AT.put(batch, (pos, &server), &());
             }
             tables::TO_DEVICE_TXN.put(batch, transaction, &now);
         });

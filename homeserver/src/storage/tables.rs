@@ -251,6 +251,10 @@ tables! {
     DESTINATION: OwnedServerName => DestinationRow, Outbox 171;
     /// What a server is told beside events, and must not miss: JSON.
     OUTBOUND_EDU: (OwnedServerName, StreamPos) => String, Outbox 172;
+    /// The same by position, until it is sent.
+    OUTBOUND_EDU_AT: (StreamPos, OwnedServerName) => (), Outbox 173;
+    /// Up to where other servers have been told, or are about to be told, of changed devices.
+    DEVICE_LISTS_TOLD: () => StreamPos, Meta 170;
     /// Events received whose room has not taken them in yet, in the order in which they came.
     STAGED_EVENT: (RoomNid, StreamPos) => StagedEvent, Inbound 170;
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use ruma::{
-    RoomId, ServerName, UserId,
-    api::federation::transactions::edu::{Edu, ReceiptContent, TypingContent},
+    OwnedUserId, RoomId, ServerName, UserId,
+    api::federation::transactions::edu::{DirectDeviceContent, Edu, ReceiptContent, TypingContent},
 };
 
 use super::acl;
@@ -24,8 +24,35 @@ pub(super) async fn take(server: &Server, origin: &ServerName, edu: Edu) -> ApiR
     match edu {
         Edu::Typing(content) => typing(server, origin, content).await,
         Edu::Receipt(content) => receipts(server, origin, content).await,
+        Edu::DirectToDevice(content) => {
+            require_of(origin, &content.sender)?;
+            let DirectDeviceContent {
+                sender,
+                ev_type,
+                message_id,
+                messages,
+                ..
+            } = content;
+            let message = (sender, ev_type.to_string(), message_id.to_string());
+            server.e2ee.receive_to_device(message, messages).await
+        }
+        Edu::DeviceListUpdate(content) => devices_changed(server, origin, content.user_id).await,
+        Edu::SigningKeyUpdate(content) => devices_changed(server, origin, content.user_id).await,
         _ => Ok(()),
     }
+}
+
+fn require_of(origin: &ServerName, user: &UserId) -> ApiResult<()> {
+    if user.server_name() == origin {
+        return Ok(());
+    }
+    Err(ApiError::forbidden("The user is not of your server."))
+}
+
+/// Keys of other servers' users are asked for when somebody wants them, so all there is to know is that they changed.
+async fn devices_changed(server: &Server, origin: &ServerName, user: OwnedUserId) -> ApiResult<()> {
+    require_of(origin, &user)?;
+    server.e2ee.changed_elsewhere(user).await
 }
 
 /// The room an EDU is about, if the user may say something in it.
@@ -34,9 +61,7 @@ async fn room_of(
     origin: &ServerName,
     (room_id, user): (&RoomId, &UserId),
 ) -> ApiResult<RoomNid> {
-    if user.server_name() != origin {
-        return Err(ApiError::forbidden("The user is not of your server."));
-    }
+    require_of(origin, user)?;
     let room = server.rooms.find(room_id)?;
     server.rooms.require_joined(user, room)?;
     acl::require(server, room, origin).await?;

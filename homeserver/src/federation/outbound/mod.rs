@@ -5,6 +5,7 @@
 //! another order, nothing is lost when this server stops, and a server that is away costs nothing but its place.
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#transactions)
 
+mod device_lists;
 mod next;
 pub mod project;
 pub mod rows;
@@ -106,15 +107,27 @@ impl Outbound {
                         concerned.entry(name).or_insert(pos);
                     }
                 }
+                let mut waiting = std::collections::BTreeSet::new();
+                // No name of a server comes before this one.
+                let least = ruma::server_name!("0");
+                let edus = tables::OUTBOUND_EDU_AT.range(
+                    snapshot,
+                    (from, least),
+                    (position.plus(1), least),
+                )?;
+                for row in edus {
+                    waiting.insert(row?.0.1);
+                }
                 let mut begun = Vec::new();
                 for (name, first) in &concerned {
                     if !tables::DESTINATION.contains(snapshot, name)? {
                         begun.push((name.clone(), StreamPos(first.0.saturating_sub(1))));
                     }
                 }
-                Ok((concerned, begun))
+                waiting.extend(concerned.into_keys());
+                Ok((waiting, begun))
             });
-            let (concerned, begun) = read.await?;
+            let (waiting, begun) = read.await?;
             for (name, sent) in begun {
                 let row = DestinationRow {
                     sent,
@@ -124,31 +137,16 @@ impl Outbound {
                     Commit::silent(move |batch| tables::DESTINATION.put(batch, &name, &row));
                 server.storage.commit(commit.ephemeral()).await?;
             }
-            for name in concerned.keys() {
+            for name in &waiting {
                 self.wake(server, name);
             }
-            if done == StreamPos::ZERO {
-                self.wake_those_with_kept(server)?;
-            }
+            device_lists::tell(server, position).await?;
             done = position;
             tokio::select! {
                 () = server.jobs.stopping() => return Ok(()),
                 changed = positions.changed() => changed.map_err(ApiError::internal)?,
             }
         }
-    }
-
-    /// Wakes the workers of those for whom something beside events is kept.
-    fn wake_those_with_kept(&self, server: &Server) -> ApiResult<()> {
-        let snapshot = server.storage.snapshot();
-        let mut names = std::collections::BTreeSet::new();
-        for row in tables::OUTBOUND_EDU.scan(&snapshot, ())? {
-            names.insert(row?.0.0);
-        }
-        for name in names {
-            self.wake(server, &name);
-        }
-        Ok(())
     }
 
     /// Has the worker of a server look for something to send.

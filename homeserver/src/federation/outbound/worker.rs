@@ -152,6 +152,7 @@ async fn done(server: &Server, name: &OwnedServerName, next: Next) -> ApiResult<
         tables::DESTINATION.put(batch, &name, &row);
         for (pos, _) in &next.edus {
             tables::OUTBOUND_EDU.delete(batch, (&name, *pos));
+            tables::OUTBOUND_EDU_AT.delete(batch, (*pos, &name));
         }
     });
     server.storage.commit(commit.ephemeral()).await?;

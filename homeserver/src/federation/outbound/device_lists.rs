@@ -1,0 +1,110 @@
+//! Telling other servers whose devices and keys changed.
+//! [spec](https://spec.matrix.org/v1.19/server-server-api/#device-management)
+//!
+//! What has changed is not told, only that something has: every update says that it follows one which the other server
+//! cannot have, so it asks for the user's devices as they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ruma::{
+    OwnedServerName, OwnedUserId, UInt,
+    api::federation::transactions::edu::{DeviceListUpdateContent, Edu, SigningKeyUpdateContent},
+};
+
+use crate::{
+    Server,
+    error::{ApiError, ApiResult},
+    ids::{StreamPos, UserNid},
+    rooms::{rows::Membership, servers},
+    storage::{Commit, Snapshot, tables},
+};
+
+/// Queues updates for what changed up to a position since this was last done.
+pub(super) async fn tell(server: &Server, position: StreamPos) -> ApiResult<()> {
+    let rooms = server.rooms.clone();
+    let read = server.storage.read(move |snapshot| -> ApiResult<_> {
+        let told = tables::DEVICE_LISTS_TOLD.get(snapshot, ())?;
+        let from = told.unwrap_or_default().plus(1);
+        let mut changed: Vec<(OwnedUserId, StreamPos, BTreeSet<OwnedServerName>)> = Vec::new();
+        let mut any = false;
+        for row in tables::DEVICE_LIST_CHANGE.range(snapshot, from, position.plus(1))? {
+            let (pos, user) = row?;
+            any = true;
+            let user_id = rooms.storage().interner().user_id(user)?;
+            if user_id.server_name() == rooms.server_name() {
+                let names = servers_of(snapshot, user)?;
+                if !names.is_empty() {
+                    changed.push((user_id, pos, names));
+                }
+            }
+        }
+        Ok((any, changed))
+    });
+    let (any, changed) = read.await?;
+    if !any {
+        return Ok(());
+    }
+    let mut edus: BTreeMap<OwnedServerName, Vec<String>> = BTreeMap::new();
+    for (user, pos, names) in changed {
+        let updates = updates(server, user, pos).await?;
+        for name in names {
+            edus.entry(name)
+                .or_default()
+                .extend(updates.iter().cloned());
+        }
+    }
+    let most = edus.values().map(Vec::len).max().unwrap_or(0);
+    let commit = Commit {
+        positions: u32::try_from(most).unwrap_or(u32::MAX),
+        durable: true,
+        fill: Box::new(move |batch, first| {
+            for (name, edus) in &edus {
+                for (offset, edu) in edus.iter().enumerate() {
+                    let pos = first.plus(offset as u64);
+                    tables::OUTBOUND_EDU.put(batch, (name, pos), edu);
+                    tables::OUTBOUND_EDU_AT.put(batch, (pos, name), &());
+                }
+            }
+            tables::DEVICE_LISTS_TOLD.put(batch, (), &position);
+        }),
+        changes: Vec::new(),
+    };
+    server.storage.commit(commit).await?;
+    Ok(())
+}
+
+/// The other servers that share a room with a user.
+fn servers_of(snapshot: &Snapshot<'_>, user: UserNid) -> ApiResult<BTreeSet<OwnedServerName>> {
+    let mut names = BTreeSet::new();
+    for row in tables::USER_ROOM.scan(snapshot, (user,))? {
+        let ((_, room), row) = row?;
+        if row.membership == Membership::Join {
+            names.extend(servers::servers_in(snapshot, room)?);
+        }
+    }
+    Ok(names)
+}
+
+async fn updates(server: &Server, user: OwnedUserId, pos: StreamPos) -> ApiResult<Vec<String>> {
+    let Some(list) = server.e2ee.device_list(user.clone()).await? else {
+        return Ok(Vec::new());
+    };
+    let number = |pos: u64| UInt::try_from(pos).unwrap_or(UInt::MAX);
+    let device = list.keys.devices.keys().next_back().cloned();
+    let is_deleted = device.is_none();
+    let device = device.unwrap_or_else(|| "none".into());
+    let mut update = DeviceListUpdateContent::new(user.clone(), device.clone(), number(pos.0));
+    update.prev_id = vec![number(pos.0.saturating_sub(1))];
+    update.deleted = is_deleted.then_some(true);
+    update.device_display_name = list.names.get(&device).cloned();
+    update.keys = list.keys.devices.get(&device).cloned();
+    let mut edus = vec![Edu::DeviceListUpdate(update)];
+    if list.keys.master.is_some() || list.keys.self_signing.is_some() {
+        let mut keys = SigningKeyUpdateContent::new(user);
+        keys.master_key = list.keys.master;
+        keys.self_signing_key = list.keys.self_signing;
+        edus.push(Edu::SigningKeyUpdate(keys));
+    }
+    let json = edus.iter().map(serde_json::to_string);
+    json.collect::<Result<_, _>>().map_err(ApiError::internal)
+}
