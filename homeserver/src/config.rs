@@ -15,18 +15,21 @@ mod federation;
 mod listen;
 mod media;
 mod operation;
+mod presence;
 mod registration;
 mod rooms;
 mod server_notices;
 mod units;
 
+pub(crate) use self::federation::glob;
 pub use self::{
     calls::{Rtc, Turn},
     federation::{Federation, Outbound, ServerPattern},
     listen::{Listen, TlsFiles},
     media::{Media, MediaStore, S3},
-    operation::{Backup, Limits, Log, LogFormat, Metrics, WellKnown},
-    registration::{Registration, RegistrationMode},
+    operation::{Backup, Limits, Log, LogFormat, Metrics, Support, SupportContact, WellKnown},
+    presence::Presence,
+    registration::{Policy, PolicyText, Registration, RegistrationMode},
     rooms::{Appservices, Campus, Rooms},
     server_notices::ServerNotices,
     units::{ByteSize, Period},
@@ -58,6 +61,9 @@ pub struct Config {
     /// Rate limits.
     #[serde(default)]
     pub limits: Limits,
+    /// Who is online.
+    #[serde(default)]
+    pub presence: Presence,
     /// Uploaded files.
     #[serde(default)]
     pub media: Media,

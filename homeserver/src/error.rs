@@ -152,6 +152,13 @@ impl ApiError {
         )
     }
 
+    /// 403 `M_USER_SUSPENDED`.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#account-suspension)
+    pub fn suspended() -> Self {
+        let message = "Your account is suspended: you can read, but not do this. Ask an administrator of the server.";
+        Self::new(StatusCode::FORBIDDEN, ErrorKind::UserSuspended, message)
+    }
+
     /// 413 `M_TOO_LARGE`.
     pub fn too_large(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, message)

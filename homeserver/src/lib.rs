@@ -24,8 +24,10 @@ pub mod maintenance;
 pub mod media;
 pub mod ops;
 pub mod outbound;
+pub mod presence;
 pub mod push;
 pub mod read_cache;
+pub mod reports;
 pub mod rooms;
 pub mod search;
 pub mod storage;
@@ -70,6 +72,10 @@ pub struct Domains {
     pub rooms: rooms::Rooms,
     /// What notifies whom, and telling devices that are not connected.
     pub push: push::Push,
+    /// Who is online.
+    pub presence: presence::Presence,
+    /// What users reported.
+    pub reports: reports::Reports,
     /// Keys, messages to devices, key backups.
     pub e2ee: e2ee::E2ee,
     /// Events that are sent later.
@@ -135,6 +141,14 @@ impl Server {
             Arc::new(hooks::AccountDataEraser(account_data.clone())),
         ]);
         rooms.resume_deletions()?;
+        let presence = presence::Presence::new(
+            storage.clone(),
+            clock.clone(),
+            hub.clone(),
+            config.presence.enabled,
+        );
+        let reports =
+            reports::Reports::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
         let e2ee = e2ee::E2ee::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
         let delayed =
             delayed::Delayed::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
@@ -183,6 +197,8 @@ impl Server {
             rooms,
             push,
             search,
+            presence,
+            reports,
             e2ee,
             delayed,
             media,

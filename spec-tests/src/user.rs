@@ -47,6 +47,12 @@ impl Homeserver {
         User::from_sign_in(self, &answer.ok(), &password)
     }
 
+    /// Registers an administrator; `None` where nobody can become one.
+    #[track_caller]
+    pub fn register_admin(&self) -> Option<User> {
+        self.register_with_secret("admin", true)
+    }
+
     /// Registers through the administrator's secret; `None` where there is none.
     #[track_caller]
     pub fn register_with_secret(&self, stem: &str, admin: bool) -> Option<User> {

@@ -7,6 +7,8 @@ use serde_json::value::RawValue;
 
 pub mod filters;
 mod ignored;
+mod ignored_users;
+mod invite_permission;
 mod push_rules;
 mod push_rules_edit;
 pub mod routes;
@@ -18,6 +20,8 @@ use self::{
     push_rules::PushRules,
 };
 pub use self::{
+    ignored_users::IgnoredUsers,
+    invite_permission::{InvitePermission, InviteVerdict},
     push_rules::{Class, UserRules, nobody, rules_json},
     push_rules_edit::{NewRule, NewRuleBody, Placement, Rule},
     store::{AccountDatum, Scope},

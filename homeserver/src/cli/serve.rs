@@ -102,6 +102,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     server.jobs.spawn("search index", move || {
         indexed.search.clone().run_indexer(indexed.jobs.clone())
     });
+    let (presence, jobs) = (server.presence.clone(), server.jobs.clone());
+    server
+        .jobs
+        .spawn("presence", move || presence.clone().run(jobs.clone()));
     let backed_up = server.clone();
     server
         .jobs

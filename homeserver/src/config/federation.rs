@@ -79,7 +79,7 @@ impl<'de> Deserialize<'de> for ServerPattern {
 }
 
 /// Matches without recursion: on a mismatch only the last `*` is made longer, which bounds the work.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut last_star: Option<(usize, usize)> = None;
     while t < text.len() {

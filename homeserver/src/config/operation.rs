@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use serde::Deserialize;
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use ruma::OwnedUserId;
+use serde::{Deserialize, Serialize};
 
 use super::{
     ConfigError,
@@ -31,6 +33,63 @@ pub struct WellKnown {
     pub client: Option<String>,
     /// The address for other homeservers: `host:port`.
     pub server: Option<String>,
+    /// Whom people can ask for help.
+    pub support: Option<Support>,
+    /// The public key of the policy server of this name: Ed25519 in unpadded Base64.
+    pub policy_server_key: Option<String>,
+}
+
+/// Whom people can ask for help: what `/.well-known/matrix/support` answers.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixsupport)
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Support {
+    /// People.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<SupportContact>,
+    /// A page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub support_page: Option<String>,
+}
+
+/// Somebody who helps.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SupportContact {
+    /// For what: `m.role.admin`, `m.role.security` or a namespaced word.
+    pub role: String,
+    /// A user id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matrix_id: Option<OwnedUserId>,
+    /// An e-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_address: Option<String>,
+}
+
+impl Support {
+    fn check(&self) -> Result<(), &'static str> {
+        if self.contacts.is_empty() && self.support_page.is_none() {
+            return Err("write at least one of contacts and support_page");
+        }
+        if self
+            .support_page
+            .as_deref()
+            .is_some_and(|url| !is_base_url(url))
+        {
+            return Err(
+                "support_page is an address that begins with \"https://\" (or \"http://\")",
+            );
+        }
+        for contact in &self.contacts {
+            if contact.role.is_empty() {
+                return Err("a contact needs a role, such as \"m.role.admin\"");
+            }
+            if contact.matrix_id.is_none() && contact.email_address.is_none() {
+                return Err("a contact needs a matrix_id or an email_address");
+            }
+        }
+        Ok(())
+    }
 }
 
 impl WellKnown {
@@ -48,11 +107,26 @@ impl WellKnown {
                 "other servers need a host with an optional port, such as \"matrix.example:8448\"";
             return Err(ConfigError::invalid("well_known.server", reason));
         }
+        if let Some(support) = &self.support {
+            support
+                .check()
+                .map_err(|reason| ConfigError::invalid("well_known.support", reason))?;
+        }
+        let is_key = |key: &str| STANDARD_NO_PAD.decode(key).is_ok_and(|key| key.len() == 32);
+        if self
+            .policy_server_key
+            .as_deref()
+            .is_some_and(|key| !is_key(key))
+        {
+            let reason = "write an Ed25519 public key in Base64 without \"=\" at the end";
+            return Err(ConfigError::invalid("well_known.policy_server_key", reason));
+        }
         Ok(())
     }
 }
 
-fn is_base_url(text: &str) -> bool {
+/// Whether a text is the address of something on the web.
+pub(super) fn is_base_url(text: &str) -> bool {
     let http = text.starts_with("https://") || text.starts_with("http://");
     http && text
         .parse::<http::Uri>()

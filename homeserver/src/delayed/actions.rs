@@ -205,6 +205,7 @@ impl Delayed {
                 sender,
                 target: redaction.redacts,
                 reason: redaction.reason,
+                is_suspended: false,
             };
             return rooms.redact(row.room, redaction, transaction).await;
         }

@@ -46,15 +46,15 @@ async fn read_at_most(headers: &HeaderMap, body: Body, limit: usize) -> ApiResul
     if announced.is_some_and(|length: u64| length > limit as u64) {
         return Err(too_large(limit));
     }
-    timeout(LONGEST, collect(body, limit))
+    timeout(LONGEST, collect(body, limit, LONGEST_PAUSE))
         .await
         .map_err(|_| too_slow())?
 }
 
-async fn collect(mut body: Body, limit: usize) -> ApiResult<Bytes> {
+async fn collect(mut body: Body, limit: usize, longest_pause: Duration) -> ApiResult<Bytes> {
     let mut collected = BytesMut::new();
     loop {
-        let frame = timeout(LONGEST_PAUSE, body.frame())
+        let frame = timeout(longest_pause, body.frame())
             .await
             .map_err(|_| too_slow())?;
         let Some(frame) = frame else {
@@ -97,4 +97,35 @@ fn too_large(limit: usize) -> ApiError {
 fn too_slow() -> ApiError {
     let message = "The request body did not arrive in time.";
     ApiError::new(StatusCode::REQUEST_TIMEOUT, ErrorKind::Unknown, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{StreamExt, stream};
+
+    use super::*;
+
+    type Chunk = Result<&'static str, std::io::Error>;
+
+    #[tokio::test]
+    async fn a_body_that_stops_coming_is_given_up() {
+        let begun = stream::iter([Chunk::Ok("{\"a\":")]).chain(stream::pending());
+        let body = Body::from_stream(begun);
+        let refused = collect(body, 100, Duration::from_millis(5)).await;
+        assert_eq!(refused.unwrap_err().status(), StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_grows_beyond_the_limit_is_refused_without_reading_on() {
+        let endless = stream::repeat_with(|| Chunk::Ok("0123456789"));
+        let refused = collect(Body::from_stream(endless), 100, LONGEST_PAUSE).await;
+        assert_eq!(refused.unwrap_err().status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn a_body_in_pieces_is_put_together() {
+        let pieces = stream::iter([Chunk::Ok("{\"a\""), Chunk::Ok(":1}")]);
+        let body = collect(Body::from_stream(pieces), 100, LONGEST_PAUSE).await;
+        assert_eq!(body.unwrap(), "{\"a\":1}");
+    }
 }

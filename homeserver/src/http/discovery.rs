@@ -16,7 +16,7 @@ const VERSIONS: [&str; 11] = [
 ];
 
 /// Features outside the specification, one line each. A name stands here when, and only when, the feature works.
-const UNSTABLE_FEATURES: [&str; 5] = [
+const UNSTABLE_FEATURES: &[&str] = &[
     // MSC4186, simplified sliding sync
     "org.matrix.simplified_msc3575",
     // MSC3814, dehydrated devices
@@ -26,6 +26,17 @@ const UNSTABLE_FEATURES: [&str; 5] = [
     "org.matrix.msc4140.stable",
     // MSC4143, the media servers of group calls
     "org.matrix.msc4143",
+    // MSC3026, presence "busy"
+    "org.matrix.msc3026.busy_presence",
+    // MSC3882, login tokens
+    "org.matrix.msc3882",
+    // MSC4133, profile fields
+    "uk.tcpip.msc4133",
+    "uk.tcpip.msc4133.stable",
+    // MSC4155, filtering of invitations
+    "org.matrix.msc4155",
+    // MSC4151, reporting rooms
+    "org.matrix.msc4151",
 ];
 
 /// `/versions`, `/capabilities` and `/.well-known/matrix/…`
@@ -35,6 +46,11 @@ pub fn router() -> Router<Server> {
         .ruma_route(capabilities)
         .route("/.well-known/matrix/client", get(well_known_client))
         .route("/.well-known/matrix/server", get(well_known_server))
+        .route("/.well-known/matrix/support", get(well_known_support))
+        .route(
+            "/.well-known/matrix/policy_server",
+            get(well_known_policy_server),
+        )
 }
 
 /// The versions of the specification and the features this server has.
@@ -56,7 +72,7 @@ async fn supported_versions(
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#capabilities-negotiation)
 async fn capabilities(
     State(server): State<Server>,
-    _session: Session,
+    session: Session,
     Ruma(_): Ruma<get_capabilities::v3::Request>,
 ) -> ApiResult<Raw> {
     let available: BTreeMap<&str, &str> = versions::OFFERED
@@ -64,16 +80,19 @@ async fn capabilities(
         .map(|version| (version.as_str(), "stable"))
         .collect();
     // Written out in full: clients take a capability that is not mentioned for whatever suits them.
-    let body = json!({ "capabilities": {
+    let mut capabilities = json!({
         "m.change_password": { "enabled": true },
         "m.room_versions": { "default": server.config.rooms.default_version, "available": available },
         "m.set_displayname": { "enabled": true },
         "m.set_avatar_url": { "enabled": true },
         "m.profile_fields": { "enabled": true },
         "m.3pid_changes": { "enabled": false },
-        "m.get_login_token": { "enabled": false },
-    } });
-    json(&body).map(Raw)
+        "m.get_login_token": { "enabled": true },
+    });
+    if session.is_admin {
+        capabilities["m.account_moderation"] = json!({ "suspend": true, "lock": true });
+    }
+    json(&json!({ "capabilities": capabilities })).map(Raw)
 }
 
 /// Where clients find this server.
@@ -103,6 +122,21 @@ async fn well_known_server(State(server): State<Server>) -> ApiResult<Response> 
         .as_deref()
         .ok_or_else(not_delegated)?;
     json(&json!({ "m.server": name }))
+}
+
+/// Whom people can ask for help.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixsupport)
+async fn well_known_support(State(server): State<Server>) -> ApiResult<Response> {
+    let support = server.config.well_known.support.as_ref();
+    json(support.ok_or_else(|| ApiError::not_found("Nobody is named here who could help."))?)
+}
+
+/// The public keys of the policy server of this name.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixpolicy_server)
+async fn well_known_policy_server(State(server): State<Server>) -> ApiResult<Response> {
+    let key = server.config.well_known.policy_server_key.as_deref();
+    let key = key.ok_or_else(|| ApiError::not_found("There is no policy server here."))?;
+    json(&json!({ "public_keys": { "ed25519": key } }))
 }
 
 fn not_delegated() -> ApiError {

@@ -16,6 +16,7 @@ pub mod ruma;
 pub(crate) mod serve;
 pub mod session;
 mod signed;
+mod standing;
 mod tls;
 
 use axum::{body::Body, response::Response};

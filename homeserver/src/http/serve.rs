@@ -31,10 +31,19 @@ use crate::{
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1_024;
-/// How long a client may take for the TLS handshake.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a client may take for a request's head, and how long a connection may lie idle.
-const HEAD: Duration = Duration::from_secs(30);
+/// How long peers may take before a request is there.
+#[derive(Clone, Copy, Debug)]
+struct Timeouts {
+    /// For the TLS handshake.
+    handshake: Duration,
+    /// For a request's head; as long may a connection lie idle.
+    head: Duration,
+}
+
+const TIMEOUTS: Timeouts = Timeouts {
+    handshake: Duration::from_secs(10),
+    head: Duration::from_secs(30),
+};
 /// How often a silent HTTP/2 connection is asked whether anybody is there, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(30);
 const PONG: Duration = Duration::from_secs(20);
@@ -123,7 +132,7 @@ impl Listener {
         };
         let (tls, router, stopping) = (self.tls.clone(), router.clone(), jobs.clone());
         jobs.track(async move {
-            if let Err(error) = connection(stream, tls, router, peer, stopping).await {
+            if let Err(error) = connection(stream, tls, router, peer, stopping, TIMEOUTS).await {
                 tracing::debug!(%address, "a connection ended early: {error}");
             }
             drop(admitted);
@@ -158,14 +167,15 @@ async fn connection(
     router: Router,
     peer: Peer,
     jobs: Jobs,
+    timeouts: Timeouts,
 ) -> Result<(), Failure> {
     stream.set_nodelay(true)?;
     let Some(tls) = tls else {
-        return serve_stream(stream, false, router, Some(peer), jobs).await;
+        return serve_within(timeouts, stream, false, router, Some(peer), jobs).await;
     };
-    let stream = timeout(HANDSHAKE, tls.accept(stream)).await??;
+    let stream = timeout(timeouts.handshake, tls.accept(stream)).await??;
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    serve_stream(stream, is_http2, router, Some(peer), jobs).await
+    serve_within(timeouts, stream, is_http2, router, Some(peer), jobs).await
 }
 
 /// Serves one connection until it ends, or for a little while after the server was told to stop. When the client goes
@@ -179,6 +189,17 @@ pub(crate) async fn serve_stream(
     peer: Option<Peer>,
     jobs: Jobs,
 ) -> Result<(), Failure> {
+    serve_within(TIMEOUTS, stream, is_http2, router, peer, jobs).await
+}
+
+async fn serve_within(
+    timeouts: Timeouts,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    is_http2: bool,
+    router: Router,
+    peer: Option<Peer>,
+    jobs: Jobs,
+) -> Result<(), Failure> {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         if let Some(peer) = &peer {
@@ -186,7 +207,7 @@ pub(crate) async fn serve_stream(
         }
         router.clone().call(request)
     });
-    let builder = builder(is_http2);
+    let builder = builder(is_http2, timeouts);
     let mut connection =
         pin!(builder.serve_connection(TokioIo::new(Patient::new(stream)), service));
     tokio::select! {
@@ -196,7 +217,7 @@ pub(crate) async fn serve_stream(
     timeout(LAST_REQUESTS, connection).await?
 }
 
-fn builder(is_http2: bool) -> Builder<TokioExecutor> {
+fn builder(is_http2: bool, timeouts: Timeouts) -> Builder<TokioExecutor> {
     let builder = Builder::new(TokioExecutor::new());
     let mut builder = if is_http2 {
         builder.http2_only()
@@ -206,7 +227,7 @@ fn builder(is_http2: bool) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(timeouts.head)
         .max_buf_size(HEAD_SIZE as usize);
     builder
         .http2()
@@ -217,3 +238,6 @@ fn builder(is_http2: bool) -> Builder<TokioExecutor> {
         .keep_alive_timeout(PONG);
     builder
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts, Query};
 use http::{header, request::Parts};
 use serde::Deserialize;
 
-use super::{address::ClientAddress, body::Authenticated, ruma::Route};
+use super::{address::ClientAddress, body::Authenticated, ruma::Route, standing};
 use crate::{ApiError, ApiResult, Server, users::Session};
 
 impl FromRequestParts<Server> for Session {
@@ -32,9 +32,18 @@ impl OptionalFromRequestParts<Server> for Session {
 }
 
 async fn authenticate(parts: &mut Parts, server: &Server, token: &str) -> ApiResult<Session> {
-    let session = server.users.session(token).await?;
-    if let Some(route) = parts.extensions.get::<Route>() {
+    let route = parts.extensions.get::<Route>();
+    let session = if route.is_some_and(|route| standing::is_for_locked(route.path)) {
+        server.users.session_even_if_locked(token).await?
+    } else {
+        server.users.session(token).await?
+    };
+    if let Some(route) = route {
         server.limits.check(route.class, session.user)?;
+        standing::check(&session, &parts.method, route.path)?;
+        if standing::shows_presence(&parts.method, route) {
+            server.presence.act(session.user, &session.device_id);
+        }
     }
     tracing::Span::current().record("user", tracing::field::display(&session.user_id));
     let address = parts

@@ -14,14 +14,17 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use crate::{
     clock::SharedClock,
@@ -31,6 +34,8 @@ use crate::{
 
 /// How long after the last poll a user stays attached.
 const ATTACHED_FOR: Duration = Duration::from_secs(300);
+/// The least time between two answers to a session, or two wakes of a user, for ephemeral changes alone.
+const EPHEMERAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// The newest changes, and the sessions that wait for them.
 #[derive(Clone)]
@@ -51,6 +56,8 @@ struct Inner {
 struct RoomSlot {
     event: AtomicU64,
     ephemeral: AtomicU64,
+    /// The newest change of a member's presence.
+    presence: AtomicU64,
     bump: AtomicU64,
     /// The last event, zero until it is known: one before the start is looked up.
     last_event: AtomicU64,
@@ -63,8 +70,25 @@ struct UserSlot {
     wake: watch::Sender<StreamPos>,
     /// Milliseconds of the clock at the last poll; zero while detached.
     polled: AtomicU64,
-    /// While attached: the rooms whose events concern the user.
+    /// The newest change of the user's own presence.
+    presence: AtomicU64,
+    /// The rooms whose events concern the user, as far as `knows_rooms`.
     rooms: Mutex<RoaringBitmap>,
+    /// Whether all those rooms are there. They are kept up to date from then on.
+    knows_rooms: AtomicBool,
+    /// When each session was last told of ephemeral changes alone.
+    pauses: Mutex<HashMap<String, Instant>>,
+}
+
+/// What there may be for a session that polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Nothing.
+    Nothing,
+    /// Receipts, typing or presence, which can wait a moment.
+    Ephemeral,
+    /// Something to be told at once.
+    Urgent,
 }
 
 impl Hub {
@@ -105,6 +129,7 @@ impl Hub {
                 self.room(room).online.lock().insert(user.0);
                 slot.rooms.lock().insert(room.0);
             }
+            slot.knows_rooms.store(true, Ordering::Release);
         }
         Ok(slot.wake.subscribe())
     }
@@ -152,9 +177,77 @@ impl Hub {
         rooms.iter().map(RoomNid).filter(changed).collect()
     }
 
-    /// Whether there may be anything new for an attached user after `since`.
-    pub fn changed(&self, user: UserNid, since: StreamPos) -> bool {
-        self.user_changed(user, since) || !self.rooms_changed(user, since).is_empty()
+    /// What may be new for an attached user after `since`.
+    pub fn news(&self, user: UserNid, since: StreamPos) -> News {
+        if self.user_changed(user, since) {
+            return News::Urgent;
+        }
+        let rooms = self.rooms_changed(user, since);
+        if rooms.iter().any(|room| self.room_changed(*room, since)) {
+            News::Urgent
+        } else if rooms.is_empty() {
+            News::Nothing
+        } else {
+            News::Ephemeral
+        }
+    }
+
+    /// Whether the presence of an attached user, or of somebody they share a room with, may have changed after `since`.
+    pub fn presence_changed(&self, user: UserNid, since: StreamPos) -> bool {
+        let slot = self.user(user);
+        if slot.presence.load(Ordering::Acquire) > since.0 {
+            return true;
+        }
+        let of_user = slot.rooms.lock().clone();
+        let slots = self.inner.rooms.read();
+        of_user.iter().any(|room| {
+            slots
+                .get(&RoomNid(room))
+                .is_some_and(|slot| slot.presence.load(Ordering::Acquire) > since.0)
+        })
+    }
+
+    /// Learns the rooms of a user who may never have polled; `rooms` are asked for only when they are not known.
+    pub fn know_rooms<E>(
+        &self,
+        user: UserNid,
+        rooms: impl FnOnce() -> Result<Vec<RoomNid>, E>,
+    ) -> Result<(), E> {
+        let slot = self.user(user);
+        if !slot.knows_rooms.load(Ordering::Acquire) {
+            let rooms = rooms()?;
+            slot.rooms.lock().extend(rooms.iter().map(|room| room.0));
+            slot.knows_rooms.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Those of some rooms whose events concern a user, as far as the hub knows.
+    pub fn rooms_among(&self, user: UserNid, rooms: &RoaringBitmap) -> Vec<RoomNid> {
+        let among = &*self.user(user).rooms.lock() & rooms;
+        among.iter().map(RoomNid).collect()
+    }
+
+    /// Whether the events of one of some rooms may concern a user.
+    pub fn may_be_in(&self, user: UserNid, rooms: &RoaringBitmap) -> bool {
+        !self.user(user).rooms.lock().is_disjoint(rooms)
+    }
+
+    /// Until when a session has to wait to be told of nothing but ephemeral changes; none if it need not.
+    pub fn pause(&self, user: UserNid, session: &str) -> Option<Instant> {
+        let slot = self.user(user);
+        let pauses = slot.pauses.lock();
+        let until = *pauses.get(session)? + EPHEMERAL_PAUSE;
+        (until > Instant::now()).then_some(until)
+    }
+
+    /// Notes that a session is told of ephemeral changes now.
+    pub fn begin_pause(&self, user: UserNid, session: &str) {
+        let slot = self.user(user);
+        let mut pauses = slot.pauses.lock();
+        let now = Instant::now();
+        pauses.retain(|_, told| now.duration_since(*told) < EPHEMERAL_PAUSE);
+        pauses.insert(session.to_owned(), now);
     }
 
     /// The position that orders a room in lists, when one was seen since the start.
@@ -212,6 +305,7 @@ impl Inner {
             Arc::new(RoomSlot {
                 event: AtomicU64::new(start),
                 ephemeral: AtomicU64::new(start),
+                presence: AtomicU64::new(0),
                 bump: AtomicU64::new(0),
                 last_event: AtomicU64::new(0),
                 online: Mutex::default(),
@@ -230,7 +324,10 @@ impl Inner {
                 change: AtomicU64::new(start.0),
                 wake: watch::Sender::new(start),
                 polled: AtomicU64::new(0),
+                presence: AtomicU64::new(0),
                 rooms: Mutex::default(),
+                knows_rooms: AtomicBool::new(false),
+                pauses: Mutex::default(),
             })
         };
         Arc::clone(self.users.write().entry(user).or_insert_with(slot))
@@ -298,6 +395,16 @@ impl Observer for Hub {
                     self.user(user)
                         .change
                         .fetch_max(position.0, Ordering::AcqRel);
+                }
+                Change::Presence(user) => {
+                    let slot = self.user(user);
+                    slot.presence.fetch_max(position.0, Ordering::AcqRel);
+                    let rooms = slot.rooms.lock().clone();
+                    for room in rooms.iter().map(RoomNid) {
+                        self.room(room)
+                            .presence
+                            .fetch_max(position.0, Ordering::AcqRel);
+                    }
                 }
             }
             // The waker ends only with the runtime.

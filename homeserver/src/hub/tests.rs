@@ -42,7 +42,7 @@ async fn an_event_wakes_those_in_the_room() {
     let fixture = Fixture::new();
     let mut wakes = fixture.attach(vec![ROOM]);
     let since = fixture.storage.position();
-    assert!(!fixture.hub.changed(USER, since));
+    assert_eq!(fixture.hub.news(USER, since), News::Nothing);
     let pos = fixture
         .commit(Change::Event {
             room: ROOM,
@@ -50,9 +50,9 @@ async fn an_event_wakes_those_in_the_room() {
         })
         .await;
     wakes.wait_for(|woken| *woken >= pos).await.unwrap();
-    assert!(fixture.hub.changed(USER, since));
+    assert_ne!(fixture.hub.news(USER, since), News::Nothing);
     assert_eq!(fixture.hub.rooms_changed(USER, since), [ROOM]);
-    assert!(!fixture.hub.changed(USER, pos));
+    assert_eq!(fixture.hub.news(USER, pos), News::Nothing);
     assert_eq!(fixture.hub.bump(ROOM), Some(pos));
 }
 
@@ -71,7 +71,10 @@ async fn events_of_a_room_count_from_joining_to_leaving() {
             bump: true,
         })
         .await;
-    assert!(!fixture.hub.changed(USER, StreamPos(before.0 - 1)));
+    assert_eq!(
+        fixture.hub.news(USER, StreamPos(before.0 - 1)),
+        News::Nothing
+    );
     let joined = fixture.commit(membership(true)).await;
     wakes.wait_for(|woken| *woken >= joined).await.unwrap();
     let said = fixture
@@ -90,7 +93,7 @@ async fn events_of_a_room_count_from_joining_to_leaving() {
             bump: true,
         })
         .await;
-    assert!(!fixture.hub.changed(USER, left));
+    assert_eq!(fixture.hub.news(USER, left), News::Nothing);
 }
 
 #[tokio::test]
@@ -121,5 +124,5 @@ async fn a_failed_attachment_is_made_up_for_by_the_next() {
             bump: false,
         })
         .await;
-    assert!(fixture.hub.changed(USER, since));
+    assert_ne!(fixture.hub.news(USER, since), News::Nothing);
 }

@@ -1,6 +1,6 @@
 //! Wakes users off the writer thread.
 //!
-//! Events and personal changes wake at once. Receipts and typing wake a user at most once a second; in a large room they
+//! Events and personal changes wake at once. Receipts, typing and presence wake a user at most once a second; in a large room they
 //! would otherwise wake everybody all the time.
 
 use std::{
@@ -9,19 +9,18 @@ use std::{
     time::Duration,
 };
 
+use roaring::RoaringBitmap;
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::Inner;
+use super::{EPHEMERAL_PAUSE, Inner};
 use crate::{
-    ids::{StreamPos, UserNid},
+    ids::{RoomNid, StreamPos, UserNid},
     storage::Change,
 };
 
-/// The least time between two wakes of a user for receipts and typing alone.
-const EPHEMERAL_PAUSE: Duration = Duration::from_secs(1);
 /// How often idle users are looked for.
 const DETACH_EVERY: Duration = Duration::from_secs(60);
 
@@ -81,14 +80,27 @@ fn wake(hub: &Inner, position: StreamPos, change: Change, pauses: &mut Pauses) {
         Change::Membership { user, .. } | Change::User(user) => wake_user(hub, user, position),
         Change::Ephemeral(room) => {
             let online = hub.room(room).online.lock().clone();
-            for user in online.iter().map(UserNid) {
-                match pauses.get_mut(&user) {
-                    Some(waits) => *waits = Some(position),
-                    None => {
-                        pauses.insert(user, None);
-                        wake_user(hub, user, position);
-                    }
-                }
+            wake_soon(hub, &online, position, pauses);
+        }
+        Change::Presence(user) => {
+            let rooms = hub.user(user).rooms.lock().clone();
+            let mut online = RoaringBitmap::from_iter([user.0]);
+            for room in rooms.iter().map(RoomNid) {
+                online |= &*hub.room(room).online.lock();
+            }
+            wake_soon(hub, &online, position, pauses);
+        }
+    }
+}
+
+/// Wakes users now, or at the end of the pauses they have.
+fn wake_soon(hub: &Inner, users: &RoaringBitmap, position: StreamPos, pauses: &mut Pauses) {
+    for user in users.iter().map(UserNid) {
+        match pauses.get_mut(&user) {
+            Some(waits) => *waits = Some(position),
+            None => {
+                pauses.insert(user, None);
+                wake_user(hub, user, position);
             }
         }
     }

@@ -19,6 +19,9 @@ pub async fn run(server: Server) {
         if let Err(error) = server.media.expire().await {
             tracing::error!("old files could not be deleted: {error}");
         }
+        if let Err(error) = server.users.forget_expired_openid_tokens().await {
+            tracing::error!("expired OpenID tokens could not be forgotten: {error}");
+        }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             () = server.jobs.stopping() => return,

@@ -109,6 +109,15 @@ impl Look<'_> {
         }
     }
 
+    /// An event that a member reports: one that they could see, whoever sent it.
+    pub fn reported_event(&self, id: &EventId) -> ApiResult<Arc<RoomEvent>> {
+        let event = self.rooms.event_by_id(self.snapshot, id)?;
+        match event.filter(|event| event.row.room == self.room && event.is_accepted()) {
+            Some(event) if self.viewer.had_access(&event)? => Ok(event),
+            _ => Err(ApiError::not_found("There is no such event in this room.")),
+        }
+    }
+
     /// An event with up to `limit` events around it.
     /// [spec](https://spec.matrix.org/v1.19/client-server-api/#event-context)
     pub fn surroundings(

@@ -12,6 +12,7 @@ pub mod event;
 pub mod head;
 mod heroes;
 pub mod history;
+pub mod invite_permission;
 pub mod look;
 pub mod members;
 pub mod membership;

@@ -19,6 +19,8 @@ pub struct Redaction {
     pub target: OwnedEventId,
     /// Why.
     pub reason: Option<String>,
+    /// Whether the sender is suspended, and may redact their own events only.
+    pub is_suspended: bool,
 }
 
 impl Rooms {
@@ -46,6 +48,9 @@ impl Redaction {
             return Err(ApiError::not_found("There is no such event in this room."));
         };
         if target.pdu.sender() != self.sender {
+            if self.is_suspended {
+                return Err(ApiError::suspended());
+            }
             txn.require_power(&self.sender, &Action::RedactOther)?;
         }
         let content = match &self.reason {

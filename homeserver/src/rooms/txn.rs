@@ -17,7 +17,7 @@ use super::{
     Nodes, Rooms, draft,
     event::RoomEvent,
     head::Head,
-    project, refusal,
+    invite_permission, project, refusal,
     rows::{EventRow, Membership, Place, Standing},
     servers,
     state::tree::NewNodes,
@@ -162,6 +162,7 @@ impl<'a> Txn<'a> {
     pub fn append(&mut self, draft: &Draft) -> ApiResult<Arc<RoomEvent>> {
         let pdu = self.build(draft)?;
         self.authorize(&pdu)?;
+        invite_permission::check(self.rooms, self.snapshot, &pdu)?;
         self.record(pdu)
     }
 

@@ -1,6 +1,8 @@
 //! What one user may see of one room.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#room-history-visibility)
 
+use std::cell::OnceCell;
+
 use ruma::{
     OwnedUserId, UserId,
     events::room::{history_visibility::HistoryVisibility, member::MembershipState},
@@ -14,6 +16,7 @@ use super::{
     state::tree::StateRoot,
 };
 use crate::{
+    account_data::IgnoredUsers,
     events::visibility::{self, Circumstances},
     ids::{RoomNid, UserNid},
     storage::{Result, Snapshot, tables},
@@ -29,6 +32,7 @@ pub struct Viewer<'a> {
     pub user_id: OwnedUserId,
     /// The user's relation to the room, if they ever had one.
     pub row: Option<UserRoomRow>,
+    ignored: OnceCell<IgnoredUsers>,
 }
 
 impl<'a> Viewer<'a> {
@@ -47,6 +51,7 @@ impl<'a> Viewer<'a> {
             user,
             user_id: user_id.to_owned(),
             row,
+            ignored: OnceCell::new(),
         })
     }
 
@@ -64,6 +69,7 @@ impl<'a> Viewer<'a> {
             user,
             user_id: user_id.to_owned(),
             row: Some(row),
+            ignored: OnceCell::new(),
         }
     }
 
@@ -72,8 +78,31 @@ impl<'a> Viewer<'a> {
         self.row.as_ref().map(|row| row.membership)
     }
 
-    /// Whether the user may see an event.
+    /// Whether the user is shown an event: whether they had access to it, and do not ignore its sender. State events of
+    /// ignored users are shown, or the room would look different to the user.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#ignoring-users)
     pub fn may_see(&self, event: &RoomEvent) -> Result<bool> {
+        Ok(self.had_access(event)? && !self.hides(event)?)
+    }
+
+    fn hides(&self, event: &RoomEvent) -> Result<bool> {
+        if event.pdu.state_key().is_some() {
+            return Ok(false);
+        }
+        Ok(self.ignored()?.has(event.pdu.sender()))
+    }
+
+    /// The users whom the user ignores.
+    pub fn ignored(&self) -> Result<&IgnoredUsers> {
+        if let Some(known) = self.ignored.get() {
+            return Ok(known);
+        }
+        let ignored = IgnoredUsers::of(self.snapshot, self.user, &self.user_id)?;
+        Ok(self.ignored.get_or_init(|| ignored))
+    }
+
+    /// Whether the room's history visibility lets the user see an event.
+    pub fn had_access(&self, event: &RoomEvent) -> Result<bool> {
         // Nearly always: somebody who is in the room looks at what was sent since they came.
         if let Some(row) = &self.row
             && row.membership == Membership::Join

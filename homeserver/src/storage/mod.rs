@@ -102,8 +102,10 @@ pub enum Change {
         /// Whether the user receives the room's events from here on.
         joined: bool,
     },
-    /// Something of one user: account data, to-device messages, keys, an invite, presence of others.
+    /// Something of one user: account data, to-device messages, keys, an invite.
     User(UserNid),
+    /// Whether a user is online. It concerns those who share a room with them.
+    Presence(UserNid),
 }
 
 /// Told of every change on the writer thread, after it is on disk and before its position is published. Must be quick.

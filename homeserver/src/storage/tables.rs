@@ -18,14 +18,15 @@ use crate::{
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
     media::store::{MediaRow, PreviewRow, QuarantineRow, ReservedMediaRow},
     push::store::{PushEventRow, PusherFailureRow, PusherRow, QueuedPushRow},
+    reports::store::{ReportId, ReportRow},
     rooms::{
         deletion::JobRow,
         receipts::{ReceiptKind, ReceiptRow},
         rows::{EventRow, Membership, RoomSummary, TimelineRow, UserRoomRow},
     },
     users::store::{
-        AccountRow, DeviceRow, LastSeenRow, RefreshTokenRow, RegistrationTokenRow, SessionRow,
-        TokenHash,
+        AccountRow, DeviceRow, LastSeenRow, OpenIdTokenRow, RefreshTokenRow, RegistrationTokenRow,
+        SessionRow, TermsRow, TokenHash,
     },
 };
 
@@ -200,6 +201,15 @@ tables! {
     DEVICE_TOKEN: (UserNid, OwnedDeviceId, TokenHash) => u8, Users 9;
     /// Invitations to make an account.
     REGISTRATION_TOKEN: String => RegistrationTokenRow, Users 10;
+    /// What people accepted when they registered.
+    ACCEPTED_TERMS: UserNid => TermsRow, Users 131;
+    /// Tokens that tell other services who a user is.
+    OPENID_TOKEN: TokenHash => OpenIdTokenRow, Users 132;
+
+    // Reports
+
+    /// What users reported, in the order it came.
+    REPORT: ReportId => ReportRow, Users 130;
 
     // What belongs to a user
 

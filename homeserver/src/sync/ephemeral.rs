@@ -4,27 +4,38 @@ use ruma::serde::Raw;
 
 use crate::{
     Server,
+    account_data::IgnoredUsers,
     error::{ApiError, ApiResult},
     ids::{RoomNid, StreamPos, UserNid},
     rooms::receipts::receipts_event,
     storage::Snapshot,
 };
 
+/// Who is told.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    /// The user.
+    pub user: UserNid,
+    /// Those whom the user ignores: nothing is told of them.
+    pub ignored: &'a IgnoredUsers,
+}
+
 /// The receipts of a room after `since` as one event, if there are any.
 pub fn receipts<T>(
     server: &Server,
     snapshot: &Snapshot<'_>,
     room: RoomNid,
-    user: UserNid,
+    told: Told<'_>,
     since: StreamPos,
     upto: StreamPos,
 ) -> ApiResult<Option<Raw<T>>> {
     if !server.hub.ephemeral_changed(room, since) {
         return Ok(None);
     }
-    let receipts = server
+    let mut receipts = server
         .rooms
-        .receipts_since(snapshot, room, user, since, upto)?;
+        .receipts_since(snapshot, room, told.user, since, upto)?;
+    receipts.retain(|receipt| !told.ignored.has(&receipt.user));
     if receipts.is_empty() {
         return Ok(None);
     }
@@ -35,6 +46,7 @@ pub fn receipts<T>(
 pub fn typing<T>(
     server: &Server,
     room: RoomNid,
+    told: Told<'_>,
     since: Option<StreamPos>,
 ) -> ApiResult<Option<Raw<T>>> {
     let typing = server.rooms.typing(room);
@@ -46,11 +58,12 @@ pub fn typing<T>(
         return Ok(None);
     }
     let interner = server.storage.interner();
-    let users = typing
+    let mut users = typing
         .users
         .iter()
         .map(|user| interner.user_id(*user))
         .collect::<Result<Vec<_>, _>>()?;
+    users.retain(|user| !told.ignored.has(user));
     let event = serde_json::json!({ "type": "m.typing", "content": { "user_ids": users } });
     serde_json::value::to_raw_value(&event)
         .map(Raw::from_json)

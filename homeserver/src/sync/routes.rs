@@ -8,13 +8,17 @@ use axum::{
     extract::{FromRequestParts, Query, State},
 };
 use http::request::Parts;
-use ruma::api::client::{
-    filter::FilterDefinition,
-    sync::sync_events::{v3, v5},
+use ruma::{
+    api::client::{
+        filter::FilterDefinition,
+        sync::sync_events::{v3, v5},
+    },
+    presence::PresenceState,
 };
 use serde::Deserialize;
 
 use super::{
+    presence,
     sliding::{
         self,
         extensions::to_device_since,
@@ -32,6 +36,7 @@ use crate::{
     account_data::filters::parse_filter,
     http::{Also, Raw, RouterExt, Ruma, json},
     ids::StreamPos,
+    presence::{PresentPoll, routes::parse_state},
     users::Session,
 };
 
@@ -69,6 +74,7 @@ async fn sync(
         event_fields: ask.filter.event_fields.as_deref(),
         unstable_state_after: unstable.0 && !request.use_state_after,
     };
+    let _present = present(&server, &session, &request.set_presence).await?;
     if token.is_some() {
         // A client that comes with a token has everything up to there.
         server
@@ -76,13 +82,20 @@ async fn sync(
             .delete_to_device(session.user, &session.device_id, ask.had_to_device)
             .await?;
     }
-    let mut poll = Poll::begin(&server, session.user, request.timeout)?;
+    let name = session.device_id.to_string();
+    let mut poll = Poll::begin(&server, session.user, name, request.timeout)?
+        .with_presence(presence::is_wanted(&server, &ask.filter.presence));
     // Nobody waits for messages that are here already.
     let has_all = token.is_some_and(|token| token.to_device.is_none());
     let mut seen = ask.since.filter(|_| has_all && !request.full_state);
     loop {
         let (upto, may_have_news) = match seen {
-            Some(seen) => poll.next(seen).await,
+            Some(seen) => {
+                let next = poll.next(seen).await;
+                // Meanwhile the user may have signed out, or been shut out.
+                server.users.check_again(&session).await?;
+                next
+            }
             None => (server.storage.position(), true),
         };
         if !may_have_news {
@@ -120,6 +133,19 @@ impl FromRequestParts<Server> for UnstableStateAfter {
         })?;
         Ok(Self(wanted.use_state_after))
     }
+}
+
+/// Shows the user to be there for as long as the poll goes on, unless the client does not want that.
+async fn present(
+    server: &Server,
+    session: &Session,
+    wish: &PresenceState,
+) -> ApiResult<PresentPoll> {
+    let state = parse_state(wish.as_str())?;
+    server
+        .presence
+        .begin_poll(session.user, &session.device_id, state)
+        .await
 }
 
 /// Whether an answer has anything a waiting client should be told.
@@ -175,7 +201,9 @@ async fn sliding_sync(
         .take(session.user, &session.device_id, &name)
         .await;
     connection.resume(request.pos.as_deref())?;
-    let mut poll = Poll::begin(&server, session.user, request.timeout)?;
+    let _present = present(&server, &session, &request.set_presence).await?;
+    let name = format!("{} {name}", session.device_id);
+    let mut poll = Poll::begin(&server, session.user, name, request.timeout)?;
     let ask = sliding::Ask {
         user: session.user,
         user_id: session.user_id.clone(),
@@ -188,7 +216,11 @@ async fn sliding_sync(
     let mut seen = None;
     loop {
         let upto = match seen {
-            Some(seen) => poll.next(seen).await.0,
+            Some(seen) => {
+                let next = poll.next(seen).await.0;
+                server.users.check_again(&session).await?;
+                next
+            }
             None => server.storage.position(),
         };
         let (asked, all) = (Arc::clone(&ask), server.clone());

@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     Server,
+    hub::News,
     ids::{RoomNid, StreamPos, UserNid},
     rooms::rows::Membership,
     storage::{Result, Snapshot, tables},
@@ -18,13 +19,22 @@ const LONGEST: Duration = Duration::from_secs(300);
 pub struct Poll<'a> {
     server: &'a Server,
     user: UserNid,
+    /// Names the session among those of the user.
+    session: String,
+    /// Whether presence is told to it.
+    presence: bool,
     wakes: tokio::sync::watch::Receiver<StreamPos>,
     until: Instant,
 }
 
 impl<'a> Poll<'a> {
-    /// Begins a poll that waits for `timeout` at most.
-    pub fn begin(server: &'a Server, user: UserNid, timeout: Option<Duration>) -> Result<Self> {
+    /// Begins a poll that waits for `timeout` at most. `session` names it among those of the user.
+    pub fn begin(
+        server: &'a Server,
+        user: UserNid,
+        session: String,
+        timeout: Option<Duration>,
+    ) -> Result<Self> {
         let wakes = server
             .hub
             .attach(user, || rooms_of(&server.storage.snapshot(), user))?;
@@ -32,9 +42,16 @@ impl<'a> Poll<'a> {
         Ok(Self {
             server,
             user,
+            session,
+            presence: false,
             wakes,
             until,
         })
+    }
+
+    /// The same for a session that is told of presence, or is not.
+    pub fn with_presence(self, presence: bool) -> Self {
+        Self { presence, ..self }
     }
 
     /// The newest position and whether there may be something after `since`; waits for that until the time is over.
@@ -44,16 +61,41 @@ impl<'a> Poll<'a> {
             self.wakes.mark_unchanged();
             // The position first: everything up to it is in the hub.
             let position = self.server.storage.position();
-            let may_have_news = position > since && self.server.hub.changed(self.user, since);
-            if may_have_news || self.is_over() {
-                return (position, may_have_news);
+            let news = if position > since {
+                self.news(since)
+            } else {
+                News::Nothing
+            };
+            if news == News::Urgent || self.is_over() {
+                return (position, news != News::Nothing);
+            }
+            let mut until = self.until;
+            if news == News::Ephemeral {
+                // Somebody who answers each poll with the next one would otherwise be told of every single receipt.
+                match self.server.hub.pause(self.user, &self.session) {
+                    Some(end) => until = until.min(end),
+                    None => {
+                        self.server.hub.begin_pause(self.user, &self.session);
+                        return (position, true);
+                    }
+                }
             }
             // However the wait ends: look again.
             tokio::select! {
                 _ = self.wakes.changed() => {}
-                () = sleep_until(self.until) => {}
+                () = sleep_until(until) => {}
                 () = self.server.jobs.stopping() => self.until = Instant::now(),
             }
+        }
+    }
+
+    fn news(&self, since: StreamPos) -> News {
+        let hub = &self.server.hub;
+        match hub.news(self.user, since) {
+            News::Nothing if self.presence && hub.presence_changed(self.user, since) => {
+                News::Ephemeral
+            }
+            news => news,
         }
     }
 

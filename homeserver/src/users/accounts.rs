@@ -8,12 +8,12 @@ use super::{
     Profile, SignIn, SignedIn, Users,
     localpart::typed_user_id,
     sessions::NewSession,
-    store::{self, AccountRow, RegistrationTokenRow},
+    store::{self, AcceptedPolicy, AccountRow, RegistrationTokenRow, TermsRow},
 };
 use crate::{
     ApiError, ApiResult,
     ids::UserNid,
-    storage::{self, Commit, Snapshot, tables},
+    storage::{self, Change, Commit, Snapshot, tables},
 };
 
 /// An account and its number.
@@ -40,6 +40,8 @@ pub struct NewAccount {
     pub display_name: Option<String>,
     /// The registration token that pays for it.
     pub registration_token: Option<String>,
+    /// The documents that were accepted for it.
+    pub accepted_terms: Vec<AcceptedPolicy>,
 }
 
 impl Users {
@@ -128,9 +130,17 @@ impl Users {
             deactivated: false,
             erased: false,
         };
+        let terms = new.accepted_terms;
         let commit = Commit::silent(move |batch| {
             tables::ACCOUNT.put(batch, user, &account);
             tables::PROFILE.put(batch, user, &profile.to_json());
+            if !terms.is_empty() {
+                let row = TermsRow {
+                    accepted: terms,
+                    at: now,
+                };
+                tables::ACCEPTED_TERMS.put(batch, user, &row);
+            }
             if let Some(session) = session {
                 session.write(batch, user, None);
             }
@@ -165,7 +175,16 @@ impl Users {
         self.inner
             .sessions
             .forget(tokens.iter().map(|token| token.hash));
-        self.refresh_name(user).await
+        self.refresh_name(user).await?;
+        self.wake(user).await
+    }
+
+    /// Has polls of a user look again, so that they end if the session has.
+    pub(super) async fn wake(&self, user: UserNid) -> ApiResult {
+        let commit = Commit::new(|_, _| {}).ephemeral();
+        let commit = commit.changing(Change::User(user));
+        self.inner.storage.commit(commit).await?;
+        Ok(())
     }
 
     /// The account meant by a user id or a local part, if there is one.

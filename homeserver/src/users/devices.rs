@@ -152,7 +152,7 @@ impl Users {
         let ended: Vec<_> = removal.tokens.iter().map(|token| token.hash).collect();
         self.inner.storage.commit(removal.commit(user)).await?;
         self.inner.sessions.forget(ended);
-        Ok(())
+        self.wake(user).await
     }
 
     /// Ends a session and removes its device.

@@ -10,7 +10,7 @@ use super::{
     localpart::typed_user_id,
     password::Verdict,
     refresh::{delete_access, delete_refresh},
-    sessions::NewSession,
+    sessions::{NewSession, locked},
     store::{self, TokenKind},
 };
 use crate::{ApiError, ApiResult, storage::tables};
@@ -122,6 +122,9 @@ impl Users {
     /// Gives a device of an account its tokens. Tokens the device had are void from here on.
     pub async fn sign_in(&self, account: Account, request: SignIn) -> ApiResult<SignedIn> {
         let user = account.user;
+        if account.row.locked {
+            return Err(locked());
+        }
         let mut session = NewSession::mint(request, self.inner.clock.now())?;
         let _turn = self.lock(user).await;
         let (device_id, hooks) = (session.device_id().clone(), self.hooks().cloned());

@@ -13,7 +13,9 @@ mod listing;
 mod localpart;
 mod locks;
 mod login;
+mod login_tokens;
 mod names;
+mod openid;
 mod password;
 mod profile;
 mod refresh;
@@ -32,18 +34,20 @@ pub use self::{
     hooks::{Addition, UserHooks},
     listing::Listed,
     login::Identifier,
+    login_tokens::LOGIN_TOKEN_LIFETIME,
     names::{Name, fold},
+    openid::OPENID_TOKEN_LIFETIME,
     profile::{PROFILE_MAX_LENGTH, Profile, profile_of},
     register::{Registered, Registration},
     registration_tokens::{NewRegistrationToken, RegistrationToken, TokenChange},
     sessions::{Session, SignIn, SignedIn},
     shared_secret::SharedSecretRegistration,
-    store::AccountRow,
-    uiaa::{Operation, Proof},
+    store::{AcceptedPolicy, AccountRow},
+    uiaa::{Operation, Proof, StageState},
 };
 use self::{
-    locks::UserLocks, password::Passwords, sessions::CACHED_SESSIONS, shared_secret::Nonces,
-    store::TokenHash, uiaa::UiaaSessions,
+    locks::UserLocks, login_tokens::LoginTokens, password::Passwords, sessions::CACHED_SESSIONS,
+    shared_secret::Nonces, store::TokenHash, uiaa::UiaaSessions,
 };
 use crate::{
     ApiResult, Config,
@@ -68,6 +72,7 @@ struct Inner {
     passwords: Passwords,
     sessions: ReadCache<TokenHash, Session>,
     uiaa: UiaaSessions,
+    login_tokens: LoginTokens,
     nonces: Nonces,
     locks: UserLocks,
     names: names::Names,
@@ -87,6 +92,7 @@ impl Users {
             passwords: Passwords::default(),
             sessions: ReadCache::new(CACHED_SESSIONS),
             uiaa: UiaaSessions::default(),
+            login_tokens: LoginTokens::default(),
             nonces: Nonces::default(),
             locks: UserLocks::default(),
             names: names::Names::default(),

@@ -7,7 +7,7 @@ use ruma::OwnedDeviceId;
 
 use super::{
     SignIn, SignedIn, Users,
-    sessions::NewSession,
+    sessions::{NewSession, locked},
     store::{RefreshTokenRow, TokenHash},
     tokens,
 };
@@ -36,6 +36,12 @@ impl Users {
         let (user_id, device) = self
             .read(move |inner, snapshot| {
                 let device = tables::DEVICE.get(snapshot, (user, &device_id))?;
+                if tables::ACCOUNT
+                    .get(snapshot, user)?
+                    .is_some_and(|account| account.locked)
+                {
+                    return Err(locked());
+                }
                 Ok((inner.storage.interner().user_id(user)?, device))
             })
             .await?;

@@ -5,7 +5,10 @@ use ruma::{
     api::client::uiaa::{AuthData, AuthFlow, AuthType},
 };
 
-use super::{NewAccount, Operation, SignIn, SignedIn, Users, localpart::new_user_id, tokens};
+use super::{
+    NewAccount, Operation, Proof, SignIn, SignedIn, Users, localpart::new_user_id,
+    store::AcceptedPolicy, tokens,
+};
 use crate::{ApiError, ApiResult, config::RegistrationMode};
 
 /// Letters of a name that nobody chose.
@@ -51,17 +54,20 @@ impl Users {
         let operation = Operation {
             name: "POST /register".to_owned(),
             user: None,
+            repeatable: false,
         };
         let proof = self.authenticate(operation, &flows, auth).await?;
         let password = wish
             .password
             .ok_or_else(|| ApiError::missing_param("A new account needs a password."))?;
+        let accepted_terms = self.accepted_terms(&proof);
         let account = NewAccount {
             user_id: user_id.clone(),
             password: Some(self.inner.passwords.hash(password).await?),
             admin: false,
             display_name: None,
             registration_token: proof.registration_token,
+            accepted_terms,
         };
         let signed_in = self.create_account(account, wish.sign_in).await?;
         Ok(Registered { user_id, signed_in })
@@ -86,11 +92,27 @@ impl Users {
 
     fn registration_flows(&self) -> ApiResult<Vec<AuthFlow>> {
         self.check_registration_open()?;
-        let stage = match self.inner.registration.mode {
-            RegistrationMode::Token => AuthType::RegistrationToken,
-            _ => AuthType::Dummy,
+        let asks_terms = !self.inner.registration.terms.is_empty();
+        let stages = match (self.inner.registration.mode, asks_terms) {
+            (RegistrationMode::Token, true) => vec![AuthType::RegistrationToken, AuthType::Terms],
+            (RegistrationMode::Token, false) => vec![AuthType::RegistrationToken],
+            (_, true) => vec![AuthType::Terms],
+            (_, false) => vec![AuthType::Dummy],
         };
-        Ok(vec![AuthFlow::new(vec![stage])])
+        Ok(vec![AuthFlow::new(stages)])
+    }
+
+    /// What somebody accepted by completing the stage of the terms: the documents as they are configured, which are those
+    /// that were shown, since sessions do not outlive the process.
+    fn accepted_terms(&self, proof: &Proof) -> Vec<AcceptedPolicy> {
+        let shown = self.inner.registration.terms.iter();
+        shown
+            .filter(|_| proof.terms)
+            .map(|policy| AcceptedPolicy {
+                id: policy.id.clone(),
+                version: policy.version.clone(),
+            })
+            .collect()
     }
 
     fn generate_user_id(&self) -> ApiResult<OwnedUserId> {

@@ -49,9 +49,11 @@ pub struct SessionDetails {
     pub device_id: OwnedDeviceId,
     /// Whether the user administers this server.
     pub is_admin: bool,
-    /// Whether the user may only read.
+    /// Whether the user may do little more than read.
     pub is_suspended: bool,
-    is_locked: bool,
+    /// Whether the user is shut out.
+    pub is_locked: bool,
+    token: TokenHash,
     expires: Option<MilliSecondsSinceUnixEpoch>,
     last_seen: AtomicU64,
 }
@@ -66,9 +68,29 @@ impl Session {
             is_admin: false,
             is_suspended: false,
             is_locked: false,
+            token: [0; 32],
             expires: None,
             last_seen: AtomicU64::new(0),
         }))
+    }
+}
+
+impl Session {
+    fn check_not_locked(&self) -> ApiResult {
+        if self.is_locked {
+            return Err(locked());
+        }
+        Ok(())
+    }
+
+    /// Refuses users who do not administer this server.
+    pub fn require_admin(&self) -> ApiResult {
+        if self.is_admin {
+            return Ok(());
+        }
+        Err(ApiError::forbidden(
+            "Only administrators of this server may do this.",
+        ))
     }
 }
 
@@ -198,15 +220,32 @@ impl NewSession {
     }
 }
 
-fn later(from: MilliSecondsSinceUnixEpoch, by: Duration) -> MilliSecondsSinceUnixEpoch {
+/// A time so much later.
+pub(super) fn later(from: MilliSecondsSinceUnixEpoch, by: Duration) -> MilliSecondsSinceUnixEpoch {
     let by = UInt::try_from(by.as_millis()).unwrap_or(UInt::MAX);
     MilliSecondsSinceUnixEpoch(from.get().saturating_add(by))
 }
 
 impl Users {
-    /// The session of an access token. [`ErrorKind::UnknownToken`] if there is none.
+    /// The session of an access token. [`ErrorKind::UnknownToken`] if there is none, [`ErrorKind::UserLocked`] if the user
+    /// is shut out.
     pub async fn session(&self, access_token: &str) -> ApiResult<Session> {
-        let hash = tokens::hash(access_token);
+        let session = self.session_even_if_locked(access_token).await?;
+        session.check_not_locked()?;
+        Ok(session)
+    }
+
+    /// The same for what those who are shut out may do: sign out.
+    pub async fn session_even_if_locked(&self, access_token: &str) -> ApiResult<Session> {
+        self.session_of(tokens::hash(access_token)).await
+    }
+
+    /// Refuses a session that has ended, or whose user was shut out, since its request came.
+    pub async fn check_again(&self, session: &Session) -> ApiResult {
+        self.session_of(session.token).await?.check_not_locked()
+    }
+
+    async fn session_of(&self, hash: TokenHash) -> ApiResult<Session> {
         let session = match self.inner.sessions.get(&hash) {
             Some(session) => session,
             None => self.load_session(hash).await?,
@@ -219,9 +258,6 @@ impl Users {
                 true,
                 "The access token has expired: refresh it, or sign in again.",
             ));
-        }
-        if session.is_locked {
-            return Err(locked());
         }
         Ok(session)
     }
@@ -270,6 +306,7 @@ impl Users {
                     is_admin: account.admin,
                     is_suspended: account.suspended,
                     is_locked: account.locked,
+                    token: hash,
                     expires: row.expires,
                     last_seen: AtomicU64::new(last_seen.map_or(0, |seen| seen.at.get().into())),
                 };
@@ -291,7 +328,7 @@ fn unknown() -> ApiError {
 }
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#account-locking)
-fn locked() -> ApiError {
+pub(super) fn locked() -> ApiError {
     ApiError::new(
         http::StatusCode::UNAUTHORIZED,
         ErrorKind::UserLocked,

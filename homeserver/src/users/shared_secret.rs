@@ -84,6 +84,7 @@ impl Users {
             admin: wish.admin,
             display_name: wish.displayname,
             registration_token: None,
+            accepted_terms: Vec::new(),
         };
         let signed_in = self
             .create_account(account, Some(SignIn::default()))

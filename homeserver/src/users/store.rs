@@ -97,7 +97,36 @@ pub struct RegistrationTokenRow {
     pub created: MilliSecondsSinceUnixEpoch,
 }
 
+/// A document that somebody accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedPolicy {
+    /// Its id.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// What somebody accepted when they registered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TermsRow {
+    /// The documents.
+    pub accepted: Vec<AcceptedPolicy>,
+    /// When.
+    pub at: MilliSecondsSinceUnixEpoch,
+}
+
+/// A token that says who a user is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIdTokenRow {
+    /// The user.
+    pub user: UserNid,
+    /// Until when it is good.
+    pub expires: MilliSecondsSinceUnixEpoch,
+}
+
 records!(
+    TermsRow = 1,
+    OpenIdTokenRow = 1,
     AccountRow = 1,
     DeviceRow = 1,
     LastSeenRow = 1,

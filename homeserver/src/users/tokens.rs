@@ -15,6 +15,8 @@ const DEVICE_ID_LENGTH: usize = 10;
 pub(super) enum Purpose {
     Access,
     Refresh,
+    OpenId,
+    Login,
 }
 
 impl Purpose {
@@ -22,6 +24,8 @@ impl Purpose {
         match self {
             Self::Access => "fka_",
             Self::Refresh => "fkr_",
+            Self::OpenId => "fko_",
+            Self::Login => "fkl_",
         }
     }
 }

@@ -2,7 +2,8 @@
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#user-interactive-authentication-api)
 //!
 //! A session remembers which stages are done. It is good for one operation of one user, so that what was proved for
-//! renaming a device cannot be used to close the account. Sessions live in memory: after a restart a client begins anew.
+//! removing a device cannot be used to close the account. Who removes devices one after the other proves it once: a
+//! session for that can be used again for a moment. Sessions live in memory: after a restart a client begins anew.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,14 +13,17 @@ use ruma::api::{
     client::uiaa::{AuthData, AuthFlow, AuthType, UiaaInfo, UserIdentifier},
     error::{ErrorKind, StandardErrorBody},
 };
+use serde_json::{Map, Value, json};
 
 use super::{Identifier, Session, Users, tokens};
-use crate::{ApiError, ApiResult, ids::UserNid};
+use crate::{ApiError, ApiResult, config::Policy, ids::UserNid};
 
 /// Sessions that may be under way at once; then the oldest unused ones are forgotten.
 const MAX_SESSIONS: usize = 10_000;
 /// How long a session may take.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+/// How long a session that is complete can be used again, where the operation allows that.
+const REUSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Letters of a session id.
 const SESSION_ID_LENGTH: usize = 24;
 
@@ -30,6 +34,8 @@ pub struct Operation {
     pub name: String,
     /// The signed-in user, if the request has one.
     pub user: Option<UserNid>,
+    /// Whether it may be done again, shortly after, without proving anything anew.
+    pub repeatable: bool,
 }
 
 /// What was proved.
@@ -37,6 +43,17 @@ pub struct Operation {
 pub struct Proof {
     /// The registration token that was accepted.
     pub registration_token: Option<String>,
+    /// Whether the terms of the server were accepted.
+    pub terms: bool,
+}
+
+/// How far a stage of a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageState {
+    /// It has to be done.
+    Open,
+    /// It is done.
+    Done,
 }
 
 /// Sessions under way.
@@ -54,9 +71,25 @@ impl Default for UiaaSessions {
 
 struct State {
     operation: Operation,
+    flows: Vec<AuthFlow>,
     started: Duration,
+    /// When all was proved, for operations that can be repeated.
+    finished: Option<Duration>,
     completed: Vec<AuthType>,
     proof: Proof,
+}
+
+impl State {
+    fn complete(&mut self, stage: &AuthType) {
+        if !self.completed.contains(stage) {
+            self.completed.push(stage.clone());
+        }
+        self.proof.terms |= *stage == AuthType::Terms;
+    }
+
+    fn has_stage(&self, stage: &AuthType) -> bool {
+        self.flows.iter().any(|flow| flow.stages.contains(stage))
+    }
 }
 
 /// Why a stage is not done. The client may try again.
@@ -71,13 +104,13 @@ impl Users {
         auth: Option<&AuthData>,
     ) -> ApiResult<Proof> {
         let Some(auth) = auth else {
-            let (id, _) = self.begin(operation);
-            return Err(challenge(flows, &id, Vec::new(), None));
+            let (id, _) = self.begin(operation, flows);
+            return Err(self.challenge(flows, &id, Vec::new(), None));
         };
         let (id, state) = match auth.session() {
             Some(id) => (id.to_owned(), self.resume(id, &operation)?),
             // Clients that know what will be asked send the first stage unasked.
-            None => self.begin(operation.clone()),
+            None => self.begin(operation.clone(), flows),
         };
         let refused = self.run_stage(&operation, flows, auth, &state).await?;
         let (completed, proof) = {
@@ -86,10 +119,15 @@ impl Users {
         };
         let is_done = |flow: &AuthFlow| flow.stages.iter().all(|stage| completed.contains(stage));
         if refused.is_none() && flows.iter().any(is_done) {
-            self.inner.uiaa.sessions.remove(&id);
+            if operation.repeatable {
+                let now = self.inner.clock.elapsed();
+                state.lock().finished.get_or_insert(now);
+            } else {
+                self.inner.uiaa.sessions.remove(&id);
+            }
             return Ok(proof);
         }
-        Err(challenge(flows, &id, completed, refused))
+        Err(self.challenge(flows, &id, completed, refused))
     }
 
     /// Asks a signed-in user for their password.
@@ -102,17 +140,72 @@ impl Users {
         let operation = Operation {
             name: operation,
             user: Some(session.user),
+            repeatable: false,
         };
+        self.ask_for_password(operation, auth).await
+    }
+
+    /// Asks a signed-in user for their password before devices are removed, which often happens several times in a row.
+    pub async fn confirm_removal(&self, session: &Session, auth: Option<&AuthData>) -> ApiResult {
+        let operation = Operation {
+            name: "remove devices".to_owned(),
+            user: Some(session.user),
+            repeatable: true,
+        };
+        self.ask_for_password(operation, auth).await
+    }
+
+    async fn ask_for_password(&self, operation: Operation, auth: Option<&AuthData>) -> ApiResult {
         let flows = [AuthFlow::new(vec![AuthType::Password])];
         self.authenticate(operation, &flows, auth).await?;
         Ok(())
     }
 
-    fn begin(&self, operation: Operation) -> (String, Arc<Mutex<State>>) {
+    /// How far a stage of a session is, for a page in a browser. 404 if the session has no such stage.
+    pub fn stage_state(&self, session: &str, stage: &AuthType) -> ApiResult<StageState> {
+        let state = self.find(session)?;
+        let state = state.lock();
+        if !state.has_stage(stage) {
+            return Err(ApiError::not_found(
+                "This authentication session does not ask for this.",
+            ));
+        }
+        Ok(if state.completed.contains(stage) {
+            StageState::Done
+        } else {
+            StageState::Open
+        })
+    }
+
+    /// Completes a stage that asks for nothing but consent.
+    pub fn complete_stage(&self, session: &str, stage: &AuthType) -> ApiResult {
+        if self.stage_state(session, stage)? == StageState::Open
+            && matches!(stage, AuthType::Dummy | AuthType::Terms)
+        {
+            self.find(session)?.lock().complete(stage);
+        }
+        Ok(())
+    }
+
+    /// Completes the stage that asks for a registration token, if it is a good one.
+    pub async fn complete_with_token(&self, session: &str, token: &str) -> ApiResult<bool> {
+        let stage = AuthType::RegistrationToken;
+        self.stage_state(session, &stage)?;
+        let state = self.find(session)?;
+        if self.token_stage(token, &state).await?.is_err() {
+            return Ok(false);
+        }
+        state.lock().complete(&stage);
+        Ok(true)
+    }
+
+    fn begin(&self, operation: Operation, flows: &[AuthFlow]) -> (String, Arc<Mutex<State>>) {
         let id = tokens::random_text(SESSION_ID_LENGTH);
         let state = Arc::new(Mutex::new(State {
             operation,
+            flows: flows.to_vec(),
             started: self.inner.clock.elapsed(),
+            finished: None,
             completed: Vec::new(),
             proof: Proof::default(),
         }));
@@ -123,25 +216,29 @@ impl Users {
         (id, state)
     }
 
-    fn resume(&self, id: &str, operation: &Operation) -> ApiResult<Arc<Mutex<State>>> {
-        let unknown = || {
+    fn find(&self, id: &str) -> ApiResult<Arc<Mutex<State>>> {
+        let now = self.inner.clock.elapsed();
+        let state = self.inner.uiaa.sessions.get(id);
+        let is_open = |state: &State| {
+            let reused_for = state
+                .finished
+                .map_or(Duration::ZERO, |at| now.saturating_sub(at));
+            now.saturating_sub(state.started) <= SESSION_TIMEOUT && reused_for <= REUSE_TIMEOUT
+        };
+        state.filter(|state| is_open(&state.lock())).ok_or_else(|| {
             ApiError::bad_request(
                 ErrorKind::Unknown,
                 "There is no such authentication session: send the request without \"auth\" to begin one.",
             )
-        };
-        let state = self.inner.uiaa.sessions.get(id).ok_or_else(unknown)?;
-        {
-            let known = state.lock();
-            let age = self.inner.clock.elapsed().saturating_sub(known.started);
-            if age > SESSION_TIMEOUT {
-                return Err(unknown());
-            }
-            if known.operation != *operation {
-                return Err(ApiError::forbidden(
-                    "This authentication session belongs to another request.",
-                ));
-            }
+        })
+    }
+
+    fn resume(&self, id: &str, operation: &Operation) -> ApiResult<Arc<Mutex<State>>> {
+        let state = self.find(id)?;
+        if state.lock().operation != *operation {
+            return Err(ApiError::forbidden(
+                "This authentication session belongs to another request.",
+            ));
         }
         Ok(state)
     }
@@ -161,6 +258,10 @@ impl Users {
             let message = "This request does not take this type of authentication.";
             return Ok(Some(Refused(ErrorKind::Unrecognized, message.to_owned())));
         }
+        // What is done is not done again, and not undone by a second attempt that is wrong.
+        if state.lock().completed.contains(&stage) {
+            return Ok(None);
+        }
         let accepted = match auth {
             AuthData::Dummy(_) | AuthData::Terms(_) => Ok(()),
             AuthData::Password(data) => {
@@ -175,10 +276,7 @@ impl Users {
         };
         match accepted {
             Ok(()) => {
-                let mut state = state.lock();
-                if !state.completed.contains(&stage) {
-                    state.completed.push(stage);
-                }
+                state.lock().complete(&stage);
                 Ok(None)
             }
             Err(refused) => Ok(Some(refused)),
@@ -221,18 +319,42 @@ impl Users {
         state.lock().proof.registration_token = Some(token.to_owned());
         Ok(Ok(()))
     }
+
+    fn challenge(
+        &self,
+        flows: &[AuthFlow],
+        session: &str,
+        completed: Vec<AuthType>,
+        refused: Option<Refused>,
+    ) -> ApiError {
+        let asks_terms = |flow: &AuthFlow| flow.stages.contains(&AuthType::Terms);
+        let params = if flows.iter().any(asks_terms) {
+            json!({ "m.login.terms": terms_params(&self.inner.registration.terms) })
+        } else {
+            json!({})
+        };
+        let mut info = UiaaInfo::new(flows.to_vec());
+        info.completed = completed;
+        info.session = Some(session.to_owned());
+        info.params = serde_json::value::to_raw_value(&params).ok();
+        info.auth_error =
+            refused.map(|Refused(kind, message)| StandardErrorBody::new(kind, message));
+        ApiError::user_interactive(info)
+    }
 }
 
-fn challenge(
-    flows: &[AuthFlow],
-    session: &str,
-    completed: Vec<AuthType>,
-    refused: Option<Refused>,
-) -> ApiError {
-    let mut info = UiaaInfo::new(flows.to_vec());
-    info.completed = completed;
-    info.session = Some(session.to_owned());
-    info.params = serde_json::value::to_raw_value(&serde_json::json!({})).ok();
-    info.auth_error = refused.map(|Refused(kind, message)| StandardErrorBody::new(kind, message));
-    ApiError::user_interactive(info)
+/// The documents as clients are told of them: the languages stand beside the version.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#terms-of-service-at-registration)
+fn terms_params(policies: &[Policy]) -> Value {
+    let mut listed = Map::new();
+    for policy in policies {
+        let mut shown = Map::new();
+        for (language, text) in &policy.languages {
+            let text = json!({ "name": text.name, "url": text.url });
+            shown.insert(language.clone(), text);
+        }
+        shown.insert("version".to_owned(), policy.version.as_str().into());
+        listed.insert(policy.id.clone(), shown.into());
+    }
+    json!({ "policies": listed })
 }

@@ -133,11 +133,11 @@ shared_secret = "{SHARED_SECRET}"
 livekit_url = "https://livekit.spec.test"
 
 {outbound}
-[well_known]
-client = "http://127.0.0.1:{port}"
-
 [server_notices]
 localpart = "{NOTICES}"
+
+[well_known]
+client = "http://127.0.0.1:{port}"
 
 {3}
 "#,

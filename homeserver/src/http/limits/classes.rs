@@ -41,7 +41,7 @@ impl Class {
             .rsplit('/')
             .find(|segment| !segment.is_empty() && !segment.starts_with('{'));
         match last.unwrap_or_default() {
-            "login" | "password" | "refresh" if !is_read => Self::SignIn,
+            "login" | "password" | "refresh" | "get_token" if !is_read => Self::SignIn,
             "register" | "available" | "validity" => Self::Register,
             "send" | "redact" | "state" if !is_read => Self::Send,
             "createRoom" | "join" | "knock" | "invite" | "upgrade" if !is_read => Self::Join,

@@ -76,6 +76,7 @@ async fn redact(
         sender: session.user_id.clone(),
         target: request.event_id,
         reason: request.reason,
+        is_suspended: session.is_suspended,
     };
     let event_id = server.rooms.redact(room, redaction, transaction).await?;
     Ok(redact_event::v3::Response::new(event_id))

@@ -33,6 +33,7 @@ async fn redact(
         sender: user(who),
         target: target.clone(),
         reason: Some("typo".to_owned()),
+        is_suspended: false,
     };
     let transaction = transaction(server, who, "PHONE", &format!("redact {target}"));
     server.rooms.redact(room, redaction, transaction).await

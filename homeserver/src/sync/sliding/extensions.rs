@@ -10,7 +10,7 @@ use super::{
     connections::{Beside, NO_ROOM},
 };
 use crate::{
-    account_data::Scope,
+    account_data::{IgnoredUsers, Scope},
     e2ee::TO_DEVICE_PAGE,
     error::ApiResult,
     ids::{RoomNid, StreamPos},
@@ -183,15 +183,32 @@ impl Build<'_> {
         Ok(section)
     }
 
+    fn ignored(&self) -> ApiResult<IgnoredUsers> {
+        Ok(IgnoredUsers::of(
+            self.snapshot,
+            self.ask.user,
+            &self.ask.user_id,
+        )?)
+    }
+
+    fn told_by<'i>(&self, ignored: &'i IgnoredUsers) -> ephemeral::Told<'i> {
+        ephemeral::Told {
+            user: self.ask.user,
+            ignored,
+        }
+    }
+
     fn receipts(&self, rooms: &[RoomNid]) -> ApiResult<Receipts> {
         let mut section = Receipts::default();
+        let ignored = self.ignored()?;
+        let told = self.told_by(&ignored);
         for room in rooms {
             let since = self.connection.beside(Beside::Receipts, *room);
             let event = ephemeral::receipts(
                 self.server,
                 self.snapshot,
                 *room,
-                self.ask.user,
+                told,
                 since.unwrap_or(StreamPos::ZERO),
                 self.upto,
             )?;
@@ -204,9 +221,11 @@ impl Build<'_> {
 
     fn typing(&self, rooms: &[RoomNid]) -> ApiResult<Typing> {
         let mut section = Typing::default();
+        let ignored = self.ignored()?;
+        let told = self.told_by(&ignored);
         for room in rooms {
             let since = self.connection.beside(Beside::Typing, *room);
-            if let Some(event) = ephemeral::typing(self.server, *room, since)? {
+            if let Some(event) = ephemeral::typing(self.server, *room, told, since)? {
                 section.rooms.insert(self.rooms.room_id(*room)?, event);
             }
         }

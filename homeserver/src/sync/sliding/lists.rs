@@ -14,7 +14,10 @@ use super::{Build, activity, filters::Filters};
 use crate::{
     error::ApiResult,
     ids::{RoomNid, StreamPos},
-    rooms::rows::{Membership, UserRoomRow},
+    rooms::{
+        invite_permission::ShownInvites,
+        rows::{Membership, UserRoomRow},
+    },
     storage::tables,
 };
 
@@ -109,8 +112,15 @@ impl Build<'_> {
     /// The rooms the user is in, invited to or knocks at, and those they were removed from, most recently active first.
     fn candidates(&self) -> ApiResult<Vec<Candidate>> {
         let mut found = Vec::new();
+        let shown = ShownInvites::of(self.snapshot, self.ask.user, &self.ask.user_id)?;
         for row in tables::USER_ROOM.scan(self.snapshot, (self.ask.user,))? {
             let ((_, room), row) = row?;
+            if row.membership == Membership::Invite {
+                let invite = self.rooms.known_event(self.snapshot, row.event)?;
+                if !shown.takes(invite.pdu.sender()) {
+                    continue;
+                }
+            }
             if !self.is_too_new(&row) && self.is_candidate(&row)? {
                 let last_event = activity::last_event(self.hub, self.snapshot, room, &row)?;
                 found.push(Candidate {

@@ -28,7 +28,8 @@ use crate::{
     rooms::{
         Rooms,
         event::RoomEvent,
-        rows::{Place, UserRoomRow},
+        project::membership_of,
+        rows::{Membership, Place, UserRoomRow},
         show::Show,
         viewer::Viewer,
     },
@@ -65,6 +66,7 @@ impl Build<'_> {
         joined.state = self.as_state(Vec::new());
         if changed || self.ask.full_state {
             let stretch = self.stretch(room, &viewer, since, self.upto)?;
+            self.note_entries(room, since, &stretch)?;
             joined.summary = self.summary(room, since)?;
             let wanted = Wanted {
                 room,
@@ -85,13 +87,13 @@ impl Build<'_> {
                 self.server,
                 self.snapshot,
                 room,
-                self.ask.user,
+                self.told(),
                 after,
                 self.upto,
             )?);
         }
         if takes("m.typing") {
-            events.extend(ephemeral::typing(self.server, room, since)?);
+            events.extend(ephemeral::typing(self.server, room, self.told(), since)?);
         }
         self.add_account_data(&mut joined.account_data, room, since)?;
         let something = since.is_none()
@@ -105,6 +107,32 @@ impl Build<'_> {
         }
         self.add_unread(&mut joined, room, row)?;
         Ok(Some(joined))
+    }
+
+    /// Notes who entered a room, since their presence is news then.
+    fn note_entries(
+        &self,
+        room: RoomNid,
+        since: Option<StreamPos>,
+        stretch: &Stretch,
+    ) -> ApiResult<()> {
+        if self.ask.since.is_none() || !self.server.presence.is_enabled() {
+            return Ok(());
+        }
+        let mut entries = self.entries.borrow_mut();
+        if since.is_none() {
+            entries.rooms.insert(room.0);
+            return Ok(());
+        }
+        for event in &stretch.events {
+            if membership_of(event) == Some(Membership::Join)
+                && let Some(Ok(user)) = event.pdu.state_key().map(<&UserId>::try_from)
+            {
+                let user = self.rooms.storage().interner().user(user)?;
+                entries.users.insert(user.0);
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn add_account_data(

@@ -6,32 +6,41 @@ mod others;
 pub mod shape;
 mod state;
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use parking_lot::Mutex;
+use roaring::RoaringBitmap;
 use ruma::{
     OwnedDeviceId, OwnedUserId,
     api::client::{
         filter::FilterDefinition,
         sync::sync_events::v3::{Response, Rooms as RoomsSection},
     },
+    events::presence::PresenceEvent,
+    serde::Raw,
 };
 
 use crate::{
     Server,
+    account_data::IgnoredUsers,
     e2ee::TO_DEVICE_PAGE,
     error::ApiResult,
     hub::Hub,
     ids::{RoomNid, StreamPos, UserNid},
+    presence::{Audience, joined_rooms},
     rooms::{
         Rooms,
+        invite_permission::ShownInvites,
         rows::{Membership, UserRoomRow},
     },
     storage::{Snapshot, tables},
     sync::{
         account_data::{self, AccountDataBy},
-        devices, filter,
+        devices,
+        ephemeral::Told,
+        filter,
         lazy::ToldMembers,
+        presence,
         token::SyncToken,
     },
 };
@@ -70,6 +79,19 @@ struct Build<'a> {
     data: AccountDataBy,
     /// Members the client was told already, should it load them lazily.
     lazy_members: Arc<Mutex<ToldMembers>>,
+    /// Those of whom the user does not want to hear.
+    ignored: IgnoredUsers,
+    /// Whose presence is news because somebody entered a room.
+    entries: RefCell<Entries>,
+}
+
+/// What a sync tells of people who entered rooms.
+#[derive(Default)]
+struct Entries {
+    /// The rooms the user entered.
+    rooms: RoaringBitmap,
+    /// Others who entered the user's rooms.
+    users: RoaringBitmap,
 }
 
 impl Ask {
@@ -113,10 +135,13 @@ impl Ask {
             upto,
             data,
             lazy_members: server.lazy_members.of(self.user, &self.device, self.since),
+            ignored: IgnoredUsers::of(snapshot, self.user, &self.user_id)?,
+            entries: RefCell::default(),
         };
         for (room, row) in build.candidates()? {
             build.add_room(&mut response.rooms, room, row)?;
         }
+        response.presence.events = build.presence()?;
         Ok(response)
     }
 }
@@ -169,6 +194,13 @@ fn takes_datum(filter: &FilterDefinition, kind: &str) -> bool {
 }
 
 impl Build<'_> {
+    fn told(&self) -> Told<'_> {
+        Told {
+            user: self.ask.user,
+            ignored: &self.ignored,
+        }
+    }
+
     /// The rooms that may have something new.
     fn candidates(&self) -> ApiResult<Vec<(RoomNid, UserRoomRow)>> {
         let user = self.ask.user;
@@ -219,7 +251,7 @@ impl Build<'_> {
                     section.join.insert(id, joined);
                 }
             }
-            Membership::Invite if is_new => {
+            Membership::Invite if is_new && self.shows_invite(&row)? => {
                 drop(section.invite.insert(id, self.invited(room, &row)?));
             }
             Membership::Knock if is_new => {
@@ -238,5 +270,39 @@ impl Build<'_> {
             Membership::Invite | Membership::Knock => {}
         }
         Ok(())
+    }
+
+    /// Whether the user wants to be shown an invitation.
+    fn shows_invite(&self, row: &UserRoomRow) -> ApiResult<bool> {
+        let shown = ShownInvites::of(self.snapshot, self.ask.user, &self.ask.user_id)?;
+        let invite = self.rooms.known_event(self.snapshot, row.event)?;
+        Ok(shown.takes(invite.pdu.sender()))
+    }
+
+    /// Who came, went or says how they are, among those who share a room with the user.
+    fn presence(&self) -> ApiResult<Vec<Raw<PresenceEvent>>> {
+        let ask = self.ask;
+        let told = presence::Told {
+            user: ask.user,
+            filter: &ask.filter.presence,
+            ignored: &self.ignored,
+        };
+        let entries = self.entries.take();
+        let nobody_entered = entries.rooms.is_empty() && entries.users.is_empty();
+        // The usual sync has nothing to tell of presence, and need not know the user's rooms for that.
+        if !presence::is_wanted(self.server, told.filter)
+            || (nobody_entered
+                && ask
+                    .since
+                    .is_some_and(|since| !self.server.presence.has_changed(since)))
+        {
+            return Ok(Vec::new());
+        }
+        let audience = Audience {
+            rooms: joined_rooms(self.snapshot, ask.user)?,
+            new_rooms: entries.rooms,
+            newcomers: entries.users,
+        };
+        presence::events(self.server, self.snapshot, &told, ask.since, &audience)
     }
 }

@@ -1,15 +1,12 @@
 //! One's own account.
 
 use axum::extract::State;
-use ruma::api::client::account::{
-    ThirdPartyIdRemovalStatus, change_password, deactivate, get_3pids,
-};
-use serde_json::json;
+use ruma::api::client::account::{ThirdPartyIdRemovalStatus, change_password, deactivate};
 
 use super::confirm_password;
 use crate::{
     ApiResult, Server,
-    http::{Raw, Ruma, Session, json},
+    http::{Ruma, Session},
     users::DevicesOf,
 };
 
@@ -46,15 +43,4 @@ pub(super) async fn deactivate(
     // No identifier was ever bound at an identity server from here, so all of them are unbound.
     let unbound = ThirdPartyIdRemovalStatus::Success;
     Ok(deactivate::v3::Response::new(unbound))
-}
-
-/// The user's addresses and phone numbers. This server keeps none.
-/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3account3pid)
-pub(super) async fn third_party_ids(
-    State(_): State<Server>,
-    _session: Session,
-    Ruma(_): Ruma<get_3pids::v3::Request>,
-) -> ApiResult<Raw> {
-    // Ruma leaves an empty list out, and some clients take that for an error.
-    json(&json!({ "threepids": [] })).map(Raw)
 }

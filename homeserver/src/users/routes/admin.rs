@@ -166,6 +166,7 @@ async fn add_user(
         admin: request.admin,
         display_name: request.display_name,
         registration_token: None,
+        accepted_terms: Vec::new(),
     };
     users.create_account(account, None).await?;
     json(&UserRef {

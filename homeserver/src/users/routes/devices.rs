@@ -8,7 +8,7 @@ use ruma::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::confirm_password;
+use super::confirm_removal;
 use crate::{
     ApiError, ApiResult, Server,
     http::{Raw, Ruma, Session, json},
@@ -86,8 +86,7 @@ pub(super) async fn delete_device(
     session: Session,
     Ruma(request): Ruma<delete_device::v3::Request>,
 ) -> ApiResult<delete_device::v3::Response> {
-    let operation = format!("DELETE /devices/{}", request.device_id);
-    confirm_password(&server, &session, operation, request.auth.as_ref()).await?;
+    confirm_removal(&server, &session, request.auth.as_ref()).await?;
     let devices = DevicesOf::These(vec![request.device_id]);
     server.users.delete_devices(session.user, devices).await?;
     Ok(delete_device::v3::Response::new())
@@ -100,8 +99,7 @@ pub(super) async fn delete_devices(
     session: Session,
     Ruma(request): Ruma<delete_devices::v3::Request>,
 ) -> ApiResult<delete_devices::v3::Response> {
-    let operation = "POST /delete_devices";
-    confirm_password(&server, &session, operation, request.auth.as_ref()).await?;
+    confirm_removal(&server, &session, request.auth.as_ref()).await?;
     let devices = DevicesOf::These(request.devices);
     server.users.delete_devices(session.user, devices).await?;
     Ok(delete_devices::v3::Response::new())

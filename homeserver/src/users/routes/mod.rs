@@ -3,9 +3,15 @@
 mod account;
 pub mod admin;
 mod devices;
+mod fallback;
+mod moderation;
+mod openid;
+mod page;
 mod profile;
 mod register;
 mod session;
+mod sso;
+mod third_party;
 
 use axum::Router;
 use ruma::api::client::uiaa::AuthData;
@@ -24,7 +30,10 @@ pub fn router() -> Router<Server> {
     Router::new()
         .ruma_route(session::login_flows)
         .ruma_route(session::login)
+        .ruma_route(session::create_login_token)
         .ruma_route(session::refresh)
+        .merge(sso::router())
+        .merge(fallback::router())
         .ruma_route(session::logout)
         .ruma_route(session::logout_all)
         .ruma_route(session::whoami)
@@ -34,12 +43,19 @@ pub fn router() -> Router<Server> {
         .merge(register::shared_secret_router())
         .ruma_route(account::change_password)
         .ruma_route(account::deactivate)
-        .ruma_route(account::third_party_ids)
+        .ruma_route(openid::request_token)
+        .merge(openid::userinfo_router())
+        .merge(third_party::router())
         .ruma_route(devices::devices)
         .ruma_route(devices::device)
         .ruma_route(devices::update_device)
         .ruma_route(devices::delete_device)
         .ruma_route(devices::delete_devices)
+        .ruma_route(moderation::whois)
+        .ruma_route(moderation::is_locked)
+        .ruma_route(moderation::lock)
+        .ruma_route(moderation::is_suspended)
+        .ruma_route(moderation::suspend)
         .ruma_route(profile::profile)
         .ruma_route(profile::profile_field)
         .ruma_route(profile::set_profile_field)
@@ -62,6 +78,16 @@ pub(crate) async fn confirm_password(
         .users
         .confirm_password(session, operation.into(), auth)
         .await
+}
+
+/// The same before devices are removed, which is often done several times in a row.
+async fn confirm_removal(server: &Server, session: &Session, auth: Option<&AuthData>) -> ApiResult {
+    if matches!(auth, Some(AuthData::Password(_))) {
+        server
+            .limits
+            .check(Class::SignIn, Subject::Account(session.user))?;
+    }
+    server.users.confirm_removal(session, auth).await
 }
 
 /// The refresh token and the lifetime of the access token, as answers carry them.

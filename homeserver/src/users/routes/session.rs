@@ -9,8 +9,8 @@ use ruma::{
         client::{
             account::whoami,
             session::{
-                get_login_types,
-                get_login_types::v3::{LoginType, PasswordLoginType},
+                get_login_token, get_login_types,
+                get_login_types::v3::{LoginType, PasswordLoginType, TokenLoginType},
                 login, logout, logout_all, refresh_token,
             },
             uiaa::UserIdentifier,
@@ -20,14 +20,14 @@ use ruma::{
 };
 use serde::Deserialize;
 
-use super::refresh_parts;
+use super::{confirm_password, refresh_parts};
 use crate::{
     ApiError, ApiResult, Server,
     http::{
         Nothing, Own, Ruma, Session,
         limits::{Class, Subject},
     },
-    users::{DevicesOf, Identifier, SignIn},
+    users::{DevicesOf, Identifier, LOGIN_TOKEN_LIFETIME, SignIn},
 };
 
 /// How one can sign in.
@@ -37,7 +37,10 @@ pub(super) async fn login_flows(
     Ruma(_): Ruma<get_login_types::v3::Request>,
 ) -> ApiResult<get_login_types::v3::Response> {
     let password = LoginType::Password(PasswordLoginType::new());
-    Ok(get_login_types::v3::Response::new(vec![password]))
+    let mut token = TokenLoginType::new();
+    token.get_login_token = true;
+    let flows = vec![password, LoginType::Token(token)];
+    Ok(get_login_types::v3::Response::new(flows))
 }
 
 /// The body of a sign-in.
@@ -50,6 +53,7 @@ pub(super) struct LoginBody {
     /// What `identifier` was before it was invented; some scripts still send it.
     user: Option<String>,
     password: Option<String>,
+    token: Option<String>,
     device_id: Option<OwnedDeviceId>,
     initial_device_display_name: Option<String>,
     #[serde(default)]
@@ -59,7 +63,7 @@ pub(super) struct LoginBody {
 impl LoginBody {
     fn check_type(&self) -> ApiResult {
         match self.r#type.as_deref() {
-            Some("m.login.password") => Ok(()),
+            Some("m.login.password" | "m.login.token") => Ok(()),
             Some(_) => Err(ApiError::bad_request(
                 ErrorKind::Unknown,
                 "This server does not know this type of login: ask GET /login for those it does.",
@@ -83,21 +87,28 @@ pub(super) async fn login(
     State(server): State<Server>,
     Ruma(request): Ruma<Own<login::v3::Request, Nothing, LoginBody>>,
 ) -> ApiResult<login::v3::Response> {
-    let body = request.body;
+    let mut body = request.body;
     body.check_type()?;
-    let identifier = body.identifier()?;
-    let password = body
-        .password
-        .ok_or_else(|| ApiError::missing_param("\"password\" is missing."))?;
-    server
-        .limits
-        .check(Class::SignIn, Subject::Name(hash_of(&identifier)))?;
     let sign_in = SignIn {
-        device_id: body.device_id,
-        device_display_name: body.initial_device_display_name,
+        device_id: body.device_id.take(),
+        device_display_name: body.initial_device_display_name.take(),
         refreshable: body.refresh_token,
     };
-    let signed_in = server.users.login(&identifier, password, sign_in).await?;
+    let signed_in = if body.r#type.as_deref() == Some("m.login.token") {
+        let token = body
+            .token
+            .ok_or_else(|| ApiError::missing_param("\"token\" is missing."))?;
+        server.users.login_with_token(&token, sign_in).await?
+    } else {
+        let identifier = body.identifier()?;
+        let password = body
+            .password
+            .ok_or_else(|| ApiError::missing_param("\"password\" is missing."))?;
+        server
+            .limits
+            .check(Class::SignIn, Subject::Name(hash_of(&identifier)))?;
+        server.users.login(&identifier, password, sign_in).await?
+    };
     let (refresh_token, expires_in) = refresh_parts(&signed_in);
     let mut response = login::v3::Response::new(
         signed_in.user_id,
@@ -107,6 +118,21 @@ pub(super) async fn login(
     response.refresh_token = refresh_token;
     response.expires_in = expires_in;
     Ok(response)
+}
+
+/// Makes a token with which another device of the user signs in.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv1loginget_token)
+pub(super) async fn create_login_token(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<get_login_token::v1::Request>,
+) -> ApiResult<get_login_token::v1::Response> {
+    let operation = "POST /login/get_token";
+    confirm_password(&server, &session, operation, request.auth.as_ref()).await?;
+    Ok(get_login_token::v1::Response::new(
+        LOGIN_TOKEN_LIFETIME,
+        server.users.create_login_token(&session),
+    ))
 }
 
 /// The same for all ways to write one name, as far as rate limits care.
