@@ -24,7 +24,7 @@ pub(crate) struct Hooks {
     pub(crate) e2ee: E2ee,
     /// Pushers go with their devices.
     pub(crate) push: Push,
-    /// Settings for a device go with it.
+    /// Settings for a device go with it, and what erased users stored.
     pub(crate) account_data: AccountData,
 }
 
@@ -67,6 +67,13 @@ impl UserHooks for Hooks {
 
     fn profile_changed(&self, user: UserNid) -> BoxFuture<'_, ()> {
         Box::pin(self.rooms.spread_profile(user))
+    }
+
+    fn erased(&self, user: UserNid) -> BoxFuture<'_, ApiResult> {
+        Box::pin(async move {
+            self.rooms.erase_sender(user).await?;
+            self.account_data.erase(user).await
+        })
     }
 
     fn deactivated(&self, user: UserNid) -> BoxFuture<'_, ()> {

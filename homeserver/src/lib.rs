@@ -152,6 +152,7 @@ impl Server {
         let e2ee = e2ee::E2ee::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
         let delayed =
             delayed::Delayed::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
+        rooms.load_erased()?;
         let hooks = hooks::Hooks {
             rooms: rooms.clone(),
             e2ee: e2ee.clone(),

@@ -182,6 +182,18 @@ impl AccountData {
         Ok(fills)
     }
 
+    /// Removes everything a user stored, as they asked when they closed their account.
+    pub async fn erase(&self, user: UserNid) -> ApiResult {
+        let _turn = self.users.lock(user).await;
+        let commit = Commit::silent(move |batch| {
+            tables::ACCOUNT_DATA.delete_prefix(batch, (user,));
+            tables::ACCOUNT_DATA_CHANGE.delete_prefix(batch, (user,));
+            tables::FILTER.delete_prefix(batch, (user,));
+        });
+        self.storage.commit(commit).await?;
+        Ok(())
+    }
+
     async fn row(
         &self,
         user: UserNid,

@@ -101,6 +101,7 @@ impl Admin {
                 admin: false,
                 display_name: Some(config.display_name.clone()),
                 registration_token: None,
+                accepted_terms: Vec::new(),
             };
             self.inner.users.create_account(new, None).await?;
         }

@@ -157,6 +157,7 @@ impl Admin {
             sender: sender.to_owned(),
             target: event.clone(),
             reason: wish.reason.clone(),
+            is_suspended: false,
         };
         // Begun again after a restart, this makes no second redaction.
         let transaction = Transaction {

@@ -102,6 +102,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     server.jobs.spawn("search index", move || {
         indexed.search.clone().run_indexer(indexed.jobs.clone())
     });
+    let users = server.users.clone();
+    server.jobs.track(async move {
+        if let Err(error) = users.finish_spreading_profiles().await {
+            tracing::error!("rooms could not be told of new profiles: {error}");
+        }
+    });
     let (presence, jobs) = (server.presence.clone(), server.jobs.clone());
     server
         .jobs

@@ -44,11 +44,28 @@ async fn read_at_most(headers: &HeaderMap, body: Body, limit: usize) -> ApiResul
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > limit as u64) {
+        discard(body).await;
         return Err(too_large(limit));
     }
     timeout(LONGEST, collect(body, limit, LONGEST_PAUSE))
         .await
         .map_err(|_| too_slow())?
+}
+
+/// Reads what a client sends although it is refused, within reason: one that is still sending when the connection ends
+/// never sees the answer.
+async fn discard(mut body: Body) {
+    let reading = async {
+        let mut read = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > LARGEST {
+                return;
+            }
+        }
+    };
+    // However it ends, the answer is the same.
+    drop(timeout(LONGEST_PAUSE, reading).await);
 }
 
 async fn collect(mut body: Body, limit: usize, longest_pause: Duration) -> ApiResult<Bytes> {

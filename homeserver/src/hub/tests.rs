@@ -126,3 +126,78 @@ async fn a_failed_attachment_is_made_up_for_by_the_next() {
         .await;
     assert_ne!(fixture.hub.news(USER, since), News::Nothing);
 }
+
+const CLASS: u32 = 600;
+
+impl Fixture {
+    /// As many users as a large room has, all of whom wait for something.
+    fn large_room(&self) -> Vec<watch::Receiver<StreamPos>> {
+        let attach = |user| self.hub.attach(UserNid(user), || Ok::<_, ()>(vec![ROOM]));
+        (1..=CLASS).map(|user| attach(user).unwrap()).collect()
+    }
+}
+
+/// Lets the waker pass on what it has.
+async fn settle() {
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn many_receipts_in_a_large_room_wake_each_member_once() {
+    let fixture = Fixture::new();
+    let mut waiting = fixture.large_room();
+    let mut woken = 0;
+    for _ in 0..50 {
+        fixture.commit(Change::Ephemeral(ROOM)).await;
+        settle().await;
+        for wakes in &mut waiting {
+            if wakes.has_changed().unwrap() {
+                wakes.mark_unchanged();
+                woken += 1;
+            }
+        }
+    }
+    // A second may have ended while the test ran on a busy machine; fifty times six hundred is what must not be.
+    assert!((1..=10 * CLASS).contains(&woken), "{woken} wakes");
+}
+
+#[tokio::test]
+async fn presence_marks_rooms_and_wakes_those_in_them_only() {
+    let fixture = Fixture::new();
+    let stranger = UserNid(10_000);
+    let nowhere = || Ok::<_, ()>(Vec::new());
+    let mut outside = fixture.hub.attach(stranger, nowhere).unwrap();
+    let mut inside = fixture.attach(vec![ROOM]);
+    let since = fixture.storage.position();
+    let other = UserNid(8);
+    fixture
+        .hub
+        .know_rooms(other, || Ok::<_, ()>(vec![ROOM]))
+        .unwrap();
+    let pos = fixture.commit(Change::Presence(other)).await;
+    inside.wait_for(|woken| *woken >= pos).await.unwrap();
+    assert!(fixture.hub.presence_changed(USER, since));
+    assert!(!fixture.hub.presence_changed(USER, pos));
+    assert_eq!(fixture.hub.news(USER, since), News::Nothing);
+    assert!(!fixture.hub.presence_changed(stranger, since));
+    assert!(!outside.has_changed().unwrap());
+    outside.mark_unchanged();
+}
+
+#[tokio::test]
+async fn a_session_is_told_of_receipts_alone_once_a_second() {
+    let fixture = Fixture::new();
+    drop(fixture.attach(vec![ROOM]));
+    let since = fixture.storage.position();
+    fixture.commit(Change::Ephemeral(ROOM)).await;
+    assert_eq!(fixture.hub.news(USER, since), News::Ephemeral);
+    assert_eq!(fixture.hub.pause(USER, "PHONE"), None);
+    fixture.hub.begin_pause(USER, "PHONE");
+    assert!(fixture.hub.pause(USER, "PHONE").is_some());
+    assert_eq!(fixture.hub.pause(USER, "LAPTOP"), None);
+    let bump = false;
+    fixture.commit(Change::Event { room: ROOM, bump }).await;
+    assert_eq!(fixture.hub.news(USER, since), News::Urgent);
+}

@@ -8,6 +8,7 @@ pub mod create;
 pub mod deletion;
 pub mod directory;
 pub mod draft;
+mod erasure;
 pub mod event;
 pub mod head;
 mod heroes;
@@ -116,6 +117,7 @@ struct Inner {
     /// The time of the newest create event made here, in milliseconds.
     last_creation: AtomicU64,
     typing: typing::Typing,
+    erased: erasure::Erased,
     /// Held while an alias is taken or given up.
     alias_turn: tokio::sync::Mutex<()>,
     /// Held while a receipt of a user is taken; each for those whose numbers have the same remainder.
@@ -149,6 +151,7 @@ impl Rooms {
             deletion_wake: tokio::sync::Notify::new(),
             last_creation: AtomicU64::new(0),
             typing: typing::Typing::default(),
+            erased: erasure::Erased::default(),
             alias_turn: tokio::sync::Mutex::default(),
             receipt_turns: Default::default(),
         };

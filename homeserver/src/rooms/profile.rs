@@ -17,8 +17,8 @@ use crate::{
     users::{Profile, profile_of},
 };
 
-/// Rooms that are told at once, so that their commits share an fsync.
-const ROOMS_AT_ONCE: usize = 32;
+/// Rooms that are told at once, so that their commits share an fsync and others still get their turn.
+const ROOMS_AT_ONCE: usize = 16;
 
 /// Puts a profile into the content of a member event.
 pub(super) fn show_in(content: &mut Value, profile: &Profile) {

@@ -35,6 +35,8 @@ impl Rooms {
         viewer: &Viewer<'_>,
         how: Show<'_>,
     ) -> ApiResult<Raw<T>> {
+        let erased = self.erased_for(snapshot, event, viewer)?;
+        let event = erased.as_deref().unwrap_or(event);
         let replaced = self.other(snapshot, event.row.replaces)?;
         let redaction = self.other(snapshot, event.row.redacted_by)?;
         let transaction = self.transaction_of(snapshot, event, viewer, how)?;

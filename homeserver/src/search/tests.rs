@@ -93,6 +93,7 @@ impl Bench {
             sender: user("alice"),
             target: event,
             reason: None,
+            is_suspended: false,
         };
         let transaction = Transaction {
             user: self.server.storage.interner().user(&user("alice")).unwrap(),

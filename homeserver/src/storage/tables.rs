@@ -203,6 +203,10 @@ tables! {
     REGISTRATION_TOKEN: String => RegistrationTokenRow, Users 10;
     /// What people accepted when they registered.
     ACCEPTED_TERMS: UserNid => TermsRow, Users 131;
+    /// Users whose rooms have not all been told of their newest profile.
+    UNTOLD_PROFILE: UserNid => (), Users 133;
+    /// Users who left for good and asked that newcomers do not see their messages: when that was.
+    ERASED_USER: UserNid => StreamPos, Users 134;
     /// Tokens that tell other services who a user is.
     OPENID_TOKEN: TokenHash => OpenIdTokenRow, Users 132;
 

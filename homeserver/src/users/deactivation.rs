@@ -21,6 +21,9 @@ impl Users {
         .await?;
         self.delete_devices(user, DevicesOf::All).await?;
         if let Some(hooks) = self.hooks() {
+            if erase {
+                hooks.erased(user).await?;
+            }
             hooks.deactivated(user).await;
         }
         let _turn = self.lock(user).await;

@@ -41,6 +41,9 @@ pub trait UserHooks: Send + Sync {
     /// Tells the rooms of a user about their new display name or avatar.
     fn profile_changed(&self, user: UserNid) -> BoxFuture<'_, ()>;
 
+    /// Hides what a closed account wrote from newcomers, and removes what it stored.
+    fn erased(&self, user: UserNid) -> BoxFuture<'_, ApiResult>;
+
     /// Takes a closed account out of its rooms.
     fn deactivated(&self, user: UserNid) -> BoxFuture<'_, ()>;
 }

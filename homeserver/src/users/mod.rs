@@ -18,6 +18,7 @@ mod names;
 mod openid;
 mod password;
 mod profile;
+mod profile_spread;
 mod refresh;
 mod register;
 mod registration_tokens;
@@ -46,8 +47,8 @@ pub use self::{
     uiaa::{Operation, Proof, StageState},
 };
 use self::{
-    locks::UserLocks, login_tokens::LoginTokens, password::Passwords, sessions::CACHED_SESSIONS,
-    shared_secret::Nonces, store::TokenHash, uiaa::UiaaSessions,
+    locks::UserLocks, login_tokens::LoginTokens, password::Passwords, profile_spread::Spreading,
+    sessions::CACHED_SESSIONS, shared_secret::Nonces, store::TokenHash, uiaa::UiaaSessions,
 };
 use crate::{
     ApiResult, Config,
@@ -73,6 +74,7 @@ struct Inner {
     sessions: ReadCache<TokenHash, Session>,
     uiaa: UiaaSessions,
     login_tokens: LoginTokens,
+    spreading: Spreading,
     nonces: Nonces,
     locks: UserLocks,
     names: names::Names,
@@ -93,6 +95,7 @@ impl Users {
             sessions: ReadCache::new(CACHED_SESSIONS),
             uiaa: UiaaSessions::default(),
             login_tokens: LoginTokens::default(),
+            spreading: Spreading::default(),
             nonces: Nonces::default(),
             locks: UserLocks::default(),
             names: names::Names::default(),

@@ -4,7 +4,7 @@ use http::StatusCode;
 use ruma::{MxcUri, UserId, serde::JsonObject};
 use serde_json::Value as JsonValue;
 
-use super::{Users, store};
+use super::{Users, profile_spread, store};
 use crate::{
     ApiError, ApiResult,
     ids::UserNid,
@@ -112,9 +112,13 @@ impl Users {
     ) -> ApiResult {
         check_name(name)?;
         let field = name.to_owned();
-        self.change_profile(user, move |profile| profile.set(&field, value))
-            .await?;
-        self.tell_rooms(user, name).await;
+        self.change_profile(user, is_shown(name), move |profile| {
+            profile.set(&field, value)
+        })
+        .await?;
+        if is_shown(name) {
+            self.spread_profile(user).await;
+        }
         Ok(())
     }
 
@@ -122,18 +126,21 @@ impl Users {
     pub async fn delete_profile_field(&self, user: UserNid, name: &str) -> ApiResult {
         check_name(name)?;
         let field = name.to_owned();
-        self.change_profile(user, move |profile| {
+        self.change_profile(user, is_shown(name), move |profile| {
             profile.fields.remove(&field);
             Ok(())
         })
         .await?;
-        self.tell_rooms(user, name).await;
+        if is_shown(name) {
+            self.spread_profile(user).await;
+        }
         Ok(())
     }
 
     async fn change_profile(
         &self,
         user: UserNid,
+        is_shown: bool,
         change: impl FnOnce(&mut Profile) -> ApiResult + Send,
     ) -> ApiResult {
         let _turn = self.lock(user).await;
@@ -146,18 +153,20 @@ impl Users {
             return Ok(());
         }
         let json = profile.to_json();
-        let commit = Commit::silent(move |batch| tables::PROFILE.put(batch, user, &json));
+        let commit = Commit::silent(move |batch| {
+            tables::PROFILE.put(batch, user, &json);
+            if is_shown {
+                profile_spread::mark(batch, user);
+            }
+        });
         self.inner.storage.commit(commit).await?;
         self.refresh_name(user).await
     }
+}
 
-    async fn tell_rooms(&self, user: UserNid, field: &str) {
-        if matches!(field, "displayname" | "avatar_url")
-            && let Some(hooks) = self.hooks()
-        {
-            hooks.profile_changed(user).await;
-        }
-    }
+/// Whether rooms show a field.
+fn is_shown(name: &str) -> bool {
+    matches!(name, "displayname" | "avatar_url")
 }
 
 /// Whether a field may have this name.

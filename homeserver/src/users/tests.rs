@@ -364,6 +364,9 @@ async fn deleted_devices_are_announced_in_the_same_commit() {
             self.0.lock().push("profile".to_owned());
             Box::pin(async {})
         }
+        fn erased(&self, _: UserNid) -> futures::future::BoxFuture<'_, ApiResult> {
+            Box::pin(async { Ok(()) })
+        }
         fn deactivated(&self, _: UserNid) -> futures::future::BoxFuture<'_, ()> {
             Box::pin(async {})
         }

@@ -15,6 +15,7 @@ mod bad_input;
 mod calls;
 mod create_room;
 mod cross_signing;
+mod deactivation;
 mod dehydrated_device;
 mod delayed_events;
 mod device_lists;

@@ -239,7 +239,7 @@ fn presence_can_be_switched_off() {
         GET "/_matrix/client/v3/presence/{userId}/status",
     );
     let settings = Settings {
-        fialka: "[presence]\nenabled = false",
+        fialka: "[presence]\nenabled = false".to_owned(),
         ..Settings::default()
     };
     let Some(server) = Homeserver::own(&settings) else {

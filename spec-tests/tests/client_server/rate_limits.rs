@@ -30,7 +30,7 @@ fn until_limited(mut ask: impl FnMut() -> Reply) {
         }
         let after = reply.header("retry-after").parse::<u64>();
         let body = reply.must_fail(429, "M_LIMIT_EXCEEDED");
-        let wait = body["retry_after_ms"].as_u64().unwrap();
+        let wait = body["retry_after_ms"].as_u64().expect("how long to wait");
         assert!(wait > 0);
         assert_eq!(after, Ok(wait.div_ceil(1_000)), "{body}");
         return;

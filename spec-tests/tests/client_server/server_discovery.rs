@@ -18,7 +18,7 @@ contacts = [
 fn support_is_what_the_administrator_wrote() {
     covers!(GET "/.well-known/matrix/support");
     let settings = Settings {
-        fialka: CONFIGURED,
+        fialka: CONFIGURED.to_owned(),
         ..Settings::default()
     };
     let Some(server) = Homeserver::own(&settings) else {
@@ -52,7 +52,7 @@ fn the_key_of_the_policy_server_is_told() {
     covers!(GET "/.well-known/matrix/policy_server");
     // The section that this line continues is the last one of the configuration.
     let settings = Settings {
-        fialka: "policy_server_key = \"6yhHGKhCiXTSEN2ksjV7kX+N6rBQZ3Xb+M7LlC6NS+s\"",
+        fialka: "policy_server_key = \"6yhHGKhCiXTSEN2ksjV7kX+N6rBQZ3Xb+M7LlC6NS+s\"".to_owned(),
         ..Settings::default()
     };
     let Some(server) = Homeserver::own(&settings) else {

@@ -19,7 +19,7 @@ languages.ru = { name = "Политика", url = "https://spec.test/privacy-ru"
 
 fn server_with_terms() -> Option<Homeserver> {
     Homeserver::own(&Settings {
-        fialka: TERMS,
+        fialka: TERMS.to_owned(),
         ..Settings::default()
     })
 }
@@ -56,7 +56,7 @@ fn page(server: &Homeserver, method: &str, path: &str, form: &str) -> Reply {
     if method == "POST" {
         request = request.bytes("application/x-www-form-urlencoded", form);
     }
-    request.try_send().unwrap()
+    request.try_send().expect("an answer")
 }
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#fallback)

@@ -93,7 +93,7 @@ fn a_stage_that_is_done_is_done_when_it_is_sent_again() {
     covers!(POST "/_matrix/client/v3/register");
     let settings = Settings {
         registration_token_required: true,
-        fialka: "[[registration.terms]]\nid = \"terms\"\nversion = \"1\"\nlanguages.en = { name = \"Terms\", url = \"https://spec.test/terms\" }",
+        fialka: "[[registration.terms]]\nid = \"terms\"\nversion = \"1\"\nlanguages.en = { name = \"Terms\", url = \"https://spec.test/terms\" }".to_owned(),
         ..Settings::default()
     };
     let Some(server) = Homeserver::own(&settings) else {

@@ -124,6 +124,7 @@ async fn create(server: &Server, user_id: &UserId, wish: &Wish) -> ApiResult {
         admin: wish.admin.unwrap_or(false),
         display_name: wish.displayname.clone(),
         registration_token: None,
+        accepted_terms: Vec::new(),
     };
     users.create_account(new, None).await?;
     Ok(())
