@@ -138,6 +138,7 @@ impl Server {
         rooms.set_erasers(vec![
             filed,
             Arc::new(push::UnreadEraser),
+            Arc::new(federation::StagedEraser),
             Arc::new(hooks::AccountDataEraser(account_data.clone())),
         ]);
         rooms.resume_deletions()?;

@@ -8,6 +8,7 @@ mod client;
 mod connector;
 mod discovery;
 mod dns;
+mod erase;
 pub mod inbound;
 pub mod membership;
 mod names;
@@ -43,6 +44,7 @@ pub use self::{
     auth::Credentials,
     backoff::BackoffRow,
     client::{Limits, RequestError},
+    erase::StagedEraser,
     queries::{ClaimedElsewhere, KeysElsewhere},
     signing_keys::{OldKey, OwnKeys, ServerKeyRow, ServerKeysRow, When},
 };

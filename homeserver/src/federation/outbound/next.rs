@@ -94,8 +94,10 @@ fn from_log(
             return Ok(next);
         }
         let (pos, logged) = logged?;
-        if concerns(snapshot, server, &logged, &mut is_in)? {
-            let event = rooms.known_event(snapshot, logged.event)?;
+        // What was removed meanwhile is not sent any more.
+        if concerns(snapshot, server, &logged, &mut is_in)?
+            && let Some(event) = rooms.event(snapshot, logged.event)?
+        {
             next.pdus.push(event.pdu.json().to_owned());
         }
         next.upto = pos;
