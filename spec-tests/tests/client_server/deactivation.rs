@@ -43,7 +43,9 @@ fn without_the_wish_messages_stay() {
     covers!(POST "/_matrix/client/v3/account/deactivate");
     let alice = homeserver().register("alice");
     let bob = homeserver().register("bob");
-    let room = alice.public_room();
+    // Somebody has to stay, or the room is gone with its last member.
+    let carol = homeserver().register("carol");
+    let room = alice.room_with(&[&carol]);
     alice.say(&room, "for ever");
     alice
         .with_password("POST", "/v3/account/deactivate", &json!({}))
