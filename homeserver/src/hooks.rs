@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use ruma::{DeviceId, OwnedDeviceId};
+use ruma::{DeviceId, OwnedDeviceId, UserId};
 
 use crate::{
     ApiResult,
     account_data::AccountData,
+    appservice::Appservices,
     e2ee::E2ee,
     ids::{RoomNid, UserNid},
     push::Push,
@@ -26,6 +27,8 @@ pub(crate) struct Hooks {
     pub(crate) push: Push,
     /// Settings for a device go with it, and what erased users stored.
     pub(crate) account_data: AccountData,
+    /// Some names are kept for application services.
+    pub(crate) appservices: Appservices,
 }
 
 impl UserHooks for Hooks {
@@ -63,6 +66,10 @@ impl UserHooks for Hooks {
         device: &DeviceId,
     ) -> Result<Addition> {
         self.e2ee.device_renamed(snapshot, user, device)
+    }
+
+    fn check_name(&self, user_id: &UserId) -> ApiResult {
+        self.appservices.check_user(user_id, None)
     }
 
     fn profile_changed(&self, user: UserNid) -> BoxFuture<'_, ()> {

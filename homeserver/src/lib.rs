@@ -5,6 +5,7 @@
 
 pub mod account_data;
 pub mod admin;
+pub mod appservice;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -76,6 +77,8 @@ pub struct Domains {
     pub presence: presence::Presence,
     /// What users reported.
     pub reports: reports::Reports,
+    /// Bridges and bots that act for many users.
+    pub appservices: appservice::Appservices,
     /// Keys, messages to devices, key backups.
     pub e2ee: e2ee::E2ee,
     /// Events that are sent later.
@@ -130,11 +133,21 @@ impl Server {
         )?;
         let search = search::Search::open(rooms.clone(), account_data.clone(), users.clone())?;
         let filed = Arc::new(search::SearchProjection(search.clone()));
-        rooms.set_projections(vec![
+        let appservices = appservice::Appservices::open(
+            &config.appservices,
+            users.clone(),
+            rooms.clone(),
+            outbound.clone(),
+        )?;
+        let mut projections: Vec<Arc<dyn rooms::project::Projection>> = vec![
             Arc::new(push.projection()),
             Arc::new(federation::outbound::project::Log),
             filed.clone(),
-        ]);
+        ];
+        if let Some(projection) = appservices.projection() {
+            projections.push(Arc::new(projection));
+        }
+        rooms.set_projections(projections);
         rooms.set_erasers(vec![
             filed,
             Arc::new(push::UnreadEraser),
@@ -159,6 +172,7 @@ impl Server {
             e2ee: e2ee.clone(),
             push: push.clone(),
             account_data: account_data.clone(),
+            appservices: appservices.clone(),
         };
         users.observe(Arc::new(hooks));
         let media = media::Media::open(
@@ -201,6 +215,7 @@ impl Server {
             search,
             presence,
             reports,
+            appservices,
             e2ee,
             delayed,
             media,

@@ -94,6 +94,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "users",
         ],
     ),
+    (
+        "appservice",
+        &["events", "outbound", "rooms", "storage", "users"],
+    ),
     ("maintenance", &["events", "rooms", "storage"]),
 ];
 

@@ -6,6 +6,7 @@
 //!
 //! What is under test comes from the environment, see [`target::Target`].
 
+pub mod appservice;
 pub mod coverage;
 pub mod crypto;
 pub mod endpoints;

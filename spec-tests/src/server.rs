@@ -33,6 +33,8 @@ pub struct Settings {
     pub federation_at_public_addresses_only: bool,
     /// Lines for the section `[federation]` of Fialka's configuration.
     pub federation: String,
+    /// Registrations of application services.
+    pub appservices: Vec<serde_json::Value>,
     /// It is named after its address, so that others find it without being told where it is.
     pub named_after_address: bool,
     /// More lines of Fialka's configuration. Other servers cannot be given them, so such a test is skipped there.

@@ -36,6 +36,8 @@ pub(crate) struct Options {
 enum Part {
     /// How many commits the storage engine makes in a second, alone and from many writers, with and without fsync.
     Append,
+    /// What a message costs in a room of two and in a room of six hundred.
+    Push,
 }
 
 /// Measures everything, or the part that was named.
@@ -44,6 +46,9 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
         None => compare(workspace, options),
         Some(Part::Append) => workspace
             .cargo(["bench", "--package", "homeserver", "--bench", "append"])
+            .run(),
+        Some(Part::Push) => workspace
+            .cargo(["bench", "--package", "homeserver", "--bench", "push"])
             .run(),
     }
 }

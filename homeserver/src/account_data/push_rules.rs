@@ -79,8 +79,13 @@ impl AccountData {
         Ok(rules)
     }
 
-    /// Those of some users whose rules may say something else of an event in a room than the defaults do.
-    pub fn special_in(&self, room_id: &RoomId, among: &RoaringBitmap) -> RoaringBitmap {
+    /// Those of some users whose rules may say something else of an event in a room than the defaults do, with what they
+    /// share with others.
+    pub fn special_in(
+        &self,
+        room_id: &RoomId,
+        among: &RoaringBitmap,
+    ) -> Vec<(UserNid, Option<Arc<Class>>)> {
         self.push_rules.special.in_room(room_id, among)
     }
 

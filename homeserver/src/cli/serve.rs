@@ -59,6 +59,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             counted.count() as f64
         });
 
+    // Before anybody asks in their name.
+    let started = server.appservices.start(&server.jobs).await;
+    started.map_err(|error| anyhow::anyhow!("cannot start application services: {error}"))?;
     for listener in listeners {
         let scheme = if listener.is_tls() { "https" } else { "http" };
         tracing::info!(

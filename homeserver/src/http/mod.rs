@@ -30,6 +30,7 @@ pub use self::{
     own::{Nothing, Own},
     ruma::{Also, Answer, PlainServe, Raw, RouterExt, Ruma, Streamed},
     serve::Listener,
+    session::AccessToken,
     signed::Signed,
 };
 pub use crate::users::Session;

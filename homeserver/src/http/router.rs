@@ -4,8 +4,8 @@ use axum::{Router, middleware::from_fn_with_state};
 
 use super::{calls, discovery, edge};
 use crate::{
-    ApiError, Server, account_data, admin, delayed, e2ee, federation, media, ops, presence, push,
-    reports, rooms, search, sync, users,
+    ApiError, Server, account_data, admin, appservice, delayed, e2ee, federation, media, ops,
+    presence, push, reports, rooms, search, sync, users,
 };
 
 /// The router of the public listeners.
@@ -28,6 +28,7 @@ pub fn router(server: Server) -> Router {
         .merge(search::routes::router())
         .merge(reports::routes::router())
         .merge(presence::routes::router())
+        .merge(appservice::routes::router())
         .merge(sync::routes::router())
         .merge(e2ee::routes::router())
         .merge(delayed::routes::router())

@@ -26,7 +26,7 @@ use http::{HeaderMap, Method, request::Parts};
 use ruma::api::{IncomingRequest, Metadata, OutgoingResponse, path_builder::PathBuilder};
 use serde::de::DeserializeOwned;
 
-use super::{address::ClientAddress, body, limits::Class, refusal};
+use super::{address::ClientAddress, body, limits::Class, refusal, session::token_in};
 use crate::{ApiError, ApiResult, Server};
 
 /// The request of an endpoint, parsed.
@@ -329,6 +329,12 @@ fn with_route(answer: ApiResult<Response>, route: Route) -> Response {
 }
 
 fn check_address(server: &Server, route: Route, request: &Request) -> ApiResult {
+    // One bridge may speak for a whole network.
+    let service = token_in(request.headers(), request.uri());
+    let service = service.and_then(|token| server.appservices.by_token(&token));
+    if service.is_some_and(|service| !service.rate_limited) {
+        return Ok(());
+    }
     match request.extensions().get() {
         Some(ClientAddress(Some(address))) => server.limits.check(route.class, *address),
         _ => Ok(()),

@@ -1,7 +1,7 @@
 //! What an event means for unread counts, and to whom it has to be pushed.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -19,6 +19,7 @@ use super::{
     store::PushEventRow,
 };
 use crate::{
+    account_data::Class,
     error::{ApiError, ApiResult},
     events::client_format::ClientEvent,
     ids::UserNid,
@@ -50,13 +51,17 @@ struct Mentions {
 }
 
 /// The members for whom the rules may say something else than the defaults.
-struct Candidates {
-    /// All of them.
-    users: BTreeSet<UserNid>,
-    /// Those who are named, so that no class speaks for them.
-    named: BTreeSet<UserNid>,
-    /// Those who want to hear nothing of the sender.
-    ignoring: roaring::RoaringBitmap,
+#[derive(Default)]
+struct Candidates(BTreeMap<UserNid, Standing>);
+
+/// Whose rules decide for a member.
+enum Standing {
+    /// Those that many share.
+    Class(Arc<Class>),
+    /// Their own: the event names them, or the rules look for their name.
+    Own,
+    /// None: they want to hear nothing of the sender.
+    Ignoring,
 }
 
 /// Evaluating the rules of many for one event.
@@ -65,7 +70,22 @@ struct Judge<'a> {
     txn: &'a Txn<'a>,
     room: RoomContext,
     event: Raw<AnySyncTimelineEvent>,
-    classes: HashMap<u64, Vec<Action>>,
+    classes: HashMap<u64, Judgement>,
+}
+
+/// What rules say of the event.
+#[derive(Clone, Default)]
+struct Judgement {
+    actions: Arc<[Action]>,
+    verdict: Verdict,
+}
+
+impl From<Vec<Action>> for Judgement {
+    fn from(actions: Vec<Action>) -> Self {
+        let verdict = Verdict::of(&actions);
+        let actions = actions.into();
+        Self { actions, verdict }
+    }
 }
 
 impl Projection for PushProjection {
@@ -89,12 +109,11 @@ impl Projection for PushProjection {
                 .map_err(ApiError::internal)?,
             classes: HashMap::new(),
         };
-        let actions = inner.nobody.defaults(&judge.room, &judge.event);
-        let class = Verdict::of(&actions);
+        let by_default = Judgement::from(inner.nobody.defaults(&judge.room, &judge.event));
+        let class = by_default.verdict;
         let mut personal = Vec::new();
-        for &user in &candidates.users {
-            let actions = judge.actions(user, &candidates)?;
-            let verdict = Verdict::of(&actions);
+        for (&user, standing) in &candidates.0 {
+            let Judgement { actions, verdict } = judge.judge(user, standing)?;
             if verdict != class {
                 write_personal(txn, new, user, class, verdict, thread);
             }
@@ -103,7 +122,7 @@ impl Projection for PushProjection {
             }
         }
         if class.notify || !personal.is_empty() {
-            inner.queue(txn, new, &actions, personal)?;
+            inner.queue(txn, new, &by_default.actions, personal)?;
         }
         write_class(txn, new, class, thread)
     }
@@ -157,13 +176,13 @@ impl Inner {
         let interner = txn.rooms.storage().interner();
         let pdu = &new.event.pdu;
         let sender = interner.user(pdu.sender())?;
-        let ignoring = self.account_data.ignoring(sender);
-        let (mut users, mut named) = (BTreeSet::new(), BTreeSet::new());
-        if self.account_data.has_special() || !ignoring.is_empty() {
+        let mut candidates = Candidates::default();
+        let all = &mut candidates.0;
+        if self.account_data.has_special() {
             let members = txn.local_members()?;
-            let special = self.account_data.special_in(&txn.room_id, &members);
-            let ignoring = &ignoring & &*members;
-            users.extend(special.iter().chain(&ignoring).map(UserNid));
+            for (user, class) in self.account_data.special_in(&txn.room_id, &members) {
+                all.insert(user, class.map_or(Standing::Own, Standing::Class));
+            }
         }
         let own = |user: &UserId| user.server_name() == txn.rooms.server_name();
         let mentioned = addressed.mentions.iter().flat_map(|all| &all.user_ids);
@@ -171,22 +190,26 @@ impl Inner {
             if let Some(user) = interner.find_user(user)?
                 && tables::MEMBER.contains(txn.snapshot, (txn.room, Membership::Join, user))?
             {
-                named.insert(user);
+                all.insert(user, Standing::Own);
             }
         }
         if *pdu.event_type() == TimelineEventType::RoomMember
             && let Some(Ok(user)) = pdu.state_key().map(<&UserId>::try_from)
             && own(user)
         {
-            named.insert(interner.user(user)?);
+            all.insert(interner.user(user)?, Standing::Own);
         }
-        users.extend(&named);
-        users.remove(&sender);
-        Ok(Candidates {
-            users,
-            named,
-            ignoring,
-        })
+        let ignoring = self.account_data.ignoring(sender);
+        if !ignoring.is_empty() {
+            let members = txn.local_members()?;
+            for user in &ignoring {
+                if members.contains(user) || all.contains_key(&UserNid(user)) {
+                    all.insert(UserNid(user), Standing::Ignoring);
+                }
+            }
+        }
+        all.remove(&sender);
+        Ok(candidates)
     }
 
     /// Has the event pushed, if anybody here has a pusher.
@@ -195,7 +218,7 @@ impl Inner {
         txn: &Txn<'_>,
         new: &mut NewEvent,
         by_default: &[Action],
-        personal: Vec<(UserNid, Vec<Action>)>,
+        personal: Vec<(UserNid, Arc<[Action]>)>,
     ) -> ApiResult<()> {
         if self.pushable.is_empty() {
             return Ok(());
@@ -223,26 +246,26 @@ impl Inner {
 
 impl Judge<'_> {
     /// What a user's rules say of the event.
-    fn actions(&mut self, user: UserNid, candidates: &Candidates) -> ApiResult<Vec<Action>> {
-        if candidates.ignoring.contains(user.0) {
-            return Ok(Vec::new());
+    fn judge(&mut self, user: UserNid, standing: &Standing) -> ApiResult<Judgement> {
+        match standing {
+            Standing::Ignoring => Ok(Judgement::default()),
+            Standing::Class(class) => {
+                let (room, event) = (&self.room, &self.event);
+                let judge = || self.inner.nobody.class(class, room, event).into();
+                Ok(self.classes.entry(class.id).or_insert_with(judge).clone())
+            }
+            Standing::Own => self.own(user),
         }
+    }
+
+    fn own(&self, user: UserNid) -> ApiResult<Judgement> {
         let rules = self.inner.account_data.rules_of(user)?;
-        if let Some(class) = rules
-            .class
-            .as_ref()
-            .filter(|_| !candidates.named.contains(&user))
-        {
-            let (room, event) = (&self.room, &self.event);
-            let known = self.classes.entry(class.id);
-            let actions = known.or_insert_with(|| self.inner.nobody.class(class, room, event));
-            return Ok(actions.clone());
-        }
         let id = self.txn.rooms.storage().interner().user_id(user)?;
         let member = self.txn.state("m.room.member", id.as_str())?;
         let name = member.map(|member| display_name(&member));
         let name = name.unwrap_or_default();
-        Ok(self.room.actions(&rules.ruleset, &self.event, &id, &name))
+        let actions = self.room.actions(&rules.ruleset, &self.event, &id, &name);
+        Ok(actions.into())
     }
 }
 
@@ -265,7 +288,7 @@ fn context(
 ) -> ApiResult<RoomContext> {
     // Asked for by the default rule about the whole room, and by whatever rules users have made.
     let to_all = addressed.mentions.as_ref().is_some_and(|all| all.room);
-    let power_levels = if to_all || !candidates.users.is_empty() {
+    let power_levels = if to_all || !candidates.0.is_empty() {
         Some(txn.power_levels()?.into())
     } else {
         None

@@ -1,11 +1,11 @@
 //! The directory of public rooms.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#published-room-directory)
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use ruma::{
     OwnedRoomId, OwnedUserId, UInt,
-    directory::{PublicRoomsChunk, PublicRoomsChunkInit, RoomTypeFilter},
+    directory::{PublicRoomsChunk, PublicRoomsChunkInit, RoomNetwork, RoomTypeFilter},
 };
 
 use super::{Rooms, canonical_alias, rows::RoomSummary};
@@ -23,12 +23,36 @@ const MAX_LIMIT: usize = 500;
 pub struct DirectoryQuery {
     /// A text that the name, the topic or an alias of the room contains.
     pub term: Option<String>,
+    /// Whose rooms.
+    pub network: Network,
     /// Types of rooms; all if empty.
     pub room_types: Vec<RoomTypeFilter>,
     /// Rooms per page.
     pub limit: Option<usize>,
     /// How many rooms came on the pages before.
     pub offset: usize,
+}
+
+/// Whose rooms are looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    /// Those of the directory of this server.
+    #[default]
+    Own,
+    /// Those of the directory of one network that a bridge leads to.
+    Bridged(String),
+    /// All.
+    All,
+}
+
+impl From<RoomNetwork> for Network {
+    fn from(network: RoomNetwork) -> Self {
+        match network {
+            RoomNetwork::ThirdParty(instance) => Self::Bridged(instance),
+            RoomNetwork::All => Self::All,
+            _ => Self::Own,
+        }
+    }
 }
 
 /// A page of the directory.
@@ -113,8 +137,7 @@ impl Rooms {
             .map(|term| term.trim().to_lowercase())
             .filter(|term| !term.is_empty());
         let mut found = Vec::new();
-        for row in tables::PUBLIC_ROOM.scan(snapshot, ())? {
-            let (room, ()) = row?;
+        for room in listed(snapshot, &query.network)? {
             let Some(summary) = self.summary(snapshot, room)? else {
                 continue;
             };
@@ -154,6 +177,25 @@ pub fn offset(token: Option<&str>) -> ApiResult<usize> {
     offset.ok_or_else(|| {
         ApiError::invalid_param("The parameter since is not a token that this server gave out.")
     })
+}
+
+/// The rooms in the directory of a network.
+fn listed(snapshot: &Snapshot<'_>, network: &Network) -> storage::Result<BTreeSet<RoomNid>> {
+    let mut rooms = BTreeSet::new();
+    if matches!(network, Network::Own | Network::All) {
+        for row in tables::PUBLIC_ROOM.scan(snapshot, ())? {
+            rooms.insert(row?.0);
+        }
+    }
+    let bridged = match network {
+        Network::Own => return Ok(rooms),
+        Network::Bridged(network) => tables::NETWORK_ROOM.scan(snapshot, (network,))?,
+        Network::All => tables::NETWORK_ROOM.scan(snapshot, ())?,
+    };
+    for row in bridged {
+        rooms.insert(row?.0.1);
+    }
+    Ok(rooms)
 }
 
 fn has_type(summary: &RoomSummary, wanted: &[RoomTypeFilter]) -> bool {

@@ -33,7 +33,7 @@ pub use self::{
 };
 use self::{
     options::Database,
-    writer::{ObserverSlot, Writer},
+    writer::{Observers, Writer},
 };
 use crate::ids::{RoomNid, StreamPos, UserNid};
 
@@ -138,7 +138,7 @@ pub struct Storage {
 
 struct Inner {
     writer: Writer,
-    observer: Arc<ObserverSlot>,
+    observers: Arc<Observers>,
     published: watch::Receiver<StreamPos>,
     interner: Interner,
     epoch: u32,
@@ -162,12 +162,12 @@ impl Storage {
         tables::STREAM_POSITION.put(&mut batch, (), &last);
         write_synced(&db, batch)?;
         let (publish, published) = watch::channel(last);
-        let (writer, observer) =
+        let (writer, observers) =
             Writer::start(Arc::clone(&db), last.plus(1), publish, options.sync)?;
         let interner = Interner::open(Arc::clone(&db))?;
         let inner = Inner {
             writer,
-            observer,
+            observers,
             published,
             interner,
             epoch,
@@ -246,9 +246,9 @@ impl Storage {
         &self.inner.path
     }
 
-    /// Tells `observer` of every change from now on. The first call counts.
+    /// Tells `observer` of every change from now on.
     pub fn observe(&self, observer: Arc<dyn Observer>) {
-        drop(self.inner.observer.0.set(observer));
+        self.inner.observers.0.write().push(observer);
     }
 
     /// Brings everything that was written into files of its own family.

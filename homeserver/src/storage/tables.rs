@@ -8,6 +8,7 @@ use super::{Family, Table};
 use crate::{
     account_data::store::AccountDataRow,
     admin::store::TaskRow,
+    appservice::store::TransactionRow,
     delayed::store::DelayedEventRow,
     e2ee::store::{BackupVersionRow, ClaimableRow, DehydratedDeviceRow, FallbackKeyRow},
     federation::{
@@ -104,6 +105,15 @@ tables! {
     PUSH_QUEUE: (UserNid, String, String, StreamPos) => QueuedPushRow, Outbox 121;
     /// Pushers whose gateway does not answer.
     PUSHER_FAILURE: (UserNid, String, String) => PusherFailureRow, Outbox 122;
+
+    // Application services
+
+    /// Events that a service has to be told: service, position.
+    APPSERVICE_EVENT: (String, StreamPos) => EventNid, Outbox 123;
+    /// How far a service has been told.
+    APPSERVICE_TRANSACTION: String => TransactionRow, Outbox 124;
+    /// Rooms in the directories of other networks: network, room.
+    NETWORK_ROOM: (String, RoomNid) => (), Rooms 120;
 
     // Rooms
 

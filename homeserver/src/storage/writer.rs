@@ -98,15 +98,15 @@ impl Writer {
         next: StreamPos,
         published: watch::Sender<StreamPos>,
         sync: bool,
-    ) -> Result<(Self, Arc<ObserverSlot>)> {
+    ) -> Result<(Self, Arc<Observers>)> {
         let (queue, waiting) = sync_channel(QUEUE);
-        let observer = Arc::new(ObserverSlot::default());
+        let observers = Arc::new(Observers::default());
         let thread = Thread {
             db,
             waiting,
             next,
             published,
-            observer: Arc::clone(&observer),
+            observers: Arc::clone(&observers),
             sync,
             unsynced: 0,
         };
@@ -119,7 +119,7 @@ impl Writer {
                 queue: Some(queue),
                 thread: Some(thread),
             },
-            observer,
+            observers,
         ))
     }
 
@@ -147,16 +147,16 @@ impl Drop for Writer {
     }
 }
 
-/// Where the hub puts itself when it starts.
+/// Who is told of changes.
 #[derive(Default)]
-pub(super) struct ObserverSlot(pub(super) std::sync::OnceLock<Arc<dyn Observer>>);
+pub(super) struct Observers(pub(super) parking_lot::RwLock<Vec<Arc<dyn Observer>>>);
 
 struct Thread {
     db: Arc<Database>,
     waiting: Receiver<Queued>,
     next: StreamPos,
     published: watch::Sender<StreamPos>,
-    observer: Arc<ObserverSlot>,
+    observers: Arc<Observers>,
     sync: bool,
     unsynced: u64,
 }
@@ -206,7 +206,7 @@ impl Thread {
                 return;
             }
         }
-        if let Some(observer) = self.observer.0.get() {
+        for observer in self.observers.0.read().iter() {
             observer.committed(&changes);
         }
         self.next = position;

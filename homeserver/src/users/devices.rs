@@ -5,7 +5,8 @@ use ruma::{DeviceId, MilliSecondsSinceUnixEpoch, OwnedDeviceId};
 use super::{
     Addition, Session, Users,
     refresh::{delete_access, delete_refresh},
-    store::{self, DeviceToken, TokenKind},
+    sessions::MAX_DEVICE_ID_LENGTH,
+    store::{self, DeviceRow, DeviceToken, TokenKind},
 };
 use crate::{
     ApiError, ApiResult,
@@ -118,6 +119,43 @@ impl Users {
             addition.with(move |batch| tables::DEVICE.put(batch, (user, &device_id), &device));
         self.inner.storage.commit(commit).await?;
         Ok(())
+    }
+
+    /// Makes a device that nobody signs in to, for an application service, or names one that is there.
+    /// [spec](https://spec.matrix.org/v1.19/application-service-api/#creating-devices)
+    pub async fn create_device(
+        &self,
+        user: UserNid,
+        device_id: OwnedDeviceId,
+        display_name: Option<String>,
+    ) -> ApiResult {
+        let length = device_id.as_str().len();
+        if length == 0 || length > MAX_DEVICE_ID_LENGTH {
+            return Err(ApiError::invalid_param(
+                "A device id has between 1 and 255 bytes.",
+            ));
+        }
+        let device = DeviceRow {
+            display_name: None,
+            created: self.inner.clock.now(),
+        };
+        let turn = self.lock(user).await;
+        let (key, hooks) = (device_id.clone(), self.hooks().cloned());
+        let addition = self
+            .read(move |_, snapshot| match hooks {
+                _ if tables::DEVICE.contains(snapshot, (user, &key))? => Ok(None),
+                Some(hooks) => Ok(Some(hooks.device_created(snapshot, user, &key)?)),
+                None => Ok(Some(Addition::default())),
+            })
+            .await?;
+        if let Some(addition) = addition {
+            let key = device_id.clone();
+            let commit =
+                addition.with(move |batch| tables::DEVICE.put(batch, (user, &key), &device));
+            self.inner.storage.commit(commit).await?;
+        }
+        drop(turn);
+        self.rename_device(user, device_id, display_name).await
     }
 
     /// Removes devices with everything they have: their tokens at once.

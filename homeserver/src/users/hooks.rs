@@ -3,7 +3,7 @@
 //! This domain is at the bottom and calls none of them; the composition root gives it one implementation.
 
 use futures::future::BoxFuture;
-use ruma::{DeviceId, OwnedDeviceId};
+use ruma::{DeviceId, OwnedDeviceId, UserId};
 
 use crate::{
     ApiResult,
@@ -37,6 +37,9 @@ pub trait UserHooks: Send + Sync {
         user: UserNid,
         device: &DeviceId,
     ) -> Result<Addition>;
+
+    /// Refuses a name that is kept for an application service.
+    fn check_name(&self, user_id: &UserId) -> ApiResult;
 
     /// Tells the rooms of a user about their new display name or avatar.
     fn profile_changed(&self, user: UserNid) -> BoxFuture<'_, ()>;

@@ -1,7 +1,7 @@
 //! Signing in with a password.
 
 use ruma::{
-    OwnedUserId,
+    OwnedUserId, UserId,
     api::{client::uiaa::UserIdentifier, error::ErrorKind},
 };
 
@@ -64,6 +64,32 @@ impl Users {
     ) -> ApiResult<SignedIn> {
         let account = self.verify_password(identifier, password).await?;
         self.sign_in(account, request).await
+    }
+
+    /// Signs a device in for an application service. `check` says whether the user is one of the service's.
+    /// [spec](https://spec.matrix.org/v1.19/application-service-api/#server-admin-style-permissions)
+    pub async fn login_for_appservice(
+        &self,
+        identifier: &Identifier,
+        request: SignIn,
+        check: impl FnOnce(&UserId) -> ApiResult<()>,
+    ) -> ApiResult<SignedIn> {
+        let Some(user_id) = identifier
+            .candidates(&self.inner.server_name)
+            .into_iter()
+            .next()
+        else {
+            return Err(ApiError::invalid_param(
+                "\"identifier\" has to name a user of this server.",
+            ));
+        };
+        check(&user_id)?;
+        match self.account(&user_id).await? {
+            Some(account) if !account.row.deactivated => self.sign_in(account, request).await,
+            _ => Err(ApiError::forbidden(
+                "The application service has to register this user first.",
+            )),
+        }
     }
 
     /// The account whose password this is; 403 for a wrong password and for an unknown user alike.

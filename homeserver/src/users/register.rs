@@ -1,7 +1,7 @@
 //! Registration: making one's own account.
 
 use ruma::{
-    OwnedUserId,
+    OwnedUserId, UserId,
     api::client::uiaa::{AuthData, AuthFlow, AuthType},
 };
 
@@ -76,8 +76,35 @@ impl Users {
     /// The user id a local part gives, if it follows the rules and nobody has it.
     pub async fn check_username(&self, localpart: &str) -> ApiResult<OwnedUserId> {
         let user_id = new_user_id(localpart, &self.inner.server_name)?;
+        if let Some(hooks) = self.hooks() {
+            hooks.check_name(&user_id)?;
+        }
         self.check_free(&user_id).await?;
         Ok(user_id)
+    }
+
+    /// Makes an account for an application service, which may do so without authenticating further. `check` says whether
+    /// the name is one of the service's.
+    /// [spec](https://spec.matrix.org/v1.19/application-service-api/#server-admin-style-permissions)
+    pub async fn register_for_appservice(
+        &self,
+        wish: Registration,
+        check: impl FnOnce(&UserId) -> ApiResult<()>,
+    ) -> ApiResult<Registered> {
+        let username = wish
+            .username
+            .ok_or_else(|| ApiError::missing_param("\"username\" is missing."))?;
+        let user_id = new_user_id(&username, &self.inner.server_name)?;
+        check(&user_id)?;
+        let account = NewAccount {
+            user_id: user_id.clone(),
+            password: None,
+            admin: false,
+            display_name: None,
+            registration_token: None,
+        };
+        let signed_in = self.create_account(account, wish.sign_in).await?;
+        Ok(Registered { user_id, signed_in })
     }
 
     /// 403 when nobody can register.

@@ -14,7 +14,7 @@ use ruma::{MilliSecondsSinceUnixEpoch, OwnedDeviceId, OwnedUserId, UInt, api::er
 
 use super::{
     Users,
-    store::{DeviceRow, LastSeenRow, RefreshTokenRow, SessionRow, TokenHash, TokenKind},
+    store::{self, DeviceRow, LastSeenRow, RefreshTokenRow, SessionRow, TokenHash, TokenKind},
     tokens::{self, Purpose},
 };
 use crate::{
@@ -32,7 +32,7 @@ const REFRESH_TOKEN_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How much a device's "last seen" may be behind.
 const LAST_SEEN_PRECISION_MS: u64 = 60_000;
 /// Bytes of the longest device id taken.
-const MAX_DEVICE_ID_LENGTH: usize = 255;
+pub(super) const MAX_DEVICE_ID_LENGTH: usize = 255;
 
 /// A signed-in device: what a valid access token stands for.
 #[derive(Clone, Debug)]
@@ -54,6 +54,8 @@ pub struct SessionDetails {
     /// Whether the user is shut out.
     pub is_locked: bool,
     token: TokenHash,
+    /// The application service that acts as the user, by its id.
+    pub appservice: Option<Arc<str>>,
     expires: Option<MilliSecondsSinceUnixEpoch>,
     last_seen: AtomicU64,
 }
@@ -67,6 +69,7 @@ impl Session {
             device_id,
             is_admin: false,
             is_suspended: false,
+            appservice: None,
             is_locked: false,
             token: [0; 32],
             expires: None,
@@ -262,8 +265,55 @@ impl Users {
         Ok(session)
     }
 
+    /// An application service acting as a user, and as one of their devices if it names one.
+    /// [spec](https://spec.matrix.org/v1.19/application-service-api/#identity-assertion)
+    pub async fn appservice_session(
+        &self,
+        appservice: Arc<str>,
+        user_id: OwnedUserId,
+        device_id: Option<OwnedDeviceId>,
+    ) -> ApiResult<Session> {
+        self.read(move |inner, snapshot| {
+            let found = store::find_account(&inner.storage, snapshot, &user_id)?;
+            let Some((user, account)) = found.filter(|(_, account)| !account.deactivated) else {
+                return Err(ApiError::forbidden(
+                    "The application service has to register this user first.",
+                ));
+            };
+            if account.locked {
+                return Err(locked());
+            }
+            if let Some(device_id) = &device_id
+                && !tables::DEVICE.contains(snapshot, (user, device_id))?
+            {
+                return Err(ApiError::with_code(
+                    http::StatusCode::BAD_REQUEST,
+                    "M_UNKNOWN_DEVICE",
+                    "The user has no such device.",
+                ));
+            }
+            Ok(Session(Arc::new(SessionDetails {
+                user,
+                user_id,
+                // No device has an empty id.
+                device_id: device_id.unwrap_or_else(|| OwnedDeviceId::from("")),
+                is_admin: account.admin,
+                is_suspended: account.suspended,
+                appservice: Some(appservice),
+                is_locked: false,
+                token: [0; 32],
+                expires: None,
+                last_seen: AtomicU64::new(0),
+            })))
+        })
+        .await
+    }
+
     /// Remembers, now and then, when and from where a device was seen.
     pub fn seen(&self, session: &Session, ip: Option<IpAddr>) {
+        if session.device_id.as_str().is_empty() {
+            return;
+        }
         let now = self.inner.clock.now();
         let now_ms = u64::from(now.get());
         let before = session.last_seen.load(Ordering::Relaxed);
@@ -305,6 +355,7 @@ impl Users {
                     device_id: row.device_id,
                     is_admin: account.admin,
                     is_suspended: account.suspended,
+                    appservice: None,
                     is_locked: account.locked,
                     token: hash,
                     expires: row.expires,

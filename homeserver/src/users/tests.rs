@@ -328,6 +328,10 @@ async fn authentication_session_is_good_for_one_operation() {
 async fn deleted_devices_are_announced_in_the_same_commit() {
     struct Recorder(Arc<Mutex<Vec<String>>>);
     impl UserHooks for Recorder {
+        fn check_name(&self, _: &ruma::UserId) -> ApiResult {
+            Ok(())
+        }
+
         fn devices_deleted(
             &self,
             _: &Snapshot<'_>,

@@ -136,6 +136,9 @@ livekit_url = "https://livekit.spec.test"
 [server_notices]
 localpart = "{NOTICES}"
 
+[appservices]
+files = {4:?}
+
 [well_known]
 client = "http://127.0.0.1:{port}"
 
@@ -145,7 +148,20 @@ client = "http://127.0.0.1:{port}"
         !no_federation,
         !settings.federation_at_public_addresses_only,
         settings.fialka,
+        registrations(settings, folder),
     )
+}
+
+/// Writes the registrations of application services and returns their paths.
+fn registrations(settings: &Settings, folder: &Path) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (index, registration) in settings.appservices.iter().enumerate() {
+        let path = folder.join(format!("appservice-{index}.yaml"));
+        // YAML is a superset of JSON.
+        write(&path, &registration.to_string());
+        paths.push(path.display().to_string());
+    }
+    paths
 }
 
 const SYNAPSE_LOG: &str = r#"{"version": 1,
@@ -222,6 +238,9 @@ fn synapse(settings: &Settings, place: &Place<'_>) -> serde_json::Value {
     config["server_notices"] = json!({ "system_mxid_localpart": NOTICES, "room_name": "Notices" });
     // Push gateways of tests are on this machine.
     config["ip_range_blacklist"] = json!([]);
+    // The specification counts messages.
+    config["push"] = json!({ "group_unread_count_by_room": false });
+    config["app_service_config_files"] = registrations(settings, folder).into();
     config["max_event_delay_duration"] = "24h".into();
     config["turn_uris"] = json!(["turn:turn.spec.test:3478?transport=udp"]);
     config["turn_shared_secret"] = SHARED_SECRET.into();

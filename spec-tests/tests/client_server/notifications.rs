@@ -60,10 +60,10 @@ fn notifications_come_in_pages() {
         let page = listed(&bob, &query);
         assert!(events(&page).len() <= 2);
         found.extend(events(&page));
-        let Some(token) = page.get("next_token") else {
+        let Some(token) = page["next_token"].as_str() else {
             break;
         };
-        query = format!("limit=2&from={}", text(token));
+        query = format!("limit=2&from={token}");
     }
     assert_eq!(found, sent);
 }

@@ -191,3 +191,44 @@ fn an_invite_highlights_nothing_in_other_rooms() {
     alice.invite(&other, &bob);
     must_count(&bob, &room, 0, 0);
 }
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#ignoring-users)
+#[test]
+fn ignored_users_do_not_count() {
+    covers!(GET "/_matrix/client/v3/sync");
+    let (alice, bob, carol, room) = three(false);
+    let ignored = json!({ "ignored_users": { &alice.id: {} } });
+    bob.set_account_data("m.ignored_user_list", &ignored);
+    alice.say_all(&room, &["1", "2"]);
+    alice.send(&room, "m.room.message", &mention("look", &bob));
+    carol.say(&room, "3");
+    must_count(&bob, &room, 1, 0);
+    must_count(&carol, &room, 0, 0);
+}
+
+#[test]
+fn redacted_messages_count_no_longer() {
+    covers!(GET "/_matrix/client/v3/sync", PUT "/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}");
+    let (alice, bob, _, room) = three(false);
+    let words = alice.say_all(&room, &["1", "2"]);
+    let mention = alice.send(&room, "m.room.message", &mention("look", &bob));
+    must_count(&bob, &room, 3, 1);
+    alice.redact(&room, &mention);
+    must_count(&bob, &room, 2, 0);
+    alice.redact(&room, &words[0]);
+    must_count(&bob, &room, 1, 0);
+}
+
+#[test]
+fn a_muted_room_does_not_count() {
+    covers!(GET "/_matrix/client/v3/sync", PUT "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}");
+    let (alice, bob, carol, room) = three(false);
+    let mute = path!("/v3/pushrules/global/room/{}", room);
+    bob.put(&mute, &json!({ "actions": [] })).ok();
+    alice.say_all(&room, &["1", "2"]);
+    must_count(&bob, &room, 0, 0);
+    must_count(&carol, &room, 2, 0);
+    bob.delete(&mute).ok();
+    alice.say(&room, "3");
+    must_count(&bob, &room, 1, 0);
+}

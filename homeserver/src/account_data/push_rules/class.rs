@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use parking_lot::RwLock;
@@ -146,6 +146,9 @@ pub(super) struct Special(RwLock<Index>);
 struct Index {
     everywhere: RoaringBitmap,
     rooms: HashMap<OwnedRoomId, RoaringBitmap>,
+    /// What each of them shares with others. Equal classes are one in memory.
+    classes: HashMap<UserNid, Arc<Class>>,
+    known: HashMap<u64, Weak<Class>>,
 }
 
 impl Special {
@@ -165,13 +168,19 @@ impl Special {
         self.0.write().add(user, rules);
     }
 
-    pub(super) fn in_room(&self, room_id: &RoomId, among: &RoaringBitmap) -> RoaringBitmap {
+    /// Those of some users whose rules matter in a room, with their classes.
+    pub(super) fn in_room(
+        &self,
+        room_id: &RoomId,
+        among: &RoaringBitmap,
+    ) -> Vec<(UserNid, Option<Arc<Class>>)> {
         let index = self.0.read();
         let mut found = &index.everywhere & among;
         if let Some(users) = index.rooms.get(room_id) {
             found |= users & among;
         }
-        found
+        let with_class = |user| (UserNid(user), index.classes.get(&UserNid(user)).cloned());
+        found.iter().map(with_class).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -182,6 +191,15 @@ impl Special {
 
 impl Index {
     fn add(&mut self, user: UserNid, rules: &UserRules) {
+        self.classes.remove(&user);
+        if let Some(class) = rules
+            .class
+            .as_ref()
+            .filter(|_| rules.differ != Differ::Nowhere)
+        {
+            let class = self.one_for_all(class);
+            self.classes.insert(user, class);
+        }
         match &rules.differ {
             Differ::Nowhere => {}
             Differ::Everywhere => {
@@ -193,6 +211,17 @@ impl Index {
                 }
             }
         }
+    }
+}
+
+impl Index {
+    fn one_for_all(&mut self, class: &Arc<Class>) -> Arc<Class> {
+        if let Some(known) = self.known.get(&class.id).and_then(Weak::upgrade) {
+            return known;
+        }
+        self.known.retain(|_, class| class.strong_count() > 0);
+        self.known.insert(class.id, Arc::downgrade(class));
+        Arc::clone(class)
     }
 }
 
@@ -228,7 +257,8 @@ mod tests {
 
     fn found(special: &Special, room: &RoomId) -> Vec<u32> {
         let all: RoaringBitmap = (0..100).collect();
-        special.in_room(room, &all).iter().collect()
+        let found = special.in_room(room, &all);
+        found.into_iter().map(|(user, _)| user.0).collect()
     }
 
     #[test]

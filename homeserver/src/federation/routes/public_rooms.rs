@@ -1,10 +1,7 @@
 //! [The directory of rooms](https://spec.matrix.org/v1.19/server-server-api/#published-room-directory).
 
 use axum::{Router, extract::State};
-use ruma::{
-    api::federation::directory::{get_public_rooms, get_public_rooms_filtered},
-    directory::RoomNetwork,
-};
+use ruma::api::federation::directory::{get_public_rooms, get_public_rooms_filtered};
 
 use crate::{
     ApiResult, Server,
@@ -27,9 +24,10 @@ async fn public_rooms(
     let query = DirectoryQuery {
         limit: directory::limit(request.limit),
         offset: directory::offset(request.since.as_deref())?,
+        network: request.room_network.into(),
         ..DirectoryQuery::default()
     };
-    answer(&server, &request.room_network, query).await
+    answer(&server, query).await
 }
 
 /// The directory, searched. The answer has the type of the other endpoint, which leaves out what is absent.
@@ -39,25 +37,20 @@ async fn search_public_rooms(
     Signed { request, .. }: Signed<get_public_rooms_filtered::v1::Request>,
 ) -> ApiResult<get_public_rooms::v1::Response> {
     let query = DirectoryQuery {
+        network: request.room_network.into(),
         term: request.filter.generic_search_term,
         room_types: request.filter.room_types,
         limit: directory::limit(request.limit),
         offset: directory::offset(request.since.as_deref())?,
     };
-    answer(&server, &request.room_network, query).await
+    answer(&server, query).await
 }
 
 async fn answer(
     server: &Server,
-    network: &RoomNetwork,
     query: DirectoryQuery,
 ) -> ApiResult<get_public_rooms::v1::Response> {
     let mut answer = get_public_rooms::v1::Response::new();
-    if matches!(network, RoomNetwork::ThirdParty(_)) {
-        // No bridge shows rooms of other networks here.
-        answer.total_room_count_estimate = Some(0_u32.into());
-        return Ok(answer);
-    }
     let page = server.rooms.public_rooms(query).await?;
     let (next_batch, prev_batch, total) = page.tokens();
     answer.chunk = page.rooms;

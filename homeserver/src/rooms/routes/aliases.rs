@@ -30,6 +30,10 @@ async fn create(
 ) -> ApiResult<create_alias::v3::Response> {
     let room = server.rooms.find(&request.room_id)?;
     let user = session.user_id.clone();
+    let service = session.appservice.as_deref();
+    server
+        .appservices
+        .check_alias(&request.room_alias, service)?;
     server
         .rooms
         .add_alias(room, user, request.room_alias)
@@ -45,6 +49,10 @@ async fn delete(
     Ruma(request): Ruma<delete_alias::v3::Request>,
 ) -> ApiResult<delete_alias::v3::Response> {
     let user = session.user_id.clone();
+    let service = session.appservice.as_deref();
+    server
+        .appservices
+        .check_alias(&request.room_alias, service)?;
     server.rooms.remove_alias(user, request.room_alias).await?;
     Ok(delete_alias::v3::Response::new())
 }
@@ -60,6 +68,7 @@ async fn get(
         let (room_id, servers) = server.federation.find_alias(alias).await?;
         return Ok(get_alias::v3::Response::new(room_id, servers));
     }
+    server.appservices.provide_alias(&alias).await?;
     let (room_id, servers) = server.rooms.resolve_alias_and_servers(alias).await?;
     Ok(get_alias::v3::Response::new(room_id, servers))
 }

@@ -26,6 +26,16 @@ async fn create_room(
             "This server cannot invite by e-mail address or telephone number.",
         ));
     }
+    if let Some(localpart) = &request.room_alias_name {
+        let alias = format!("#{localpart}:{}", server.config.server_name);
+        let service = session.appservice.as_deref();
+        if let Ok(alias) = ruma::RoomAliasId::parse(alias) {
+            server.appservices.check_alias(&alias, service)?;
+        }
+    }
+    for user in &request.invite {
+        server.appservices.provide_user(user).await?;
+    }
     let version = server.config.rooms.default_version.clone();
     let user = session.user_id.clone();
     let here = server.rooms.server_name();

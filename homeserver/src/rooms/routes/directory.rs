@@ -13,7 +13,6 @@ use ruma::{
         get_public_rooms as get_remote_public_rooms,
         get_public_rooms_filtered as search_remote_public_rooms,
     },
-    directory::RoomNetwork,
 };
 
 use crate::{
@@ -86,11 +85,8 @@ async fn search_public_rooms(
         answer.total_room_count_estimate = page.total_room_count_estimate;
         return Ok(answer);
     }
-    if matches!(request.room_network, RoomNetwork::ThirdParty(_)) {
-        // No bridge shows rooms of other networks here.
-        return Ok(answer);
-    }
     let query = DirectoryQuery {
+        network: request.room_network.into(),
         term: request.filter.generic_search_term,
         room_types: request.filter.room_types,
         limit: directory::limit(request.limit),

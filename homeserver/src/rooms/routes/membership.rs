@@ -67,6 +67,7 @@ async fn resolve(
     match OwnedRoomId::try_from(name.to_owned()) {
         Ok(room_id) => Ok((room_id, via)),
         Err(alias) if alias.server_name() == server.rooms.server_name() => {
+            server.appservices.provide_alias(&alias).await?;
             Ok((server.rooms.resolve_alias(alias).await?, via))
         }
         Err(alias) => {
@@ -263,6 +264,7 @@ async fn invite(
         federation::membership::invite::invite(&server, invitation).await?;
         return Ok(invite_user::v3::Response::new());
     }
+    server.appservices.provide_user(&invited.user_id).await?;
     let target = (&*request.room_id, &*invited.user_id);
     let step = Step::Invite { is_direct: false };
     change_other(&server, &session, target, step, invited.reason).await?;

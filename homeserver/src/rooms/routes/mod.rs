@@ -13,6 +13,7 @@ mod state;
 mod typing;
 
 use axum::Router;
+use ruma::MilliSecondsSinceUnixEpoch;
 
 use super::look::Reader;
 use crate::{Server, users::Session};
@@ -30,6 +31,15 @@ pub fn router() -> Router<Server> {
         .merge(send::router())
         .merge(state::router())
         .merge(typing::router())
+}
+
+/// The time that an application service gives to an event; others have no say in it.
+/// [spec](https://spec.matrix.org/v1.19/application-service-api/#timestamp-massaging)
+fn timestamp(
+    session: &Session,
+    given: Option<MilliSecondsSinceUnixEpoch>,
+) -> Option<MilliSecondsSinceUnixEpoch> {
+    given.filter(|_| session.appservice.is_some())
 }
 
 /// The device behind a session, as one that reads.

@@ -7,6 +7,7 @@ use ruma::{
     api::client::{message::send_message_event, redact::redact_event},
 };
 
+use super::timestamp;
 use crate::{
     ApiResult, Server,
     delayed::{
@@ -54,7 +55,7 @@ async fn send(
         return schedule_instead(&server, &session, new).await;
     }
     let transaction = transaction(&session, scope, &request.txn_id);
-    let now = server.clock.now();
+    let now = timestamp(&session, request.timestamp).unwrap_or_else(|| server.clock.now());
     let draft = draft::message(&session.user_id, kind.into(), &request.body, now)?;
     let event_id = server.rooms.send(room, draft, Some(transaction)).await?;
     send_message_event::v3::Response::new(event_id)

@@ -4,7 +4,7 @@ use axum::{Router, extract::State};
 use ruma::api::client::state::{get_state_event_for_key, get_state_events, send_state_event};
 use serde_json::value::RawValue;
 
-use super::reader;
+use super::{reader, timestamp};
 use crate::{
     ApiResult, Server,
     delayed::{
@@ -76,7 +76,8 @@ async fn send_state(
     Ruma(request): Ruma<send_state_event::v3::Request>,
 ) -> ApiResult<Raw> {
     let room = server.rooms.find_to_write(&request.room_id)?;
-    let (kind, now) = (request.event_type.to_string(), server.clock.now());
+    let kind = request.event_type.to_string();
+    let now = timestamp(&session, request.timestamp).unwrap_or_else(|| server.clock.now());
     if let Some(delay) = delay.0 {
         let new = NewDelayedEvent {
             room,

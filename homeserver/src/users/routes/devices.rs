@@ -72,10 +72,13 @@ pub(super) async fn update_device(
     session: Session,
     Ruma(request): Ruma<update_device::v3::Request>,
 ) -> ApiResult<update_device::v3::Response> {
-    server
-        .users
-        .rename_device(session.user, request.device_id, request.display_name)
-        .await?;
+    let (users, user) = (&server.users, session.user);
+    let (device_id, name) = (request.device_id, request.display_name);
+    if session.appservice.is_some() {
+        users.create_device(user, device_id, name).await?;
+    } else {
+        users.rename_device(user, device_id, name).await?;
+    }
     Ok(update_device::v3::Response::new())
 }
 

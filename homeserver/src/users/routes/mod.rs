@@ -18,7 +18,8 @@ use ruma::api::client::uiaa::AuthData;
 
 use super::{Session, SignedIn};
 use crate::{
-    ApiResult, Server,
+    ApiError, ApiResult, Server,
+    appservice::Service,
     http::{
         RouterExt,
         limits::{Class, Subject},
@@ -69,6 +70,10 @@ pub(crate) async fn confirm_password(
     operation: impl Into<String>,
     auth: Option<&AuthData>,
 ) -> ApiResult {
+    // An application service has proved who it is, and its users have no passwords.
+    if session.appservice.is_some() {
+        return Ok(());
+    }
     if matches!(auth, Some(AuthData::Password(_))) {
         server
             .limits
@@ -82,12 +87,23 @@ pub(crate) async fn confirm_password(
 
 /// The same before devices are removed, which is often done several times in a row.
 async fn confirm_removal(server: &Server, session: &Session, auth: Option<&AuthData>) -> ApiResult {
+    if session.appservice.is_some() {
+        return Ok(());
+    }
     if matches!(auth, Some(AuthData::Password(_))) {
         server
             .limits
             .check(Class::SignIn, Subject::Account(session.user))?;
     }
     server.users.confirm_removal(session, auth).await
+}
+
+/// The application service that a request comes from; 401 if from none.
+fn appservice_of(server: &Server, token: Option<String>) -> ApiResult<&Service> {
+    let token = token.ok_or_else(ApiError::missing_token)?;
+    server.appservices.by_token(&token).ok_or_else(|| {
+        ApiError::unknown_token(false, "The access token is none of an application service.")
+    })
 }
 
 /// The refresh token and the lifetime of the access token, as answers carry them.

@@ -44,6 +44,7 @@ pub(super) async fn profile_field(
 async fn find(server: &Server, user_id: &UserId, field: Option<&str>) -> ApiResult<JsonObject> {
     let own = user_id.server_name() == server.config.server_name;
     let profile = if own {
+        server.appservices.provide_user(user_id).await?;
         let profile = server.users.profile(user_id).await?;
         profile.map(|profile| profile.fields().clone())
     } else {

@@ -6,19 +6,22 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use ruma::api::{
-    client::account::{
-        check_registration_token_validity, get_username_availability,
-        register::{self, RegistrationKind},
+use ruma::{
+    UserId,
+    api::{
+        client::account::{
+            check_registration_token_validity, get_username_availability,
+            register::{self, LoginType, RegistrationKind},
+        },
+        error::ErrorKind,
     },
-    error::ErrorKind,
 };
 use serde_json::json;
 
-use super::refresh_parts;
+use super::{appservice_of, refresh_parts};
 use crate::{
     ApiError, ApiResult, Server,
-    http::{JsonBody, Raw, Ruma, json, ruma::Answer},
+    http::{AccessToken, JsonBody, Raw, Ruma, json, ruma::Answer},
     users::{Registration, SharedSecretRegistration, SignIn},
 };
 
@@ -26,6 +29,7 @@ use crate::{
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register)
 pub(super) async fn register(
     State(server): State<Server>,
+    AccessToken(token): AccessToken,
     Ruma(request): Ruma<register::v3::Request>,
 ) -> ApiResult<Raw> {
     match request.kind {
@@ -43,6 +47,7 @@ pub(super) async fn register(
             ));
         }
     }
+    let is_appservice = matches!(request.login_type, Some(LoginType::ApplicationService));
     let wish = Registration {
         username: request.username,
         password: request.password,
@@ -52,7 +57,13 @@ pub(super) async fn register(
             refreshable: request.refresh_token,
         }),
     };
-    let registered = server.users.register(wish, request.auth.as_ref()).await?;
+    let registered = if is_appservice {
+        let service = appservice_of(&server, token)?;
+        let check = |user: &UserId| server.appservices.check_user(user, Some(service));
+        server.users.register_for_appservice(wish, check).await?
+    } else {
+        server.users.register(wish, request.auth.as_ref()).await?
+    };
     let Some(signed_in) = registered.signed_in else {
         // Ruma writes `null` for the device, which the specification does not allow.
         return json(&json!({ "user_id": registered.user_id })).map(Raw);

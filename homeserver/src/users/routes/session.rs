@@ -4,13 +4,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use axum::extract::State;
 use ruma::{
-    OwnedDeviceId,
+    OwnedDeviceId, UserId,
     api::{
         client::{
             account::whoami,
             session::{
                 get_login_token, get_login_types,
-                get_login_types::v3::{LoginType, PasswordLoginType, TokenLoginType},
+                get_login_types::v3::{
+                    ApplicationServiceLoginType, LoginType, PasswordLoginType, TokenLoginType,
+                },
                 login, logout, logout_all, refresh_token,
             },
             uiaa::UserIdentifier,
@@ -20,15 +22,18 @@ use ruma::{
 };
 use serde::Deserialize;
 
-use super::{confirm_password, refresh_parts};
+use super::{appservice_of, confirm_password, refresh_parts};
 use crate::{
     ApiError, ApiResult, Server,
     http::{
-        Nothing, Own, Ruma, Session,
+        AccessToken, Nothing, Own, Ruma, Session,
         limits::{Class, Subject},
     },
-    users::{DevicesOf, Identifier, LOGIN_TOKEN_LIFETIME, SignIn},
+    users::{DevicesOf, Identifier, LOGIN_TOKEN_LIFETIME, SignIn, SignedIn},
 };
+
+/// The type of login for application services.
+const APPSERVICE: &str = "m.login.application_service";
 
 /// How one can sign in.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3login)
@@ -39,7 +44,8 @@ pub(super) async fn login_flows(
     let password = LoginType::Password(PasswordLoginType::new());
     let mut token = TokenLoginType::new();
     token.get_login_token = true;
-    let flows = vec![password, LoginType::Token(token)];
+    let service = LoginType::ApplicationService(ApplicationServiceLoginType::new());
+    let flows = vec![password, LoginType::Token(token), service];
     Ok(get_login_types::v3::Response::new(flows))
 }
 
@@ -63,12 +69,20 @@ pub(super) struct LoginBody {
 impl LoginBody {
     fn check_type(&self) -> ApiResult {
         match self.r#type.as_deref() {
-            Some("m.login.password" | "m.login.token") => Ok(()),
+            Some("m.login.password" | "m.login.token" | APPSERVICE) => Ok(()),
             Some(_) => Err(ApiError::bad_request(
                 ErrorKind::Unknown,
                 "This server does not know this type of login: ask GET /login for those it does.",
             )),
             None => Err(ApiError::missing_param("\"type\" is missing.")),
+        }
+    }
+
+    fn sign_in(&mut self) -> SignIn {
+        SignIn {
+            device_id: self.device_id.take(),
+            device_display_name: self.initial_device_display_name.take(),
+            refreshable: self.refresh_token,
         }
     }
 
@@ -85,20 +99,25 @@ impl LoginBody {
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3login)
 pub(super) async fn login(
     State(server): State<Server>,
+    AccessToken(token): AccessToken,
     Ruma(request): Ruma<Own<login::v3::Request, Nothing, LoginBody>>,
 ) -> ApiResult<login::v3::Response> {
     let mut body = request.body;
     body.check_type()?;
-    let sign_in = SignIn {
-        device_id: body.device_id.take(),
-        device_display_name: body.initial_device_display_name.take(),
-        refreshable: body.refresh_token,
-    };
+    let sign_in = body.sign_in();
     let signed_in = if body.r#type.as_deref() == Some("m.login.token") {
         let token = body
             .token
             .ok_or_else(|| ApiError::missing_param("\"token\" is missing."))?;
         server.users.login_with_token(&token, sign_in).await?
+    } else if body.r#type.as_deref() == Some(APPSERVICE) {
+        let service = appservice_of(&server, token)?;
+        let check = |user: &UserId| server.appservices.check_user(user, Some(service));
+        let identifier = body.identifier()?;
+        server
+            .users
+            .login_for_appservice(&identifier, sign_in, check)
+            .await?
     } else {
         let identifier = body.identifier()?;
         let password = body
@@ -109,6 +128,10 @@ pub(super) async fn login(
             .check(Class::SignIn, Subject::Name(hash_of(&identifier)))?;
         server.users.login(&identifier, password, sign_in).await?
     };
+    Ok(answer(signed_in))
+}
+
+fn answer(signed_in: SignedIn) -> login::v3::Response {
     let (refresh_token, expires_in) = refresh_parts(&signed_in);
     let mut response = login::v3::Response::new(
         signed_in.user_id,
@@ -117,7 +140,7 @@ pub(super) async fn login(
     );
     response.refresh_token = refresh_token;
     response.expires_in = expires_in;
-    Ok(response)
+    response
 }
 
 /// Makes a token with which another device of the user signs in.
@@ -193,7 +216,8 @@ pub(super) async fn whoami(
     Ruma(_): Ruma<whoami::v3::Request>,
 ) -> ApiResult<whoami::v3::Response> {
     let mut response = whoami::v3::Response::new(session.user_id.clone(), false);
-    response.device_id = Some(session.device_id.clone());
+    response.device_id =
+        Some(session.device_id.clone()).filter(|device| !device.as_str().is_empty());
     Ok(response)
 }
 
