@@ -6,7 +6,7 @@ use super::{
     Addition, Session, Users,
     refresh::{delete_access, delete_refresh},
     sessions::MAX_DEVICE_ID_LENGTH,
-    store::{self, DeviceRow, DeviceToken, TokenKind},
+    store::{self, DeviceToken, TokenKind},
 };
 use crate::{
     ApiError, ApiResult,
@@ -135,7 +135,7 @@ impl Users {
                 "A device id has between 1 and 255 bytes.",
             ));
         }
-        let device = DeviceRow {
+        let device = store::DeviceRow {
             display_name: None,
             created: self.inner.clock.now(),
         };
