@@ -52,6 +52,7 @@ impl Bench {
                 admin: false,
                 display_name: None,
                 registration_token: None,
+                accepted_terms: Default::default(),
             };
             let signed_in = server
                 .users

@@ -145,6 +145,7 @@ impl Inner {
                 admin: false,
                 display_name: None,
                 registration_token: None,
+                accepted_terms: Default::default(),
             };
             self.users.create_account(account, None).await?;
         }

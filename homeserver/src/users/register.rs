@@ -102,6 +102,7 @@ impl Users {
             admin: false,
             display_name: None,
             registration_token: None,
+            accepted_terms: Default::default(),
         };
         let signed_in = self.create_account(account, wish.sign_in).await?;
         Ok(Registered { user_id, signed_in })
