@@ -192,6 +192,8 @@ const actions = {
     async recover({ recovery_key }) {
         secretStorageKey = decodeRecoveryKey(recovery_key);
         const crypto = client.getCrypto();
+        // The private keys are taken only once the public ones are known.
+        await eventually("the user's keys", () => crypto.userHasCrossSigningKeys(client.getUserId(), true));
         await crypto.bootstrapCrossSigning({});
         await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
         const { imported } = await crypto.restoreKeyBackup();

@@ -32,7 +32,7 @@ use crate::{
 /// The longest an event may wait.
 pub const MAX_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Events of one user that may wait at once.
-const MAX_SCHEDULED: usize = 100;
+pub const MAX_SCHEDULED: usize = 100;
 /// Letters of an id; as many as nobody can guess.
 const ID_LENGTH: usize = 32;
 /// Bytes of an event's type and of its state key.

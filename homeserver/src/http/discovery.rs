@@ -7,7 +7,11 @@ use ruma::api::client::discovery::{get_capabilities, get_supported_versions};
 use serde_json::json;
 
 use super::{Raw, RouterExt, Ruma, Session, calls, json};
-use crate::{ApiError, ApiResult, Server, events::versions};
+use crate::{
+    ApiError, ApiResult, Server,
+    delayed::{MAX_DELAY, MAX_SCHEDULED},
+    events::versions,
+};
 
 /// The versions of the specification that clients may count on for what is here: they fetch media with authentication
 /// only where 1.11 is listed. Later versions are not listed as long as parts of them are absent.
@@ -88,6 +92,10 @@ async fn capabilities(
         "m.profile_fields": { "enabled": true },
         "m.3pid_changes": { "enabled": false },
         "m.get_login_token": { "enabled": true },
+        "org.matrix.msc4140.delayed_events": {
+            "max_delay_ms": MAX_DELAY.as_millis() as u64,
+            "max_scheduled": MAX_SCHEDULED,
+        },
     });
     if session.is_admin {
         capabilities["m.account_moderation"] = json!({ "suspend": true, "lock": true });

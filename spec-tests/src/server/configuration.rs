@@ -227,12 +227,13 @@ fn synapse(settings: &Settings, place: &Place<'_>) -> serde_json::Value {
         "rc_user_directory": unlimited,
         "rc_presence": { "per_user": unlimited },
         "rc_delayed_event_mgmt": unlimited,
-        "experimental_features": {
-            "msc3575_enabled": true,
-            "msc3814_enabled": true,
-            "msc4143_enabled": true,
-            "msc4222_enabled": true,
-        },
+    });
+    config["experimental_features"] = json!({
+        "msc3575_enabled": true,
+        "msc3814_enabled": true,
+        "msc3890_enabled": true,
+        "msc4143_enabled": true,
+        "msc4222_enabled": true,
     });
     // Apart from the others: one macro takes only so many keys.
     config["server_notices"] = json!({ "system_mxid_localpart": NOTICES, "room_name": "Notices" });

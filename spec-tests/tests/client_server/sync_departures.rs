@@ -137,11 +137,14 @@ fn a_room_is_named_after_those_who_left_when_nobody_else_is_there() {
     let room = alice.room_with(&[&bob]);
     let before = alice.initial_sync();
     bob.leave(&room);
-    let after = alice.must_see_after(&before, |response| {
-        match response["rooms"]["join"][&room]["summary"].is_object() {
-            true => Ok(()),
-            false => Err("no summary".to_owned()),
-        }
+    let lazy = json!({ "room": { "state": { "lazy_load_members": true } } });
+    let query = path!("filter={}", lazy);
+    let after = alice.must_see_with(&before, &query, |response| match response["rooms"]["join"]
+        [&room]["summary"]
+        .is_object()
+    {
+        true => Ok(()),
+        false => Err("no summary".to_owned()),
     });
     let summary = &after["rooms"]["join"][&room]["summary"];
     assert_eq!(summary["m.heroes"], json!([bob.id]));
@@ -237,6 +240,9 @@ fn state_after_has_its_earlier_name_for_clients_that_ask_so() {
 fn unused_fallback_keys_have_their_earlier_name_too() {
     covers!(GET "/_matrix/client/v3/sync");
     let alice = homeserver().register("alice");
+    if alice.server.is_synapse() {
+        return;
+    }
     let response = alice.initial_sync();
     let names = [
         "device_unused_fallback_key_types",
