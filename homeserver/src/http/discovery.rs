@@ -14,9 +14,10 @@ use crate::{
 };
 
 /// The versions of the specification that clients may count on for what is here: they fetch media with authentication
-/// only where 1.11 is listed. Later versions are not listed as long as parts of them are absent.
-const VERSIONS: [&str; 11] = [
+/// only where 1.11 is listed. Later versions are not listed as long as parts of them are absent, such as policy servers of 1.18.
+const VERSIONS: [&str; 16] = [
     "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11",
+    "v1.12", "v1.13", "v1.14", "v1.15", "v1.16",
 ];
 
 /// Features outside the specification, one line each. A name stands here when, and only when, the feature works.
@@ -41,6 +42,9 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc4155",
     // MSC4151, reporting rooms
     "org.matrix.msc4151",
+    // MSC2666, mutual rooms: at their first path and at that of the accepted proposal
+    "uk.half-shot.msc2666.query_mutual_rooms",
+    "uk.half-shot.msc2666.query_mutual_rooms.stable",
 ];
 
 /// `/versions`, `/capabilities` and `/.well-known/matrix/…`
