@@ -6,6 +6,7 @@ mod calls;
 mod connections;
 pub mod discovery;
 mod edge;
+mod filter_text;
 mod json_body;
 pub mod limits;
 mod own;
@@ -26,6 +27,7 @@ use serde::Serialize;
 pub use self::{
     address::ClientAddress,
     connections::Connections,
+    filter_text::FilterText,
     json_body::{JsonBody, parse_body, read_body, read_query},
     own::{Nothing, Own},
     ruma::{Also, Answer, PlainServe, Raw, RouterExt, Ruma, Streamed},

@@ -25,7 +25,8 @@ use crate::{
     ids::UserNid,
     rooms::{
         event::RoomEvent,
-        project::{Projection, relation_of},
+        project::Projection,
+        relations::relation_of,
         rows::{Membership, Place},
         txn::{NewEvent, Txn},
     },

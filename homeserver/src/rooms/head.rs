@@ -8,7 +8,10 @@ use std::{
 use roaring::RoaringBitmap;
 use ruma::{OwnedEventId, RoomVersionId, room_version_rules::RoomVersionRules};
 
-use super::{Rooms, deletion::history_start, rows::RoomSummary, state::tree::StateRoot};
+use super::{
+    Rooms, deletion::history_start, relations::recent::Recent, rows::RoomSummary,
+    state::tree::StateRoot,
+};
 use crate::{
     events::versions,
     ids::{EventNid, RoomNid},
@@ -42,6 +45,8 @@ pub struct Head {
     pub(super) members_change: bool,
     /// Transactions whose rows the next snapshot may not show yet.
     pending: VecDeque<(String, OwnedEventId)>,
+    /// Counts of related events that the next snapshot may not show yet.
+    pub(super) recent: Recent,
 }
 
 impl Head {
@@ -63,6 +68,7 @@ impl Head {
             local_members: Arc::default(),
             members_change: false,
             pending: VecDeque::new(),
+            recent: Recent::default(),
         }
     }
 
@@ -126,6 +132,9 @@ impl Head {
     pub(super) fn settled(mut self) -> Self {
         if let Some(summary) = self.changed_summary() {
             self.summary = Arc::new(summary);
+        }
+        if self.waits {
+            self.recent.clear();
         }
         self.summary_changed = false;
         self.members_change = false;

@@ -12,7 +12,10 @@ use super::{
     state::tree::StateRoot,
     timeline::{Direction, Page},
 };
-use crate::error::{ApiError, ApiResult};
+use crate::{
+    error::{ApiError, ApiResult},
+    storage::Result,
+};
 
 /// Events of one page at most.
 const MAX_LIMIT: usize = 1_000;
@@ -51,7 +54,7 @@ impl Look<'_> {
     pub fn messages(
         &self,
         query: &PageQuery,
-        wanted: impl Fn(&RoomEvent) -> bool,
+        wanted: impl Fn(&RoomEvent) -> Result<bool>,
     ) -> ApiResult<(Place, Page)> {
         let end = self.end()?;
         let start = query.from.unwrap_or(match query.direction {
@@ -72,7 +75,7 @@ impl Look<'_> {
         to: Place,
         direction: Direction,
         limit: usize,
-        wanted: impl Fn(&RoomEvent) -> bool,
+        wanted: impl Fn(&RoomEvent) -> Result<bool>,
     ) -> ApiResult<Page> {
         if from >= to {
             let (events, next) = (Vec::new(), None);
@@ -86,7 +89,7 @@ impl Look<'_> {
             direction,
             limit.min(MAX_LIMIT),
             SCAN_LIMIT,
-            |_, event| Ok(wanted(event) && self.may_see(event)?),
+            |_, event| Ok(wanted(event)? && self.may_see(event)?),
         )?)
     }
 
@@ -124,7 +127,7 @@ impl Look<'_> {
         &self,
         id: &EventId,
         limit: usize,
-        wanted: impl Fn(&RoomEvent) -> bool,
+        wanted: impl Fn(&RoomEvent) -> Result<bool>,
     ) -> ApiResult<Surroundings> {
         let limit = limit.min(MAX_LIMIT);
         self.around(self.event(id)?, (limit / 2, limit - limit / 2), wanted)

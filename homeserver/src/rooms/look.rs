@@ -8,6 +8,7 @@ use super::{
     Rooms,
     event::RoomEvent,
     refusal,
+    relations::filter::RelationFilter,
     rows::{Membership, Place, RoomSummary},
     show::Show,
     state::tree::StateRoot,
@@ -157,13 +158,15 @@ impl Look<'_> {
         Ok(event.is_accepted() && self.viewer.may_see(event)?)
     }
 
+    /// Whether a filter takes an event for its relations.
+    pub fn takes_relation(&self, filter: &RelationFilter, event: &RoomEvent) -> Result<bool> {
+        filter.takes(self.rooms, self.snapshot, event)
+    }
+
     /// An event as JSON for the user's device.
     pub fn show<T>(&self, event: &RoomEvent) -> ApiResult<Raw<T>> {
-        let how = Show {
-            device: Some(&self.device),
-            room_id: true,
-        };
-        self.rooms.show(self.snapshot, event, &self.viewer, how)
+        self.rooms
+            .show(self.snapshot, event, &self.viewer, self.how())
     }
 
     /// Events as JSON for the user's device.
@@ -171,6 +174,17 @@ impl Look<'_> {
         &self,
         events: impl IntoIterator<Item = &'e Arc<RoomEvent>>,
     ) -> ApiResult<Vec<Raw<T>>> {
-        events.into_iter().map(|event| self.show(event)).collect()
+        let how = self.how();
+        self.rooms
+            .show_all(self.snapshot, events, &self.viewer, how)
+    }
+
+    /// How events are shown to the user's device: with everything.
+    pub(super) fn how(&self) -> Show<'_> {
+        Show {
+            device: Some(&self.device),
+            room_id: true,
+            bundle: true,
+        }
     }
 }

@@ -26,6 +26,7 @@ pub mod receipts;
 pub mod receive;
 pub mod redact;
 mod refusal;
+pub mod relations;
 mod resolving;
 mod restricted;
 pub mod retention;

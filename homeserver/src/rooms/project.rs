@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{
     event::RoomEvent,
+    relations,
     rows::{Membership, Place, TimelineRow, UserRoomRow},
     servers, summary,
     txn::{NewEvent, StateChange, Txn},
@@ -53,7 +54,7 @@ pub(super) fn all(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
     state(txn, new);
     memberships(txn, new)?;
     summary_of_state(txn, new);
-    relation(txn, new);
+    relations::record(txn, new)?;
     redaction(txn, new)?;
     let mut notifies = false;
     for projection in txn.rooms.projections() {
@@ -98,6 +99,8 @@ fn timeline(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
         tables::EVENT.put(batch, nid, &stored);
         tables::AUTH_EDGES.put(batch, nid, &auth_edges);
         tables::TIMELINE.put(batch, (room, pos, stored.place.sub), &row);
+        let time: u64 = event.pdu.origin_server_ts().0.into();
+        tables::BY_TIME.put(batch, (room, time, pos, stored.place.sub), &nid);
         for previous in succeeded {
             tables::EXTREMITY.delete(batch, (room, previous));
         }
@@ -280,46 +283,6 @@ fn summary_of_state(txn: &mut Txn<'_>, new: &NewEvent) {
     }
 }
 
-/// How an event refers to another one.
-/// [spec](https://spec.matrix.org/v1.19/client-server-api/#forming-relationships-between-events)
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-pub struct Relation {
-    /// The kind of relation, such as `m.thread`.
-    pub rel_type: String,
-    /// The event it refers to.
-    pub event_id: String,
-}
-
-/// The relation in an event's content, if it has a well-formed one.
-pub fn relation_of(pdu: &events::Pdu) -> Option<Relation> {
-    #[derive(Deserialize)]
-    struct Content {
-        #[serde(rename = "m.relates_to")]
-        relates_to: Option<Relation>,
-    }
-    if !pdu.content().get().contains("m.relates_to") {
-        return None;
-    }
-    serde_json::from_str::<Content>(pdu.content().get())
-        .ok()?
-        .relates_to
-}
-
-fn relation(txn: &Txn<'_>, new: &mut NewEvent) {
-    let Some(relation) = relation_of(&new.event.pdu) else {
-        return;
-    };
-    let (room, nid) = (txn.room, new.event.nid);
-    new.write(move |batch, pos| {
-        let place = Place::live(pos);
-        tables::RELATION.put(
-            batch,
-            (room, &relation.event_id, place.pos, place.sub),
-            &(nid, relation.rel_type),
-        );
-    });
-}
-
 /// Removes the content of the event that a redaction names, if its sender may do so.
 /// [spec](https://spec.matrix.org/v1.19/rooms/v12/#handling-redactions)
 fn redaction(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
@@ -365,12 +328,7 @@ fn remove_content(txn: &mut Txn<'_>, target: &Arc<RoomEvent>, by: EventNid) -> A
     let nid = target.nid;
     txn.rooms.forget_event(nid);
     txn.head.waits = true;
-    if let Some(relation) = relation_of(&target.pdu) {
-        let (room, place) = (txn.room, target.row.place);
-        txn.write(move |batch, _| {
-            tables::RELATION.delete(batch, (room, &relation.event_id, place.pos, place.sub));
-        });
-    }
+    relations::forget(txn, target)?;
     txn.write(move |batch, _| tables::EVENT.put(batch, nid, &row));
     let rooms = txn.rooms;
     for projection in rooms.projections() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ruma::OwnedEventId;
 
-use super::{Rooms, event::RoomEvent, txn::Txn};
+use super::{Rooms, event::RoomEvent, relations, txn::Txn};
 use crate::{
     error::ApiResult,
     events::Draft,
@@ -38,12 +38,16 @@ impl Rooms {
         draft: Draft,
         transaction: Option<Transaction>,
     ) -> ApiResult<OwnedEventId> {
-        self.write(room, move |txn| match transaction {
-            Some(transaction) => txn.once(transaction, |txn| match draft.state_key {
+        let append = move |txn: &mut Txn<'_>| {
+            relations::check(txn, &draft)?;
+            match draft.state_key {
                 Some(_) => txn.append_state(&draft),
                 None => txn.append(&draft),
-            }),
-            None => Ok(txn.append(&draft)?.id().to_owned()),
+            }
+        };
+        self.write(room, move |txn| match transaction {
+            Some(transaction) => txn.once(transaction, append),
+            None => Ok(append(txn)?.id().to_owned()),
         })
         .await
     }

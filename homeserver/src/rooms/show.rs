@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use ruma::{OwnedDeviceId, OwnedTransactionId, events::room::member::MembershipState, serde::Raw};
 
+use serde_json::value::RawValue;
+
 use super::{
     Rooms,
     event::RoomEvent,
+    relations::bundle::{self, Bundler},
     rows::{Membership, Standing},
     viewer::Viewer,
 };
@@ -24,6 +27,8 @@ pub struct Show<'a> {
     pub device: Option<&'a OwnedDeviceId>,
     /// Whether each event carries the room's id.
     pub room_id: bool,
+    /// Whether each event carries what refers to it.
+    pub bundle: bool,
 }
 
 impl Rooms {
@@ -35,23 +40,88 @@ impl Rooms {
         viewer: &Viewer<'_>,
         how: Show<'_>,
     ) -> ApiResult<Raw<T>> {
+        let shown = self.show_each(snapshot, std::iter::once(event), viewer, how)?;
+        let shown = shown.into_iter().next();
+        shown.ok_or_else(|| ApiError::internal(anyhow::anyhow!("one event was shown as none")))
+    }
+
+    /// Events as JSON for a client, each as [`Rooms::show`] does.
+    pub fn show_all<'e, T>(
+        &self,
+        snapshot: &Snapshot<'_>,
+        events: impl IntoIterator<Item = &'e Arc<RoomEvent>>,
+        viewer: &Viewer<'_>,
+        how: Show<'_>,
+    ) -> ApiResult<Vec<Raw<T>>> {
+        let events: Vec<&RoomEvent> = events.into_iter().map(|event| &**event).collect();
+        self.show_each(snapshot, events.iter().copied(), viewer, how)
+    }
+
+    fn show_each<'e, T>(
+        &self,
+        snapshot: &Snapshot<'_>,
+        events: impl Iterator<Item = &'e RoomEvent> + Clone,
+        viewer: &Viewer<'_>,
+        how: Show<'_>,
+    ) -> ApiResult<Vec<Raw<T>>> {
+        let by = Bundler {
+            rooms: self,
+            snapshot,
+            viewer,
+            how,
+        };
+        if !how.bundle {
+            return events
+                .map(|event| self.show_plain(&by, event, None))
+                .collect();
+        }
+        let children = bundle::aggregates(snapshot, events.clone())?;
+        let mut shown = Vec::with_capacity(children.len());
+        for (event, children) in events.zip(children) {
+            let relations = match children {
+                Some(children) => by.bundle(event, children)?,
+                None => None,
+            };
+            shown.push(self.show_plain(&by, event, relations.as_deref())?);
+        }
+        Ok(shown)
+    }
+
+    /// An event with what is known already of those that refer to it.
+    pub(super) fn show_plain<T>(
+        &self,
+        by: &Bundler<'_>,
+        event: &RoomEvent,
+        relations: Option<&RawValue>,
+    ) -> ApiResult<Raw<T>> {
+        let Bundler {
+            snapshot,
+            viewer,
+            how,
+            ..
+        } = *by;
         let erased = self.erased_for(snapshot, event, viewer)?;
         let event = erased.as_deref().unwrap_or(event);
         let replaced = self.other(snapshot, event.row.replaces)?;
+        // What came before may lie in a part of the history that the user may not see; its id is told anyway.
+        let seen = match &replaced {
+            Some(replaced) if viewer.had_access(replaced)? => Some(replaced),
+            _ => None,
+        };
         let redaction = self.other(snapshot, event.row.redacted_by)?;
         let transaction = self.transaction_of(snapshot, event, viewer, how)?;
         let membership = MembershipState::from(viewer.membership_at(event)?.as_str());
         let unsigned = Unsigned {
             age: Some(age(event.pdu.origin_server_ts(), self.clock().now())),
             membership: Some(&membership),
-            prev_content: replaced.as_ref().map(|event| event.pdu.content()),
-            prev_sender: replaced.as_ref().map(|event| event.pdu.sender().as_str()),
+            prev_content: seen.map(|event| event.pdu.content()),
+            prev_sender: seen.map(|event| event.pdu.sender().as_str()),
             redacted_because: redaction
                 .as_ref()
                 .map(|event| Box::new(ClientEvent::from_pdu(&event.pdu))),
             replaces_state: replaced.as_ref().map(|event| event.id()),
             transaction_id: transaction.as_deref(),
-            relations: None,
+            relations,
         };
         let mut shown = ClientEvent::from_pdu(&event.pdu).with_unsigned(unsigned);
         if how.room_id {

@@ -78,6 +78,13 @@ impl<'a> Viewer<'a> {
         self.row.as_ref().map(|row| row.membership)
     }
 
+    /// The user's relation to a room they are in.
+    pub(super) fn joined_row(&self) -> Option<&UserRoomRow> {
+        self.row
+            .as_ref()
+            .filter(|row| row.membership == Membership::Join)
+    }
+
     /// Whether the user is shown an event: whether they had access to it, and do not ignore its sender. State events of
     /// ignored users are shown, or the room would look different to the user.
     /// [spec](https://spec.matrix.org/v1.19/client-server-api/#ignoring-users)

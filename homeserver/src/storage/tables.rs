@@ -23,6 +23,7 @@ use crate::{
     rooms::{
         deletion::JobRow,
         receipts::{ReceiptKind, ReceiptRow},
+        relations::{Aggregate, RelatedRow},
         rows::{EventRow, Membership, RoomSummary, TimelineRow, UserRoomRow},
     },
     users::store::{
@@ -125,6 +126,20 @@ tables! {
     STATE_DELTA: (RoomNid, StreamPos, StateKeyNid) => (EventNid, EventNid), Timeline 3;
     /// Events that refer to another one: room, event referred to, place; the event and the kind of relation.
     RELATION: (RoomNid, OwnedEventId, StreamPos, u32) => (EventNid, String), Timeline 4;
+    /// The same by the kind of relation: room, event referred to, kind, place; the event with its sender, type and id.
+    RELATED: (RoomNid, OwnedEventId, String, StreamPos, u32) => RelatedRow, Timeline 100;
+    /// Edits: room, event edited, sender, time, id; the last one of a sender is the newest.
+    EDIT: (RoomNid, OwnedEventId, UserNid, u64, OwnedEventId) => EventNid, Timeline 101;
+    /// How many events refer to one, by kind. Absent where none does.
+    AGGREGATE: (RoomNid, OwnedEventId) => Aggregate, Timeline 102;
+    /// How many replies somebody has in a thread: room, first event, sender.
+    THREAD_SENDER: (RoomNid, OwnedEventId, UserNid) => u64, Timeline 103;
+    /// Threads in the order of their newest replies: room, newest reply; the first event.
+    THREAD: (RoomNid, EventNid) => OwnedEventId, Timeline 104;
+    /// Annotations: room, event annotated, sender, type and key.
+    ANNOTATION: (RoomNid, OwnedEventId, UserNid, String) => EventNid, Timeline 105;
+    /// Events by the time their servers gave them, in milliseconds: room, time, place.
+    BY_TIME: (RoomNid, u64, StreamPos, u32) => EventNid, Timeline 106;
     /// Nodes of state trees by hash.
     STATE_NODE: [u8; 16] => Vec<u8>, State 1;
     /// The current state: room, type, state key.

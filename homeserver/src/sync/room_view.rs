@@ -41,10 +41,10 @@ pub fn stretch(
     from: Place,
     to: Place,
     limit: usize,
-    mut wanted: impl FnMut(&RoomEvent) -> bool,
+    mut wanted: impl FnMut(&RoomEvent) -> Result<bool>,
 ) -> ApiResult<Stretch> {
     let take = |_: &TimelineRow, event: &RoomEvent| {
-        Ok(event.is_accepted() && wanted(event) && viewer.may_see(event)?)
+        Ok(event.is_accepted() && wanted(event)? && viewer.may_see(event)?)
     };
     let page = rooms.page(
         snapshot,

@@ -16,6 +16,7 @@ use ruma::{
     presence::PresenceState,
 };
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{
     presence,
@@ -34,9 +35,10 @@ use super::{
 use crate::{
     ApiError, ApiResult, Server,
     account_data::filters::parse_filter,
-    http::{Also, Raw, RouterExt, Ruma, json},
+    http::{Also, FilterText, Raw, RouterExt, Ruma, json},
     ids::StreamPos,
     presence::{PresentPoll, routes::parse_state},
+    rooms::relations::filter::RelationFilter,
     users::Session,
 };
 
@@ -51,6 +53,7 @@ async fn sync(
     State(server): State<Server>,
     session: Session,
     unstable: UnstableStateAfter,
+    text: FilterText,
     Ruma(request): Ruma<v3::Request>,
 ) -> ApiResult<Raw> {
     let epoch = server.storage.epoch();
@@ -60,6 +63,7 @@ async fn sync(
         .map(|token| SyncToken::parse(token, epoch))
         .transpose()?
         .flatten();
+    let (filter, relations) = filter(&server, &session, request.filter, text).await?;
     let ask = Ask {
         user: session.user,
         user_id: session.user_id.clone(),
@@ -68,7 +72,8 @@ async fn sync(
         had_to_device: token.map_or(StreamPos::ZERO, |token| token.to_device()),
         full_state: request.full_state,
         state_after: request.use_state_after || unstable.0,
-        filter: filter(&server, &session, request.filter).await?,
+        filter,
+        relations,
     };
     let shape = Shape {
         event_fields: ask.filter.event_fields.as_deref(),
@@ -162,19 +167,42 @@ async fn filter(
     server: &Server,
     session: &Session,
     asked: Option<v3::Filter>,
-) -> ApiResult<FilterDefinition> {
+    FilterText(text): FilterText,
+) -> ApiResult<(FilterDefinition, RelationFilter)> {
     match asked {
-        None => Ok(FilterDefinition::default()),
-        Some(v3::Filter::FilterDefinition(filter)) => Ok(filter),
+        None => Ok(Default::default()),
+        Some(v3::Filter::FilterDefinition(filter)) => {
+            Ok((filter, relations(text.as_deref().unwrap_or("{}"))?))
+        }
         Some(v3::Filter::FilterId(id)) => {
             let filter = server.account_data.filter(session.user, &id).await?;
             let filter = filter
                 .ok_or_else(|| ApiError::invalid_param("There is no filter with this id."))?;
-            parse_filter(filter.get())
+            Ok((parse_filter(filter.get())?, relations(filter.get())?))
         }
         Some(_) => Err(ApiError::invalid_param(
             "filter is the id of a filter, or a filter as JSON.",
         )),
+    }
+}
+
+/// What a filter says of relations in timelines.
+fn relations(filter: &str) -> ApiResult<RelationFilter> {
+    #[derive(Default, Deserialize)]
+    struct Filter<'a> {
+        #[serde(borrow, default)]
+        room: Option<Room<'a>>,
+    }
+    #[derive(Default, Deserialize)]
+    struct Room<'a> {
+        #[serde(borrow, default)]
+        timeline: Option<&'a RawValue>,
+    }
+    let filter: Filter<'_> = serde_json::from_str(filter)
+        .map_err(|error| ApiError::bad_json(format!("This is not a filter: {error}.")))?;
+    match filter.room.and_then(|room| room.timeline) {
+        Some(timeline) => RelationFilter::parse(timeline.get()),
+        None => Ok(RelationFilter::default()),
     }
 }
 

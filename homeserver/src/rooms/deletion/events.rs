@@ -9,7 +9,7 @@ use crate::{
     rooms::{
         Rooms,
         event::RoomEvent,
-        project::relation_of,
+        relations::relation_of,
         rows::Place,
         state::{
             node::{Node, NodeHash},
@@ -40,6 +40,8 @@ struct EventRows {
     stays: bool,
     id: OwnedEventId,
     place: Place,
+    /// When it was sent, in milliseconds.
+    time: u64,
     /// The event it refers to.
     relates_to: Option<String>,
     /// Who sent it from which device, and the keys its transaction may have.
@@ -153,6 +155,7 @@ impl<'a> Removal<'a> {
             stays: false,
             id: event.id().to_owned(),
             place: event.row.place,
+            time: event.pdu.origin_server_ts().0.into(),
             relates_to: relation_of(&event.pdu).map(|relation| relation.event_id),
             transaction,
         })
@@ -210,6 +213,7 @@ impl EventRows {
         }
         if place != Place::default() {
             tables::TIMELINE.delete(batch, (room, place.pos, place.sub));
+            tables::BY_TIME.delete(batch, (room, self.time, place.pos, place.sub));
         }
         tables::EVENT_TRANSACTION.delete(batch, self.nid);
         if !self.stays {

@@ -12,6 +12,7 @@ use crate::{
     rooms::{
         Rooms,
         event::RoomEvent,
+        relations,
         rows::Place,
         state::tree::StateRoot,
         timeline::{Direction, rows},
@@ -161,9 +162,13 @@ fn remove_history(
             removal.remember_state(event.row.state_before);
         }
         if is_extremity(txn, event.nid) {
+            relations::forget(txn, &event)?;
+            relations::forget_children(txn, &event)?;
             removal.strip(&event)?;
             take_out_of_timeline(txn, &event)?;
         } else {
+            relations::forget(txn, &event)?;
+            relations::forget_children(txn, &event)?;
             removal.add(place, event.nid)?;
         }
     }

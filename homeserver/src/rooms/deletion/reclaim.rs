@@ -55,7 +55,9 @@ impl Reclaim {
         let storage = rooms.storage();
         for room in removed_from {
             tables::TIMELINE.compact(storage, (room,))?;
+            tables::BY_TIME.compact(storage, (room,))?;
             tables::RELATION.compact(storage, (room,))?;
+            tables::RELATED.compact(storage, (room,))?;
             tables::STATE_DELTA.compact(storage, (room,))?;
             tables::CURRENT_STATE.compact(storage, (room,))?;
             tables::MEMBER.compact(storage, (room,))?;

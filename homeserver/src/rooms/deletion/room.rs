@@ -10,6 +10,7 @@ use crate::{
     rooms::{
         Rooms,
         membership::{MembershipChange, Step},
+        relations,
         rows::{Membership, Place, UserRoomRow},
         servers,
         state::tree::StateRoot,
@@ -215,7 +216,8 @@ impl Rooms {
         writes.push(Box::new(move |batch, _| {
             tables::FORMER_STATE.delete_prefix(batch, (room,));
             tables::TIMELINE.delete_prefix(batch, (room,));
-            tables::RELATION.delete_prefix(batch, (room,));
+            tables::BY_TIME.delete_prefix(batch, (room,));
+            relations::erase(batch, room);
             tables::RECEIPT.delete_prefix(batch, (room,));
             tables::LATEST_RECEIPT.delete_prefix(batch, (room,));
             tables::OUTLIER.delete_prefix(batch, (room,));

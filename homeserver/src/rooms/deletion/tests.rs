@@ -134,7 +134,7 @@ impl TestServer {
             limit: 1_000,
         };
         self.look(room, who, move |look| {
-            let (_, page) = look.messages(&query, |_| true)?;
+            let (_, page) = look.messages(&query, |_| Ok(true))?;
             let body = |event: &crate::rooms::event::RoomEvent| {
                 let content: serde_json::Value = event.pdu.content_as().ok()?;
                 content["body"].as_str().map(str::to_owned)

@@ -19,8 +19,12 @@ use ruma::{
 use super::reader;
 use crate::{
     ApiResult, Server,
-    http::{RouterExt, Ruma},
-    rooms::{event::RoomEvent, history::PageQuery, look::Look, timeline::Direction},
+    http::{FilterText, RouterExt, Ruma},
+    rooms::{
+        event::RoomEvent, history::PageQuery, look::Look, relations::filter::RelationFilter,
+        timeline::Direction,
+    },
+    storage,
     sync::{
         filter::{takes_event, takes_room},
         token::{parse_timeline, timeline_token},
@@ -41,8 +45,26 @@ fn limit(asked: UInt, filter: &RoomEventFilter) -> usize {
     usize::try_from(u64::from(limit)).unwrap_or(usize::MAX)
 }
 
-fn takes(look: &Look<'_>, filter: &RoomEventFilter, event: &RoomEvent) -> bool {
-    takes_room(filter, &look.room_id) && takes_event(filter, event)
+/// What a request wants to see of a room.
+struct Filter {
+    events: RoomEventFilter,
+    relations: RelationFilter,
+}
+
+impl Filter {
+    fn new(events: RoomEventFilter, FilterText(text): FilterText) -> ApiResult<Self> {
+        let relations = match text {
+            Some(text) => RelationFilter::parse(&text)?,
+            None => RelationFilter::default(),
+        };
+        Ok(Self { events, relations })
+    }
+
+    fn takes(&self, look: &Look<'_>, event: &RoomEvent) -> storage::Result<bool> {
+        Ok(takes_room(&self.events, &look.room_id)
+            && takes_event(&self.events, event)
+            && look.takes_relation(&self.relations, event)?)
+    }
 }
 
 /// A page of a room's history.
@@ -50,6 +72,7 @@ fn takes(look: &Look<'_>, filter: &RoomEventFilter, event: &RoomEvent) -> bool {
 async fn messages(
     State(server): State<Server>,
     session: Session,
+    text: FilterText,
     Ruma(request): Ruma<get_message_events::v3::Request>,
 ) -> ApiResult<get_message_events::v3::Response> {
     let place = |token: &Option<String>, parameter| {
@@ -67,16 +90,16 @@ async fn messages(
         },
         limit: limit(request.limit, &request.filter),
     };
-    let (from, filter) = (request.from, request.filter);
+    let (from, filter) = (request.from, Filter::new(request.filter, text)?);
     let answer = server
         .rooms
         .look(reader(&session), &request.room_id, move |look| {
-            let (start, page) = look.messages(&query, |event| takes(look, &filter, event))?;
+            let (start, page) = look.messages(&query, |event| filter.takes(look, event))?;
             let mut answer = get_message_events::v3::Response::new();
             answer.start = from.unwrap_or_else(|| timeline_token(start));
             answer.end = page.next.map(timeline_token);
             answer.chunk = look.show_all(&page.events)?;
-            if lazy(&filter) {
+            if lazy(&filter.events) {
                 answer.state = look.show_all(&look.members_of(&page.events)?)?;
             }
             Ok(answer)
@@ -94,24 +117,26 @@ fn lazy(filter: &RoomEventFilter) -> bool {
 async fn context(
     State(server): State<Server>,
     session: Session,
+    text: FilterText,
     Ruma(request): Ruma<get_context::v3::Request>,
 ) -> ApiResult<get_context::v3::Response> {
     let limit = limit(request.limit, &request.filter);
-    let (id, filter) = (request.event_id, request.filter);
+    let (id, filter) = (request.event_id, Filter::new(request.filter, text)?);
     let answer = server
         .rooms
         .look(reader(&session), &request.room_id, move |look| {
-            let around = look.surroundings(&id, limit, |event| takes(look, &filter, event))?;
+            let around = look.surroundings(&id, limit, |event| filter.takes(look, event))?;
             let last = around.after.last().unwrap_or(&around.event);
-            let state = if lazy(&filter) {
+            let state = if lazy(&filter.events) {
                 let shown = around.before.iter().chain(&around.after);
                 look.members_of(shown.chain([&around.event]))?
             } else {
                 look.state_after(last)?
             };
+            let takes_room = takes_room(&filter.events, &look.room_id);
             let state: Vec<&Arc<RoomEvent>> = state
                 .iter()
-                .filter(|event| takes(look, &filter, event))
+                .filter(|event| takes_room && takes_event(&filter.events, event))
                 .collect();
             let mut answer = get_context::v3::Response::new();
             answer.start = Some(timeline_token(around.start));

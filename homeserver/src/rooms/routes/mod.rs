@@ -8,6 +8,7 @@ mod history;
 mod members;
 mod membership;
 mod receipts;
+mod relations;
 mod send;
 mod state;
 mod typing;
@@ -28,6 +29,7 @@ pub fn router() -> Router<Server> {
         .merge(members::router())
         .merge(membership::router())
         .merge(receipts::router())
+        .merge(relations::router())
         .merge(send::router())
         .merge(state::router())
         .merge(typing::router())

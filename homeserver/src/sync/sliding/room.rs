@@ -169,7 +169,7 @@ impl Build<'_> {
             from,
             Rooms::end_at(upto),
             wanted.timeline_limit,
-            |_| true,
+            |_| Ok(true),
         )?;
         let shown = self.shown(row)?;
         let asked = Asked {
@@ -186,6 +186,7 @@ impl Build<'_> {
         let show = Show {
             device: Some(&self.ask.device),
             room_id: false,
+            bundle: true,
         };
         let mut answer = Room::new();
         answer.initial = told.is_none().then_some(true);
@@ -197,16 +198,9 @@ impl Build<'_> {
             .filter(|event| since.is_some_and(|since| event.row.place.pos > since))
             .count();
         answer.num_live = Some(UInt::try_from(live).unwrap_or(UInt::MAX));
-        for event in &stretch.events {
-            answer
-                .timeline
-                .push(self.rooms.show(self.snapshot, event, &viewer, show)?);
-        }
-        for event in state.values() {
-            answer
-                .required_state
-                .push(self.rooms.show(self.snapshot, event, &viewer, show)?);
-        }
+        let rooms = self.rooms;
+        answer.timeline = rooms.show_all(self.snapshot, &stretch.events, &viewer, show)?;
+        answer.required_state = rooms.show_all(self.snapshot, state.values(), &viewer, show)?;
         let bump = activity::bump_stamp(self.rooms, self.hub, self.snapshot, room, row)?;
         answer.bump_stamp = UInt::try_from(bump.0).ok();
         if row.membership != Membership::Join {

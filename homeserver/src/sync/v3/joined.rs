@@ -221,7 +221,10 @@ impl Build<'_> {
         } else {
             0
         };
-        let take = |event: &RoomEvent| filter::takes_event(wanted, event);
+        let take = |event: &RoomEvent| {
+            Ok(filter::takes_event(wanted, event)
+                && self.ask.relations.takes(self.rooms, self.snapshot, event)?)
+        };
         room_view::stretch(
             self.rooms,
             self.snapshot,
@@ -240,12 +243,14 @@ impl Build<'_> {
         since: Option<StreamPos>,
         stretch: Stretch,
     ) -> ApiResult<Timeline> {
+        // A client that is told every event sees by itself what refers to which.
+        let bundle = stretch.limited;
         let mut timeline = Timeline::new();
         timeline.limited = stretch.limited;
         if stretch.limited || !stretch.events.is_empty() || since.is_none() {
             timeline.prev_batch = Some(timeline_token(stretch.start));
         }
-        timeline.events = self.show(&stretch.events, viewer)?;
+        timeline.events = self.show(&stretch.events, viewer, bundle)?;
         Ok(timeline)
     }
 
@@ -257,7 +262,7 @@ impl Build<'_> {
         stretch: &Stretch,
     ) -> ApiResult<State> {
         let events = self.state_events(wanted, stretch)?;
-        Ok(self.as_state(self.show(&events, viewer)?))
+        Ok(self.as_state(self.show(&events, viewer, false)?))
     }
 
     /// State events under the name that the client asks for, which is there also when there are none.
@@ -271,19 +276,21 @@ impl Build<'_> {
     }
 
     /// Events in the format that the client asks for.
-    fn show<T>(&self, events: &[Arc<RoomEvent>], viewer: &Viewer<'_>) -> ApiResult<Vec<Raw<T>>> {
+    fn show<T>(
+        &self,
+        events: &[Arc<RoomEvent>],
+        viewer: &Viewer<'_>,
+        bundle: bool,
+    ) -> ApiResult<Vec<Raw<T>>> {
         let show = Show {
             device: Some(&self.ask.device),
             room_id: false,
+            bundle,
         };
-        let mut shown = Vec::with_capacity(events.len());
-        for event in events {
-            shown.push(match self.ask.filter.event_format {
-                EventFormat::Federation => as_received(&event.pdu)?,
-                _ => self.rooms.show(self.snapshot, event, viewer, show)?,
-            });
+        match self.ask.filter.event_format {
+            EventFormat::Federation => events.iter().map(|event| as_received(&event.pdu)).collect(),
+            _ => self.rooms.show_all(self.snapshot, events, viewer, show),
         }
-        Ok(shown)
     }
 
     /// Counts and heroes, when something of them may have changed.

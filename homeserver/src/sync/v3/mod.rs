@@ -31,6 +31,7 @@ use crate::{
     rooms::{
         Rooms,
         invite_permission::ShownInvites,
+        relations::filter::RelationFilter,
         rows::{Membership, UserRoomRow},
     },
     storage::{Snapshot, tables},
@@ -64,6 +65,8 @@ pub struct Ask {
     pub state_after: bool,
     /// What the client wants to see.
     pub filter: FilterDefinition,
+    /// What it wants to see of relations in timelines.
+    pub relations: RelationFilter,
 }
 
 /// An answer that is being put together, as of one snapshot.
