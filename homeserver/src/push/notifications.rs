@@ -298,6 +298,7 @@ impl Listing<'_> {
         let how = Show {
             device: Some(&self.reader.device),
             room_id: false,
+            bundle: false,
         };
         let read = pos <= room.read.of_root(&found.root);
         Ok(Some(Notification::new(

@@ -71,23 +71,39 @@ impl Rooms {
             &content,
             self.creation_time(),
         )?;
-        let pdu = self.build_create(&create, rules)?;
-        let room_id = pdu.room_id().to_owned();
-        let room = self.storage().interner().room(&room_id)?;
-        let version = plan.version.to_string();
+        let version = plan.version.clone();
         // Two rooms must not take the same alias at once.
         let _turn = match plan.request.room_alias_name {
             Some(_) => Some(self.inner.alias_turn.lock().await),
             None => None,
         };
-        self.write_new(room, rules, version, move |txn| {
+        self.found(create, rules, &version, None, move |txn| {
+            plan.fill(txn).map_err(invalid_state)
+        })
+        .await
+    }
+
+    /// Makes a room in one commit: its first event, and what `fill` appends. The room's id may be chosen in versions in
+    /// which it does not follow from that event.
+    pub(super) async fn found(
+        &self,
+        create: Draft,
+        rules: &'static RoomVersionRules,
+        version: &RoomVersionId,
+        room_id: Option<OwnedRoomId>,
+        fill: impl FnOnce(&mut Txn<'_>) -> ApiResult<()> + Send + 'static,
+    ) -> ApiResult<OwnedRoomId> {
+        let pdu = self.build_create(&create, rules, room_id)?;
+        let room_id = pdu.room_id().to_owned();
+        let room = self.storage().interner().room(&room_id)?;
+        self.write_new(room, rules, version.to_string(), move |txn| {
             if !txn.head.is_empty() {
                 // Only a clock that was set back can lead here.
                 return Err(ApiError::internal(anyhow::anyhow!("the room exists")));
             }
             txn.authorize(&pdu)?;
             txn.record(pdu)?;
-            plan.fill(txn).map_err(invalid_state)
+            fill(txn)
         })
         .await?;
         Ok(room_id)
@@ -95,7 +111,7 @@ impl Rooms {
 
     /// The time for a create event: now, or later than every other. Since room version 12 the create event gives the
     /// room its id, and two wishes of a user in the same millisecond must not become one room.
-    fn creation_time(&self) -> MilliSecondsSinceUnixEpoch {
+    pub(super) fn creation_time(&self) -> MilliSecondsSinceUnixEpoch {
         let now = self.clock().now();
         let last = &self.inner.last_creation;
         let next = |last: u64| Some(last.saturating_add(1).max(now.0.into()));
@@ -108,9 +124,14 @@ impl Rooms {
     }
 
     /// The first event of a room. Since version 12 it gives the room its id, before that the id is random.
-    fn build_create(&self, draft: &Draft, rules: &RoomVersionRules) -> ApiResult<Pdu> {
-        let random = RoomId::new_v1(self.server_name());
-        let room_id = (rules.room_id_format == RoomIdFormatVersion::V1).then_some(&*random);
+    fn build_create(
+        &self,
+        draft: &Draft,
+        rules: &RoomVersionRules,
+        chosen: Option<OwnedRoomId>,
+    ) -> ApiResult<Pdu> {
+        let chosen = chosen.unwrap_or_else(|| RoomId::new_v1(self.server_name()));
+        let room_id = (rules.room_id_format == RoomIdFormatVersion::V1).then_some(&*chosen);
         let context = RoomContext {
             rules,
             room_id,

@@ -158,6 +158,24 @@ impl Look<'_> {
         Ok(event.is_accepted() && self.viewer.may_see(event)?)
     }
 
+    /// What the look is based on.
+    pub fn snapshot(&self) -> &Snapshot<'_> {
+        self.snapshot
+    }
+
+    /// The user's membership now.
+    pub fn membership(&self) -> Option<Membership> {
+        self.viewer.membership()
+    }
+
+    /// The event that gave the user their membership.
+    pub fn own_membership_event(&self) -> Result<Option<Arc<RoomEvent>>> {
+        match &self.viewer.row {
+            Some(row) => self.rooms.event(self.snapshot, row.event),
+            None => Ok(None),
+        }
+    }
+
     /// Whether a filter takes an event for its relations.
     pub fn takes_relation(&self, filter: &RelationFilter, event: &RoomEvent) -> Result<bool> {
         filter.takes(self.rooms, self.snapshot, event)

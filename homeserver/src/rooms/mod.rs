@@ -3,6 +3,7 @@
 pub mod admit;
 pub mod aliases;
 pub mod blocking;
+pub mod by_time;
 mod canonical_alias;
 pub mod create;
 pub mod deletion;
@@ -17,8 +18,10 @@ pub mod invite_permission;
 pub mod look;
 pub mod members;
 pub mod membership;
+pub mod mutual;
 pub mod news;
 pub mod outside;
+pub mod preview;
 mod profile;
 pub mod project;
 pub mod promotion;
@@ -36,6 +39,7 @@ pub mod send;
 pub mod servers;
 pub mod serving;
 pub mod show;
+pub mod spaces;
 pub mod state;
 pub mod state_events;
 mod summary;
@@ -46,6 +50,7 @@ mod tests;
 pub mod timeline;
 pub mod txn;
 pub mod typing;
+pub mod upgrade;
 pub mod viewer;
 
 use std::{

@@ -1,16 +1,18 @@
 //! Joining a room because of being in another one.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms)
 
-use ruma::{OwnedUserId, RoomId, UserId};
+use ruma::{OwnedUserId, RoomId, UserId, events::room::power_levels::RoomPowerLevels};
 
 use super::{
+    Rooms,
     rows::{Membership, RoomSummary},
     txn::Txn,
 };
 use crate::{
     error::{ApiError, ApiResult},
     events::power::{self, Action},
-    storage::tables,
+    ids::UserNid,
+    storage::{Result, Snapshot, tables},
 };
 
 /// The member in whose name somebody may join who is in one of the rooms that a restricted room is open to; nobody
@@ -21,14 +23,19 @@ pub(super) fn authorising_member(
     old: Option<Membership>,
 ) -> ApiResult<Option<OwnedUserId>> {
     let summary = txn.head.summary();
-    let restricted = matches!(
-        summary.join_rule.as_deref(),
-        Some("restricted" | "knock_restricted")
-    );
-    if !restricted || matches!(old, Some(Membership::Join | Membership::Invite)) {
+    let rules = &txn.head.rules().authorization;
+    let is_restricted = match summary.join_rule.as_deref() {
+        Some("restricted") => rules.restricted_join_rule,
+        Some("knock_restricted") => rules.knock_restricted_join_rule,
+        _ => false,
+    };
+    if !is_restricted || matches!(old, Some(Membership::Join | Membership::Invite)) {
         return Ok(None);
     }
-    if is_in_allowed_room(txn, user, summary)? {
+    let number = txn.rooms.storage().interner().find_user(user)?;
+    if let Some(number) = number
+        && is_in_allowed_room(txn.rooms, txn.snapshot, number, summary)?
+    {
         return local_inviter(txn);
     }
     Err(ApiError::forbidden(
@@ -36,38 +43,52 @@ pub(super) fn authorising_member(
     ))
 }
 
-fn is_in_allowed_room(txn: &Txn<'_>, user: &UserId, summary: &RoomSummary) -> ApiResult<bool> {
-    let interner = txn.rooms.storage().interner();
-    let Some(user) = interner.find_user(user)? else {
-        return Ok(false);
-    };
+/// Whether a user is in one of the rooms that a restricted room is open to.
+pub(super) fn is_in_allowed_room(
+    rooms: &Rooms,
+    snapshot: &Snapshot<'_>,
+    user: UserNid,
+    summary: &RoomSummary,
+) -> Result<bool> {
     for room in &summary.allowed_rooms {
         let Ok(room) = <&RoomId>::try_from(room.as_str()) else {
             continue;
         };
-        let Some(room) = interner.find_room(room)? else {
+        let Some(room) = rooms.storage().interner().find_room(room)? else {
             continue;
         };
-        let row = tables::USER_ROOM.get(txn.snapshot, (user, room))?;
-        if row.is_some_and(|row| row.membership == Membership::Join) {
+        if rooms.membership_in(snapshot, room, user)? == Some(Membership::Join) {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// A member of this server who may invite.
+/// A member of this server who may invite. Those whom the power levels name are asked first: where only they may invite,
+/// the others need not be looked at.
 fn local_inviter(txn: &Txn<'_>) -> ApiResult<Option<OwnedUserId>> {
     let levels = txn.power_levels()?;
+    let creators = levels.rules.privileged_creators.iter().flatten();
+    for user in creators.chain(levels.users.keys()) {
+        if may_invite(txn, &levels, user) && txn.membership(user)? == Some(Membership::Join) {
+            return Ok(Some(user.clone()));
+        }
+    }
+    if levels.users_default < levels.invite {
+        return Ok(None);
+    }
     let interner = txn.rooms.storage().interner();
     for row in tables::MEMBER.scan(txn.snapshot, (txn.room, Membership::Join))? {
         let ((_, _, user), _) = row?;
         let user = interner.user_id(user)?;
-        if user.server_name() == txn.rooms.server_name()
-            && power::check(&levels, &user, &Action::Invite).is_ok()
-        {
+        if may_invite(txn, &levels, &user) {
             return Ok(Some(user));
         }
     }
     Ok(None)
+}
+
+fn may_invite(txn: &Txn<'_>, levels: &RoomPowerLevels, user: &UserId) -> bool {
+    user.server_name() == txn.rooms.server_name()
+        && power::check(levels, user, &Action::Invite).is_ok()
 }

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    presence,
+    legacy_routes, presence,
     sliding::{
         self,
         extensions::to_device_since,
@@ -44,7 +44,10 @@ use crate::{
 
 /// The endpoints of sync.
 pub fn router() -> Router<Server> {
-    Router::new().ruma_route(sync).ruma_route(sliding_sync)
+    Router::new()
+        .ruma_route(sync)
+        .ruma_route(sliding_sync)
+        .merge(legacy_routes::router())
 }
 
 /// Tells what is new since the last answer, waiting for it if there is nothing.

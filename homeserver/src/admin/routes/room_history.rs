@@ -79,6 +79,7 @@ impl Reader<'_> {
         let how = Show {
             device: None,
             room_id: true,
+            bundle: false,
         };
         self.rooms.show(self.snapshot, event, &self.viewer, how)
     }

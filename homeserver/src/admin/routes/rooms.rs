@@ -199,6 +199,7 @@ async fn state(call: Call) -> ApiResult<Value> {
         let how = Show {
             device: None,
             room_id: true,
+            bundle: false,
         };
         let mut state: Vec<Raw<AnyStateEvent>> = Vec::new();
         for row in tables::CURRENT_STATE.scan(snapshot, (room,))? {

@@ -16,7 +16,10 @@ use ruma::{
     },
 };
 
-use super::amended::{Amended, MayBeEmpty};
+use super::{
+    amended::{Amended, MayBeEmpty},
+    upgrade,
+};
 use crate::{
     ApiError, ApiResult, Server,
     federation::{
@@ -158,6 +161,7 @@ async fn join(
     let room_id = request.room_id;
     let (via, reason) = (Vec::new(), request.reason);
     enter(&server, &session, (&room_id, via), Step::Join, reason).await?;
+    upgrade::follow(&server, &session, &room_id).await;
     Ok(join_room_by_id::v3::Response::new(room_id))
 }
 
@@ -178,6 +182,7 @@ async fn join_by_id_or_alias(
         request.reason,
     )
     .await?;
+    upgrade::follow(&server, &session, &room_id).await;
     Ok(join_room_by_id_or_alias::v3::Response::new(room_id))
 }
 

@@ -4,6 +4,7 @@ mod aliases;
 pub(crate) mod amended;
 mod create;
 mod directory;
+mod discover;
 mod history;
 mod members;
 mod membership;
@@ -12,6 +13,7 @@ mod relations;
 mod send;
 mod state;
 mod typing;
+mod upgrade;
 
 use axum::Router;
 use ruma::MilliSecondsSinceUnixEpoch;
@@ -25,6 +27,7 @@ pub fn router() -> Router<Server> {
         .merge(aliases::router())
         .merge(create::router())
         .merge(directory::router())
+        .merge(discover::router())
         .merge(history::router())
         .merge(members::router())
         .merge(membership::router())
@@ -33,6 +36,7 @@ pub fn router() -> Router<Server> {
         .merge(send::router())
         .merge(state::router())
         .merge(typing::router())
+        .merge(upgrade::router())
 }
 
 /// The time that an application service gives to an event; others have no say in it.

@@ -1,0 +1,43 @@
+//! [Upgrading rooms](https://spec.matrix.org/v1.19/client-server-api/#room-upgrades).
+
+use axum::{Router, extract::State};
+use ruma::{RoomId, api::client::room::upgrade_room};
+
+use crate::{
+    ApiResult, Server,
+    http::{RouterExt, Ruma},
+    rooms::upgrade::Upgrade,
+    users::Session,
+};
+
+pub(super) fn router() -> Router<Server> {
+    Router::new().ruma_route(upgrade)
+}
+
+/// Replaces a room by a new one of another version.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidupgrade)
+async fn upgrade(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<upgrade_room::v3::Request>,
+) -> ApiResult<upgrade_room::v3::Response> {
+    let upgrade = Upgrade {
+        user: session.user_id.clone(),
+        room_id: request.room_id,
+        version: request.new_version,
+        additional_creators: request.additional_creators,
+    };
+    let room_id = server.rooms.upgrade(upgrade).await?;
+    follow(&server, &session, &room_id).await;
+    Ok(upgrade_room::v3::Response::new(room_id))
+}
+
+/// Takes what a user has set for the room before along. That they are in the new one does not depend on it.
+pub(super) async fn follow(server: &Server, session: &Session, room_id: &RoomId) {
+    let followed = server
+        .rooms
+        .follow_upgrade(&server.account_data, session.user, room_id);
+    if let Err(error) = followed.await {
+        tracing::warn!(%error, room = %room_id, "what a user set for a room was not taken along");
+    }
+}
