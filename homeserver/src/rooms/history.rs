@@ -138,7 +138,7 @@ impl Look<'_> {
         &self,
         event: Arc<RoomEvent>,
         (before, after): (usize, usize),
-        wanted: impl Fn(&RoomEvent) -> bool,
+        wanted: impl Fn(&RoomEvent) -> Result<bool>,
     ) -> ApiResult<Surroundings> {
         let place = event.row.place;
         let before = self.page(Place::FIRST, place, Direction::Backward, before, &wanted)?;

@@ -361,7 +361,7 @@ impl Answer<'_> {
         };
         let sight = &self.sight;
         let around = look.around(Arc::clone(event), limits, |event| {
-            takes_event(&ask.criteria.filter, event) && !sight.ignores(event)
+            Ok(takes_event(&ask.criteria.filter, event) && !sight.ignores(event))
         })?;
         let mut context = EventContextResult::new();
         context.start = Some(timeline_token(around.start));
