@@ -93,7 +93,9 @@ async fn events(
     };
     let since = since.unwrap_or_else(|| server.storage.position());
     let token = |pos| SyncToken::at(epoch, pos).to_string();
-    let mut poll = Poll::begin(&server, session.user, timeout.map(Duration::from_millis))?;
+    let name = format!("{} /events", session.device_id);
+    let timeout = timeout.map(Duration::from_millis);
+    let mut poll = Poll::begin(&server, session.user, name, timeout)?;
     let mut upto = server.storage.position();
     loop {
         let (chunk, end) = match &room_id {
