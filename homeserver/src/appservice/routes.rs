@@ -41,7 +41,7 @@ fn asking(session: &Session) -> ApiResult<&str> {
 }
 
 /// Calls the service that asks, to show that it can be reached.
-/// [spec](https://spec.matrix.org/v1.19/application-service-api/#post_matrixclientv1appserviceappserviceidping)
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv1appserviceappserviceidping)
 async fn ping(
     State(server): State<Server>,
     session: Session,
@@ -71,7 +71,7 @@ async fn ping(
 }
 
 /// Puts a room into the directory of a network, or takes it out.
-/// [spec](https://spec.matrix.org/v1.19/application-service-api/#put_matrixclientv3directorylistappservicenetworkidroomid)
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3directorylistappservicenetworkidroomid)
 async fn set_visibility(
     State(server): State<Server>,
     session: Session,
