@@ -5,12 +5,16 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
 const START: Duration = Duration::from_secs(60);
+
+/// Flows run one after the other: three clients and three servers at once tell more of the machine than of either.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Who may register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,10 +28,12 @@ pub(crate) struct Server {
     folder: TempDir,
     port: u16,
     child: Child,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Server {
     pub(crate) fn start(binary: PathBuf, mode: Mode) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mode = match mode {
             Mode::Open => "open",
             Mode::Token => "token",
@@ -53,6 +59,7 @@ impl Server {
             folder,
             port,
             child,
+            _turn: turn,
         };
         server.wait();
         server
