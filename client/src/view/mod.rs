@@ -1,6 +1,7 @@
 //! The views' side of the bridge: callbacks become commands, updates become models. No logic beyond that.
 
 mod account;
+mod articles;
 mod attach;
 mod avatars;
 mod clipboard;

@@ -1,0 +1,178 @@
+//! The articles of the help, part of the program. `client/help/README.md` tells how their files are built.
+
+use slint::Image;
+
+use super::Icons;
+use crate::render::Language;
+
+/// An article: its id, and its file in Russian and in English.
+pub(super) struct Article {
+    pub(super) id: &'static str,
+    pub(super) icon: fn(&Icons<'_>) -> Image,
+    files: [&'static str; 2],
+}
+
+/// What the file of an article holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Page {
+    pub(super) title: &'static str,
+    /// The line below the title in a list, empty for questions.
+    pub(super) detail: &'static str,
+    /// Markdown.
+    pub(super) text: &'static str,
+}
+
+impl Article {
+    /// The article in a language.
+    pub(super) fn page(&self, language: Language) -> Page {
+        let [russian, english] = self.files;
+        Page::read(match language {
+            Language::Russian => russian,
+            Language::English => english,
+        })
+    }
+}
+
+impl Page {
+    /// Takes a file apart. Whatever is missing is empty.
+    fn read(file: &'static str) -> Self {
+        let (title, rest) = file.split_once('\n').unwrap_or((file, ""));
+        let (about, text) = rest.split_once("-->").unwrap_or(("", rest));
+        // Behind the bar are words for searches.
+        let (detail, _words) = about.split_once('|').unwrap_or((about, ""));
+        Self {
+            title: title.trim_start_matches('#').trim(),
+            detail: detail.trim().trim_start_matches("<!--").trim(),
+            text: text.trim(),
+        }
+    }
+}
+
+macro_rules! article {
+    ($id:literal, $icon:ident) => {
+        Article {
+            id: $id,
+            icon: |icons| icons.$icon(),
+            files: [
+                include_str!(concat!("../../help/", $id, ".ru.md")),
+                include_str!(concat!("../../help/", $id, ".en.md")),
+            ],
+        }
+    };
+}
+
+/// How things are done, the first minutes first.
+pub(super) const GUIDES: &[Article] = &[
+    article!("start", get_book),
+    article!("signing-in", get_person),
+    article!("find-person", get_mention),
+    article!("groups", get_people),
+    article!("open-chats", get_add),
+    article!("messages", get_reply),
+    article!("writing", get_edit),
+    article!("emoji", get_emoji),
+    article!("files", get_file),
+    article!("pictures", get_picture),
+    article!("search", get_search),
+    article!("chat-list", get_filter),
+    article!("pinned", get_pin),
+    article!("notifications", get_bell),
+    article!("profile", get_settings),
+    article!("appearance", get_sun),
+    article!("keys", get_keyboard),
+    article!("leading", get_shield),
+    article!("announcements", get_megaphone),
+    article!("games", get_game),
+    article!("quizzes", get_class),
+    article!("encryption", get_lock),
+    article!("verification", get_check),
+    article!("other-clients", get_computer),
+    article!("feedback", get_feedback),
+];
+
+/// What people ask most.
+pub(super) const QUESTIONS: &[Article] = &[
+    article!("who-sees", get_lock),
+    article!("sign-out", get_logout),
+    article!("forgot-password", get_lock),
+    article!("cannot-sign-in", get_error),
+    article!("old-messages", get_clock),
+    article!("offline", get_offline),
+    article!("ticks", get_double_check),
+    article!("seen", get_eye),
+    article!("large-file", get_attach),
+    article!("where-is-chat", get_search),
+    article!("cannot-write", get_mute),
+    article!("trouble", get_flag),
+    article!("two-computers", get_computer),
+    article!("phone", get_send),
+    article!("internet", get_home),
+    article!("other-building", get_building),
+    article!("calls", get_play),
+    article!("slow", get_retry),
+    article!("install", get_download),
+    article!("close-account", get_delete),
+];
+
+/// All articles.
+pub(super) fn all() -> impl Iterator<Item = &'static Article> {
+    GUIDES.iter().chain(QUESTIONS)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use matrix_sdk::ruma::events::room::message::FormattedBody;
+
+    use super::{GUIDES, QUESTIONS, all};
+    use crate::{
+        render::{Language, html},
+        view::flow,
+    };
+
+    const LANGUAGES: [Language; 2] = [Language::Russian, Language::English];
+    /// An article is read while something waits.
+    const LONGEST: usize = 1500;
+    /// More letters of a title do not fit the pane.
+    const WIDEST: usize = 30;
+
+    #[test]
+    fn every_article_has_something_to_read_in_both_languages() {
+        for article in all() {
+            for language in LANGUAGES {
+                let page = article.page(language);
+                let html = FormattedBody::markdown(page.text).map(|formatted| formatted.body);
+                let blocks = flow::items(&html::parse(&html.unwrap_or_default()));
+                assert!(blocks.len() > 2, "{}", article.id);
+                let length = page.text.chars().count();
+                assert!(length <= LONGEST, "{} has {length} letters", article.id);
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_articles_have_the_same_id_or_title() {
+        let mut seen = HashSet::new();
+        for article in all() {
+            assert!(seen.insert(article.id), "{}", article.id);
+            for language in LANGUAGES {
+                let title = article.page(language).title;
+                assert!((1..=WIDEST).contains(&title.chars().count()), "{title}");
+                assert!(seen.insert(title), "{title}");
+            }
+        }
+    }
+
+    #[test]
+    fn guides_say_what_they_are_about_and_questions_speak_for_themselves() {
+        for language in LANGUAGES {
+            for article in GUIDES {
+                assert!(!article.page(language).detail.is_empty(), "{}", article.id);
+            }
+            for article in QUESTIONS {
+                assert_eq!(article.page(language).detail, "", "{}", article.id);
+            }
+        }
+    }
+}
