@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use matrix_sdk::{
     Room,
-    ruma::{Int, OwnedUserId, events::room::power_levels::RoomPowerLevelsEventContent},
+    ruma::{
+        Int, OwnedUserId,
+        events::{TimelineEventType, room::power_levels::RoomPowerLevelsEventContent},
+    },
 };
 
 use super::picture;
@@ -75,7 +78,7 @@ pub(super) async fn set_level(
     Ok(Answer::Done)
 }
 
-/// Lets only moderators write, or everybody again.
+/// Lets only moderators write, or everybody again. Readers may react all the same, and take back their reactions.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#mroompower_levels)
 pub(super) async fn set_read_only(room: &Room, read_only: bool) -> Result<Answer, Trouble> {
     let levels = room.power_levels().await;
@@ -86,6 +89,16 @@ pub(super) async fn set_read_only(room: &Room, read_only: bool) -> Result<Answer
     };
     levels.events_default =
         Int::try_from(level).map_err(|error| Trouble::Other(error.to_string()))?;
+    let kept_open = [
+        TimelineEventType::Reaction,
+        TimelineEventType::RoomRedaction,
+    ];
+    for event_type in kept_open {
+        match read_only {
+            true => levels.events.insert(event_type, levels.users_default),
+            false => levels.events.remove(&event_type),
+        };
+    }
     let content = RoomPowerLevelsEventContent::try_from(levels)
         .map_err(|error| Trouble::Other(error.to_string()))?;
     room.send_state_event(content).await?;

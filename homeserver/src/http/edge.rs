@@ -37,12 +37,12 @@ pub(super) async fn surround(
         );
         let started = server.clock.elapsed();
         let _in_flight = server.metrics.begin();
-        let response = run(request, next).instrument(span).await;
+        let response = run(request, next).instrument(span.clone()).await;
         let route = response.extensions().get::<Route>();
         let path = route.map_or("none", |route| route.path);
-        server
-            .metrics
-            .request(path, response.status(), server.clock.elapsed() - started);
+        let (status, elapsed) = (response.status(), server.clock.elapsed() - started);
+        span.in_scope(|| tracing::debug!(status = status.as_u16(), ?elapsed, "answered"));
+        server.metrics.request(path, status, elapsed);
         response
     };
     allow_every_origin(response.headers_mut());

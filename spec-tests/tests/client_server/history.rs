@@ -30,21 +30,37 @@ fn paging_back_gives_every_event_once_down_to_the_creation() {
     sent.reverse();
     let mut seen: Vec<String> = Vec::new();
     let mut query = "dir=b&limit=4".to_owned();
-    let kinds = loop {
+    let mut oldest = Value::Null;
+    loop {
         let page = alice.messages(&room, &query);
         assert!(items(&page["chunk"]).len() <= 4);
         seen.extend(event_ids(&page["chunk"]).into_iter().map(str::to_owned));
+        if let Some(last) = items(&page["chunk"]).last() {
+            oldest = last["type"].clone();
+        }
         if page.get("end").is_none() {
-            break items(&page["chunk"]).to_vec();
+            break;
         }
         query = next(&page, "b");
         assert!(seen.len() < 100, "no end: {seen:?}");
-    };
+    }
     assert_eq!(seen[..10], sent);
     let unique: std::collections::BTreeSet<&String> = seen.iter().collect();
     assert_eq!(unique.len(), seen.len());
-    if let Some(last) = kinds.last() {
-        assert_eq!(last["type"], "m.room.create");
+    assert_eq!(oldest, "m.room.create");
+}
+
+/// Clients exist that drop a page which does not say where to go on, events and all.
+#[test]
+fn only_an_empty_page_has_no_end() {
+    covers!(GET "/_matrix/client/v3/rooms/{roomId}/messages");
+    let alice = homeserver().register("alice");
+    let room = alice.private_room();
+    for direction in ["b", "f"] {
+        let all = alice.messages(&room, &format!("dir={direction}&limit=100"));
+        let rest = alice.messages(&room, &next(&all, direction));
+        assert_eq!(rest["chunk"], json!([]));
+        assert_eq!(rest.get("end"), None);
     }
 }
 

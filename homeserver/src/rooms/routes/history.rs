@@ -21,8 +21,12 @@ use crate::{
     ApiResult, Server,
     http::{FilterText, RouterExt, Ruma},
     rooms::{
-        event::RoomEvent, history::PageQuery, look::Look, relations::filter::RelationFilter,
-        timeline::Direction,
+        event::RoomEvent,
+        history::PageQuery,
+        look::Look,
+        relations::filter::RelationFilter,
+        rows::Place,
+        timeline::{Direction, Page},
     },
     storage,
     sync::{
@@ -97,7 +101,7 @@ async fn messages(
             let (start, page) = look.messages(&query, |event| filter.takes(look, event))?;
             let mut answer = get_message_events::v3::Response::new();
             answer.start = from.unwrap_or_else(|| timeline_token(start));
-            answer.end = page.next.map(timeline_token);
+            answer.end = after(&page, query.direction).map(timeline_token);
             answer.chunk = look.show_all(&page.events)?;
             if lazy(&filter.events) {
                 answer.state = look.show_all(&look.members_of(&page.events)?)?;
@@ -105,6 +109,17 @@ async fn messages(
             Ok(answer)
         });
     answer.await
+}
+
+/// Where the next page begins: after the last event also where nothing follows, since nheko 0.11 throws away a page
+/// without it. Only an empty page may say that there is no more.
+fn after(page: &Page, direction: Direction) -> Option<Place> {
+    let last = page.events.last().map(|event| event.row.place);
+    let beyond = last.map(|place| match direction {
+        Direction::Forward => place.next(),
+        Direction::Backward => place,
+    });
+    page.next.or(beyond)
 }
 
 /// Whether only those members are wanted who sent something.
