@@ -91,6 +91,10 @@ pub struct Domains {
     pub federation: federation::Federation,
     /// Events of other servers that wait to be taken in.
     pub inbound: federation::inbound::Inbound,
+    /// What was said in rooms of other servers before.
+    pub backfill: federation::backfill::Backfill,
+    /// Spaces and rooms that other servers know.
+    pub spaces: federation::queries::spaces::Spaces,
     /// What waits for other servers.
     pub to_servers: federation::outbound::Outbound,
     /// What administrators do beyond single domains.
@@ -199,6 +203,8 @@ impl Server {
         Ok(Self::new(Domains {
             federation,
             inbound: federation::inbound::Inbound::default(),
+            backfill: federation::backfill::Backfill::default(),
+            spaces: federation::queries::spaces::Spaces::default(),
             to_servers: federation::outbound::Outbound::default(),
             jobs: jobs::Jobs::default(),
             metrics: ops::metrics::Metrics::default(),

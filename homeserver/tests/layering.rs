@@ -65,6 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "hub",
             "media",
             "outbound",
+            "presence",
             "push",
             "rooms",
             "storage",

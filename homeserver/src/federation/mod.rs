@@ -2,6 +2,7 @@
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/)
 
 mod auth;
+pub mod backfill;
 mod backoff;
 mod channel;
 mod client;
@@ -13,7 +14,7 @@ pub mod inbound;
 pub mod membership;
 mod names;
 pub mod outbound;
-mod queries;
+pub mod queries;
 pub mod routes;
 mod signing_keys;
 mod tls;

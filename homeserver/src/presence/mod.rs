@@ -170,6 +170,33 @@ impl Presence {
         self.tell(user).await
     }
 
+    /// Another server says how one of its users is.
+    pub async fn set_elsewhere(
+        &self,
+        user: UserNid,
+        shown: Shown,
+        active_ago: Duration,
+    ) -> ApiResult {
+        if !self.inner.enabled {
+            return Ok(());
+        }
+        let now = self.inner.clock.elapsed();
+        self.change(user, |known| known.set_elsewhere(shown, active_ago, now));
+        self.tell(user).await
+    }
+
+    /// Users of whom something else is shown than at a position, or of whom anything is, and up to where that goes.
+    pub fn changed_since(&self, since: Option<StreamPos>) -> (StreamPos, Vec<(UserNid, Now)>) {
+        let upto = {
+            let known = self.inner.known.lock();
+            let last = known.by_change.last_key_value();
+            last.map_or(StreamPos::ZERO, |(pos, _)| *pos)
+        };
+        let now = self.inner.clock.elapsed();
+        let changed = self.candidates(since, &Audience::default(), now);
+        (upto.max(since.unwrap_or_default()), changed)
+    }
+
     /// A user does something that shows that they are there. Does not wait until others are told.
     pub fn act(&self, user: UserNid, device: &OwnedDeviceId) {
         if !self.inner.enabled {

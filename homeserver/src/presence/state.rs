@@ -10,6 +10,8 @@ use crate::ids::StreamPos;
 pub(super) const CONNECTED_FOR: Duration = Duration::from_secs(30);
 /// How long after the last thing they did a user counts as there.
 pub(super) const IDLE_AFTER: Duration = Duration::from_secs(5 * 60);
+/// How long what another server says of its user holds, unless it says so again.
+pub(super) const ELSEWHERE_FOR: Duration = Duration::from_secs(30 * 60);
 /// How long after the last thing they did a user counts as active just now.
 pub(super) const ACTIVE_FOR: Duration = Duration::from_secs(60);
 
@@ -79,9 +81,17 @@ impl Device {
     }
 }
 
+/// What the server of a user elsewhere says.
+struct Elsewhere {
+    shown: Shown,
+    /// Until when it holds.
+    until: Duration,
+}
+
 /// What is known of a user.
 #[derive(Default)]
 pub(super) struct OfUser {
+    elsewhere: Option<Elsewhere>,
     devices: HashMap<OwnedDeviceId, Device>,
     status_msg: Option<String>,
     /// When they last did something.
@@ -146,8 +156,23 @@ impl OfUser {
         }
     }
 
+    /// What another server says of its user.
+    pub(super) fn set_elsewhere(&mut self, shown: Shown, active_ago: Duration, now: Duration) {
+        self.last_active = now.saturating_sub(active_ago);
+        self.elsewhere = Some(Elsewhere {
+            shown,
+            until: now + ELSEWHERE_FOR,
+        });
+    }
+
     /// What there is to show at a time.
     pub(super) fn at(&self, now: Duration) -> Shown {
+        if let Some(elsewhere) = &self.elsewhere {
+            return match now < elsewhere.until {
+                true => elsewhere.shown.clone(),
+                false => Shown::default(),
+            };
+        }
         let idle_for = now.saturating_sub(self.last_active);
         let states = self
             .devices
@@ -239,6 +264,20 @@ mod tests {
         assert_eq!(busy.at(later(301)).state, State::Busy);
         busy.begin_poll(&phone, State::Offline, NOW);
         assert_eq!(busy.at(NOW).state, State::Offline);
+    }
+
+    #[test]
+    fn what_another_server_says_holds_for_a_while() {
+        let mut user = OfUser::default();
+        let shown = Shown {
+            state: State::Online,
+            currently_active: true,
+            status_msg: Some("here".to_owned()),
+        };
+        user.set_elsewhere(shown.clone(), Duration::from_secs(5), NOW);
+        assert_eq!(user.at(later(1_799)), shown);
+        assert_eq!(user.last_active, NOW - Duration::from_secs(5));
+        assert_eq!(user.at(later(1_800)), Shown::default());
     }
 
     #[test]

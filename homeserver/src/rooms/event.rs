@@ -15,8 +15,17 @@ use crate::{
     storage::{Error, Result, Snapshot, tables},
 };
 
-/// Redacted events that readers with old snapshots might still bring back into the cache.
-const REDACTED_LATELY: usize = 1024;
+/// Changed events that readers with old snapshots might still bring back into the cache as they were.
+const CHANGED_LATELY: usize = 2048;
+
+/// What happened to an event that was stored already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Changed {
+    /// Its content was removed.
+    Redacted,
+    /// The room's state at it became known.
+    Settled,
+}
 
 /// An event with what the server knows about it. Shared, never changed: a redaction stores a new one.
 #[derive(Debug)]
@@ -126,9 +135,16 @@ impl Rooms {
         }
     }
 
-    /// Keeps an event in memory. A reader with an old snapshot must not bring back what was redacted meanwhile.
+    /// Keeps an event in memory. A reader with an old snapshot must not bring back what has changed meanwhile.
     pub(super) fn remember(&self, event: &Arc<RoomEvent>) {
-        if event.is_redacted() || !self.inner.redacted.lock().contains(&event.nid) {
+        let is_old = |(nid, changed): &(EventNid, Changed)| {
+            *nid == event.nid
+                && match changed {
+                    Changed::Redacted => !event.is_redacted(),
+                    Changed::Settled => !event.has_state(),
+                }
+        };
+        if !self.inner.changed.lock().iter().any(is_old) {
             self.inner.events.insert(event.nid, Arc::clone(event));
         }
     }
@@ -138,13 +154,13 @@ impl Rooms {
         self.inner.events.remove(&nid);
     }
 
-    /// Forgets an event whose content is about to be removed.
-    pub(super) fn forget_event(&self, nid: EventNid) {
-        let mut redacted = self.inner.redacted.lock();
-        if redacted.len() >= REDACTED_LATELY {
-            redacted.pop_front();
+    /// Forgets an event whose row is about to change.
+    pub(super) fn forget_event(&self, nid: EventNid, change: Changed) {
+        let mut changed = self.inner.changed.lock();
+        if changed.len() >= CHANGED_LATELY {
+            changed.pop_front();
         }
-        redacted.push_back(nid);
+        changed.push_back((nid, change));
         self.inner.events.remove(&nid);
     }
 }

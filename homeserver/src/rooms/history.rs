@@ -7,6 +7,7 @@ use ruma::{EventId, UserId};
 
 use super::{
     event::RoomEvent,
+    gaps,
     look::Look,
     rows::Place,
     state::tree::StateRoot,
@@ -47,9 +48,53 @@ pub struct Surroundings {
     pub start: Place,
     /// The place after all of these.
     pub end: Place,
+    /// Where events before it are missing that would belong here.
+    pub gap: Option<Place>,
 }
 
 impl Look<'_> {
+    /// Like [`Self::messages`], up to where events are missing. If the page could have more, that place is told.
+    pub fn messages_up_to_gap(
+        &self,
+        query: &PageQuery,
+        wanted: impl Fn(&RoomEvent) -> Result<bool>,
+    ) -> ApiResult<(Place, Page, Option<Place>)> {
+        let end = self.end()?;
+        let gap = match query.direction {
+            Direction::Forward => {
+                let (from, to) = (query.from, query.to.unwrap_or(Place::END).min(end));
+                let from = from.unwrap_or(Place::FIRST).next();
+                gaps::oldest_open(self.snapshot, self.room, from, to)?
+            }
+            Direction::Backward => {
+                let (from, to) = (query.to, query.from.unwrap_or(end).min(end));
+                let from = from.unwrap_or(Place::FIRST);
+                gaps::newest_open(self.snapshot, self.room, from, to.next())?
+            }
+        };
+        let Some(gap) = gap else {
+            let (start, page) = self.messages(query, wanted)?;
+            return Ok((start, page, None));
+        };
+        let bounded = PageQuery {
+            to: Some(gap),
+            ..*query
+        };
+        let (start, mut page) = self.messages(&bounded, wanted)?;
+        if page.next.is_some() {
+            return Ok((start, page, None));
+        }
+        page.next = Some(match query.direction {
+            Direction::Forward => page
+                .events
+                .last()
+                .map_or(start, |event| event.row.place.next()),
+            Direction::Backward => gap,
+        });
+        let is_short = page.events.len() < query.limit.min(MAX_LIMIT);
+        Ok((start, page, is_short.then_some(gap)))
+    }
+
     /// A page of what the user may see of the room's history, and the place at which it begins.
     pub fn messages(
         &self,
@@ -141,12 +186,17 @@ impl Look<'_> {
         wanted: impl Fn(&RoomEvent) -> Result<bool>,
     ) -> ApiResult<Surroundings> {
         let place = event.row.place;
-        let before = self.page(Place::FIRST, place, Direction::Backward, before, &wanted)?;
+        let (snapshot, room, wish) = (self.snapshot, self.room, before);
+        let gap = gaps::newest_open(snapshot, room, Place::FIRST, place.next())?;
+        let from = gap.unwrap_or(Place::FIRST);
+        let before = self.page(from, place, Direction::Backward, before, &wanted)?;
+        let gap = gap.filter(|_| before.next.is_none() && before.events.len() < wish);
         let to = match self.access() {
             Ok(_) => self.end()?,
             // The invited may see single events, but nothing of what follows.
             Err(_) => place.next(),
         };
+        let to = gaps::oldest_open(snapshot, room, place.next(), to)?.unwrap_or(to);
         let after = self.page(place.next(), to, Direction::Forward, after, &wanted)?;
         Ok(Surroundings {
             start: before.events.last().map_or(place, |event| event.row.place),
@@ -158,6 +208,7 @@ impl Look<'_> {
             before: before.events,
             after: after.events,
             event,
+            gap,
         })
     }
 

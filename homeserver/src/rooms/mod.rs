@@ -11,6 +11,7 @@ pub mod directory;
 pub mod draft;
 mod erasure;
 pub mod event;
+pub mod gaps;
 pub mod head;
 mod heroes;
 pub mod history;
@@ -21,6 +22,7 @@ pub mod membership;
 pub mod mutual;
 pub mod news;
 pub mod outside;
+pub mod past;
 pub mod preview;
 mod profile;
 pub mod project;
@@ -112,7 +114,7 @@ struct Inner {
     nodes: Cache<NodeHash, Arc<Node>>,
     chains: ChainCache,
     news: tokio::sync::broadcast::Sender<news::News>,
-    redacted: Mutex<VecDeque<EventNid>>,
+    changed: Mutex<VecDeque<(EventNid, event::Changed)>>,
     heads: Mutex<HashMap<RoomNid, Arc<tokio::sync::Mutex<Option<Head>>>>>,
     projections: OnceLock<Vec<Arc<dyn Projection>>>,
     erasers: OnceLock<Vec<Arc<dyn deletion::Eraser>>>,
@@ -149,7 +151,7 @@ impl Rooms {
             nodes: Cache::new(CACHED_NODES),
             chains: ChainCache::with_capacity(CACHED_CHAINS),
             news: tokio::sync::broadcast::Sender::new(news::UNSEEN),
-            redacted: Mutex::default(),
+            changed: Mutex::default(),
             heads: Mutex::default(),
             projections: OnceLock::new(),
             erasers: OnceLock::new(),

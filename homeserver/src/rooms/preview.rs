@@ -1,12 +1,15 @@
 //! What somebody may know of a room before they enter it.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1room_summaryroomidoralias)
 
-use ruma::{OwnedRoomId, RoomVersionId, room_version_rules::AuthorizationRules};
-use serde::Serialize;
+use ruma::{
+    OwnedRoomId, RoomId, RoomVersionId, ServerName, room_version_rules::AuthorizationRules,
+};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Rooms, restricted,
     rows::{Membership, RoomSummary},
+    servers,
 };
 use crate::{
     error::ApiResult,
@@ -15,8 +18,8 @@ use crate::{
     storage::{Result, Snapshot, tables},
 };
 
-/// A room in a few words.
-#[derive(Clone, Debug, Serialize)]
+/// A room in a few words, which another server may have told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RoomPreview {
     /// The room.
     pub room_id: OwnedRoomId,
@@ -30,18 +33,34 @@ pub struct RoomPreview {
     avatar_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     room_type: Option<String>,
+    #[serde(default)]
     num_joined_members: u64,
+    #[serde(default = "public")]
     join_rule: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     allowed_room_ids: Vec<String>,
+    #[serde(default)]
     world_readable: bool,
+    #[serde(default)]
     guest_can_join: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     encryption: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     room_version: String,
 }
 
+/// What a room is whose join rule is not told.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1roomsroomidhierarchy)
+fn public() -> String {
+    "public".to_owned()
+}
+
 impl RoomPreview {
+    /// Whether it is a space.
+    pub fn is_space(&self) -> bool {
+        self.room_type.as_deref() == Some("m.space")
+    }
+
     /// What a room's summary tells to strangers.
     pub fn new(room_id: OwnedRoomId, summary: RoomSummary) -> Self {
         let join_rule = summary.join_rule.as_deref().unwrap_or("invite").to_owned();
@@ -101,6 +120,90 @@ impl Rooms {
             room: RoomPreview::new(self.room_id(room)?, summary),
             membership: user.map(|_| membership.unwrap_or(left).as_str()),
         }))
+    }
+
+    /// What another server tells of a room, for a user who may know of it.
+    pub fn preview_from_elsewhere(
+        &self,
+        snapshot: &Snapshot<'_>,
+        room: RoomPreview,
+        user: UserNid,
+    ) -> Result<Option<Previewed>> {
+        let membership = match self.storage().interner().find_room(&room.room_id)? {
+            Some(nid) => self.membership_in(snapshot, nid, user)?,
+            None => None,
+        };
+        if !self.may_know_elsewhere(snapshot, &room, user, membership)? {
+            return Ok(None);
+        }
+        let membership = membership.unwrap_or(Membership::Leave);
+        Ok(Some(Previewed {
+            room,
+            membership: Some(membership.as_str()),
+        }))
+    }
+
+    /// Whether somebody may know of a room that another server tells of.
+    fn may_know_elsewhere(
+        &self,
+        snapshot: &Snapshot<'_>,
+        room: &RoomPreview,
+        user: UserNid,
+        membership: Option<Membership>,
+    ) -> Result<bool> {
+        use Membership::{Invite, Join, Knock};
+        if matches!(membership, Some(Join | Invite | Knock)) || room.world_readable {
+            return Ok(true);
+        }
+        if room.join_rule != "restricted" {
+            let rule = room.join_rule.as_str();
+            return Ok(matches!(rule, "public" | "knock" | "knock_restricted"));
+        }
+        for allowed in self.known(&room.allowed_room_ids)? {
+            if self.membership_in(snapshot, allowed, user)? == Some(Join) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether users of another server might enter a room or read it, as far as this server can tell.
+    /// [spec](https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1hierarchyroomid)
+    pub(super) fn may_be_known_to(
+        &self,
+        snapshot: &Snapshot<'_>,
+        (room, summary): (RoomNid, &RoomSummary),
+        server: &ServerName,
+    ) -> Result<bool> {
+        if servers::is_in(snapshot, room, server)?
+            || self.may_know(snapshot, summary, None, None)?
+        {
+            return Ok(true);
+        }
+        if summary.join_rule.as_deref() == Some("restricted") {
+            for allowed in self.known(&summary.allowed_rooms)? {
+                if servers::is_in(snapshot, allowed, server)? {
+                    return Ok(true);
+                }
+            }
+        }
+        for row in tables::MEMBER.scan(snapshot, (room, Membership::Invite))? {
+            let ((_, _, user), _) = row?;
+            if self.storage().interner().user_id(user)?.server_name() == server {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn known(&self, ids: &[String]) -> Result<Vec<RoomNid>> {
+        let mut rooms = Vec::new();
+        for id in ids {
+            if let Ok(id) = <&RoomId>::try_from(id.as_str()) {
+                rooms.extend(self.storage().interner().find_room(id)?);
+            }
+        }
+        Ok(rooms)
     }
 
     pub(super) fn membership_in(

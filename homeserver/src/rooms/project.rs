@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use ruma::{UserId, events::TimelineEventType};
+use ruma::{OwnedEventId, UserId, events::TimelineEventType};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    event::RoomEvent,
-    relations,
+    event::{Changed, RoomEvent},
+    gaps, relations,
     rows::{Membership, Place, TimelineRow, UserRoomRow},
     servers, summary,
     txn::{NewEvent, StateChange, Txn},
@@ -30,6 +30,12 @@ use crate::{
 pub trait Projection: Send + Sync {
     /// Adds to the event's writes. Returns whether the event notifies a member who has the default push rules.
     fn project(&self, txn: &Txn<'_>, new: &mut NewEvent) -> ApiResult<bool>;
+
+    /// Adds to the writes of an event that was sent long ago and is fetched from another server now.
+    fn past(&self, txn: &mut Txn<'_>, event: &Arc<RoomEvent>) -> ApiResult<()> {
+        let (_, _) = (txn, event);
+        Ok(())
+    }
 
     /// Adds to the writes of a redaction what has to go with the content of the event it names.
     fn content_removed(&self, txn: &mut Txn<'_>, target: &RoomEvent) -> ApiResult<()> {
@@ -86,6 +92,7 @@ fn timeline(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
         auth_edges.extend(edge);
     }
     let succeeded = std::mem::take(&mut new.succeeded);
+    let follows_gap = std::mem::take(&mut txn.follows_gap);
     // A local event follows all, a remote one perhaps some.
     new.change(Change::Event {
         room,
@@ -101,6 +108,10 @@ fn timeline(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
         tables::TIMELINE.put(batch, (room, pos, stored.place.sub), &row);
         let time: u64 = event.pdu.origin_server_ts().0.into();
         tables::BY_TIME.put(batch, (room, time, pos, stored.place.sub), &nid);
+        tables::OUTLIER.delete(batch, (room, nid));
+        if follows_gap {
+            gaps::open(batch, room, stored.place);
+        }
         for previous in succeeded {
             tables::EXTREMITY.delete(batch, (room, previous));
         }
@@ -286,10 +297,11 @@ fn summary_of_state(txn: &mut Txn<'_>, new: &NewEvent) {
 /// Removes the content of the event that a redaction names, if its sender may do so.
 /// [spec](https://spec.matrix.org/v1.19/rooms/v12/#handling-redactions)
 fn redaction(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
-    let Some(target) = new.event.pdu.redacts() else {
+    let Some(id) = new.event.pdu.redacts() else {
         return Ok(());
     };
-    let Some(target) = txn.rooms.event_by_id(txn.snapshot, target)? else {
+    let Some(target) = txn.rooms.event_by_id(txn.snapshot, id)? else {
+        await_target(txn, id.clone(), new.event.nid);
         return Ok(());
     };
     if target.row.room != txn.room || target.is_redacted() || !may_redact(txn, &new.event, &target)?
@@ -301,7 +313,49 @@ fn redaction(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
     Ok(())
 }
 
-fn may_redact(txn: &Txn<'_>, redaction: &RoomEvent, target: &RoomEvent) -> ApiResult<bool> {
+/// Notes a redaction that came before the event it is about.
+pub(super) fn await_target(txn: &mut Txn<'_>, target: OwnedEventId, redaction: EventNid) {
+    let room = txn.room;
+    txn.write(move |batch, _| tables::AWAITED_REDACTION.put(batch, (room, target), &redaction));
+}
+
+impl Txn<'_> {
+    /// A new event as it is shown: without its content, if its redaction was here before it.
+    pub(super) fn as_redacted(&mut self, event: Arc<RoomEvent>) -> ApiResult<Arc<RoomEvent>> {
+        let key = (self.room, event.pdu.event_id().clone());
+        let Some(by) = tables::AWAITED_REDACTION.get(self.snapshot, (key.0, &key.1))? else {
+            return Ok(event);
+        };
+        self.write(move |batch, _| tables::AWAITED_REDACTION.delete(batch, key));
+        let redaction = self.rooms.known_event(self.snapshot, by)?;
+        self.without_content(event, &redaction)
+    }
+
+    /// An event that is not stored yet as a redaction leaves it, if its sender may redact it.
+    pub(super) fn without_content(
+        &self,
+        event: Arc<RoomEvent>,
+        redaction: &RoomEvent,
+    ) -> ApiResult<Arc<RoomEvent>> {
+        if !redaction.is_accepted() || !may_redact(self, redaction, &event)? {
+            return Ok(event);
+        }
+        let redacted = redact::redact(&event.pdu, self.head.rules()).map_err(ApiError::internal)?;
+        let mut row = event.row.clone();
+        row.redacted_by = redaction.nid;
+        Ok(Arc::new(RoomEvent {
+            nid: event.nid,
+            row,
+            pdu: redacted,
+        }))
+    }
+}
+
+pub(super) fn may_redact(
+    txn: &Txn<'_>,
+    redaction: &RoomEvent,
+    target: &RoomEvent,
+) -> ApiResult<bool> {
     // Which of its own users may remove whose event is for their server to decide.
     if redaction.pdu.sender() == target.pdu.sender()
         || redaction.pdu.sender().server_name() != txn.rooms.server_name()
@@ -313,7 +367,11 @@ fn may_redact(txn: &Txn<'_>, redaction: &RoomEvent, target: &RoomEvent) -> ApiRe
     Ok(power::check(&levels, redaction.pdu.sender(), &Action::RedactOther).is_ok())
 }
 
-fn remove_content(txn: &mut Txn<'_>, target: &Arc<RoomEvent>, by: EventNid) -> ApiResult<()> {
+pub(super) fn remove_content(
+    txn: &mut Txn<'_>,
+    target: &Arc<RoomEvent>,
+    by: EventNid,
+) -> ApiResult<()> {
     let redacted = redact::redact(&target.pdu, txn.head.rules()).map_err(ApiError::internal)?;
     let mut row = target.row.clone();
     row.redacted_by = by;
@@ -326,7 +384,7 @@ fn remove_content(txn: &mut Txn<'_>, target: &Arc<RoomEvent>, by: EventNid) -> A
         }
     }
     let nid = target.nid;
-    txn.rooms.forget_event(nid);
+    txn.rooms.forget_event(nid, Changed::Redacted);
     txn.head.waits = true;
     relations::forget(txn, target)?;
     txn.write(move |batch, _| tables::EVENT.put(batch, nid, &row));

@@ -16,7 +16,7 @@ use ruma::{
 
 use super::{
     Rooms,
-    event::RoomEvent,
+    event::{Changed, RoomEvent},
     resolving::StateAt,
     rows::{EventRow, Place, Standing},
     state::tree::{self, StateRoot},
@@ -89,7 +89,7 @@ impl Txn<'_> {
         if !missing.is_empty() {
             return Ok(Outcome::MissingAuth(missing));
         }
-        if self.touches_a_member_again(&pdu) {
+        if self.touches_a_member_again(&pdu) || self.redacts_something_new(&pdu) {
             return Ok(Outcome::NextChange);
         }
         let before = match given {
@@ -99,10 +99,7 @@ impl Txn<'_> {
                 Err(missing) => return Ok(Outcome::MissingPrev(missing)),
             },
         };
-        let nid = match known {
-            Some(event) => event.nid,
-            None => self.rooms.storage().interner().next_event(),
-        };
+        let nid = self.number_for(known.as_deref());
         if let Err(reason) = self.is_allowed_then(&pdu, before)? {
             let pdu = pdu.into_rejected();
             self.keep(nid, pdu, Standing::Rejected, (before, before));
@@ -121,7 +118,9 @@ impl Txn<'_> {
             self.keep(nid, pdu, Standing::SoftFailed, (before, after));
             return Ok(Outcome::SoftFailed(reason));
         }
+        self.follows_gap = given.is_some() && self.lacks_predecessors(&pdu)?;
         let event = self.room_event(nid, pdu, Standing::Accepted, (before, after))?;
+        let event = self.as_redacted(event)?;
         // Resolution looks at it already.
         self.store(&event);
         self.append_received(&event)?;
@@ -170,7 +169,28 @@ impl Txn<'_> {
         Ok(self.nodes.apply(StateRoot::EMPTY, &entries)?)
     }
 
-    fn unknown(&self, ids: &[OwnedEventId]) -> ApiResult<Vec<OwnedEventId>> {
+    /// The number of an event that gets a place in the room, or that of one that was kept without a place so far.
+    pub(super) fn number_for(&self, known: Option<&RoomEvent>) -> EventNid {
+        match known {
+            Some(event) => {
+                self.rooms.forget_event(event.nid, Changed::Settled);
+                event.nid
+            }
+            None => self.rooms.storage().interner().next_event(),
+        }
+    }
+
+    /// Whether some of the events before this one are not part of the room here.
+    pub(super) fn lacks_predecessors(&self, pdu: &Pdu) -> ApiResult<bool> {
+        for id in pdu.prev_events() {
+            if self.find(id)?.is_none_or(|event| !event.has_state()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    pub(super) fn unknown(&self, ids: &[OwnedEventId]) -> ApiResult<Vec<OwnedEventId>> {
         let mut unknown = Vec::new();
         for id in ids {
             if self.find(id)?.is_none() {
@@ -189,8 +209,17 @@ impl Txn<'_> {
             })
     }
 
+    /// What is redacted is looked for on disk.
+    fn redacts_something_new(&self, pdu: &Pdu) -> bool {
+        let target = pdu.redacts();
+        target.is_some_and(|target| self.stored.contains_key(target))
+    }
+
     /// The state after the events that this one follows, or those of them that are not known.
-    fn state_before(&mut self, pdu: &Pdu) -> ApiResult<Result<StateRoot, Vec<OwnedEventId>>> {
+    pub(super) fn state_before(
+        &mut self,
+        pdu: &Pdu,
+    ) -> ApiResult<Result<StateRoot, Vec<OwnedEventId>>> {
         let (mut roots, mut missing) = (Vec::new(), Vec::new());
         for id in pdu.prev_events() {
             match self.find(id)?.filter(|event| event.has_state()) {
@@ -205,7 +234,11 @@ impl Txn<'_> {
     }
 
     /// Whether the rules allow an event by the events it names for that, and by the state before it.
-    fn is_allowed_then(&self, pdu: &Pdu, before: StateRoot) -> ApiResult<Result<(), String>> {
+    pub(super) fn is_allowed_then(
+        &self,
+        pdu: &Pdu,
+        before: StateRoot,
+    ) -> ApiResult<Result<(), String>> {
         if let Err(reason) = self.is_allowed_by_its_auth_events(pdu)? {
             return Ok(Err(reason));
         }
@@ -229,7 +262,7 @@ impl Txn<'_> {
         verdict(auth::check_state_dependent(pdu, rules, &state))
     }
 
-    fn room_event(
+    pub(super) fn room_event(
         &self,
         nid: EventNid,
         pdu: Pdu,
@@ -254,7 +287,7 @@ impl Txn<'_> {
     }
 
     /// Stores an event without showing it to anybody.
-    fn keep(
+    pub(super) fn keep(
         &mut self,
         nid: EventNid,
         pdu: Pdu,

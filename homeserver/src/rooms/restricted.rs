@@ -1,7 +1,9 @@
 //! Joining a room because of being in another one.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms)
 
-use ruma::{OwnedUserId, RoomId, UserId, events::room::power_levels::RoomPowerLevels};
+use ruma::{
+    OwnedUserId, RoomId, UserId, api::error::ErrorKind, events::room::power_levels::RoomPowerLevels,
+};
 
 use super::{
     Rooms,
@@ -36,11 +38,44 @@ pub(super) fn authorising_member(
     if let Some(number) = number
         && is_in_allowed_room(txn.rooms, txn.snapshot, number, summary)?
     {
-        return local_inviter(txn);
+        return match local_inviter(txn)? {
+            Some(member) => Ok(Some(member)),
+            None => Err(ApiError::bad_request(
+                ErrorKind::UnableToGrantJoin,
+                "No member of this server may let you in: ask another server in the room.",
+            )),
+        };
+    }
+    for room in &summary.allowed_rooms {
+        if !is_known(txn, room)? {
+            return Err(ApiError::bad_request(
+                ErrorKind::UnableToAuthorizeJoin,
+                "This server is not in all the rooms whose members may join: ask another server in the room.",
+            ));
+        }
     }
     Err(ApiError::forbidden(
         "To join this room you have to be in one of the rooms that it is open to.",
     ))
+}
+
+/// Whether another server in a restricted room may be able to let somebody in whom this one cannot let in.
+pub(super) fn is_for_others(error: &ApiError) -> bool {
+    matches!(
+        error.kind(),
+        Some(ErrorKind::UnableToGrantJoin | ErrorKind::UnableToAuthorizeJoin)
+    )
+}
+
+/// Whether this server is in a room, so that it knows the members.
+fn is_known(txn: &Txn<'_>, room: &str) -> ApiResult<bool> {
+    let Ok(room) = <&RoomId>::try_from(room) else {
+        return Ok(true);
+    };
+    match txn.rooms.storage().interner().find_room(room)? {
+        Some(room) => txn.rooms.is_resident(txn.snapshot, room),
+        None => Ok(false),
+    }
 }
 
 /// Whether a user is in one of the rooms that a restricted room is open to.

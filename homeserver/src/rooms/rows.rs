@@ -273,6 +273,14 @@ pub struct UserRoomRow {
     pub stripped_state: Vec<String>,
 }
 
+impl UserRoomRow {
+    /// Whether the user is in the room, and has been since this place of its timeline. History that was fetched later
+    /// may stand at the same position as the user's join, before it.
+    pub fn is_in_since(&self, place: Place) -> bool {
+        self.membership == Membership::Join && place >= Place::live(self.joined_at)
+    }
+}
+
 /// What is asked of a room most often, kept current by every state event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomSummary {

@@ -7,7 +7,8 @@ use std::{
 };
 
 use ruma::{
-    EventId, OwnedEventId, ServerName, UserId, events::room::history_visibility::HistoryVisibility,
+    EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, ServerName, UserId,
+    events::room::history_visibility::HistoryVisibility,
 };
 
 use super::{
@@ -20,6 +21,7 @@ use super::{
         auth_chain::{self, AuthEdges},
         tree::{self, StateRoot},
     },
+    timeline::Direction,
 };
 use crate::{
     error::{ApiError, ApiResult},
@@ -178,6 +180,28 @@ impl ServerLook<'_> {
         let version = summary.and_then(|summary| summary.version.as_str().try_into().ok());
         let rules = version.and_then(|version| versions::rules(&version));
         rules.ok_or_else(|| ApiError::internal(anyhow::anyhow!("a room has an unknown version")))
+    }
+
+    /// The event nearest to a time, at or after it, or at or before it.
+    pub fn event_at(
+        &mut self,
+        time: MilliSecondsSinceUnixEpoch,
+        direction: Direction,
+    ) -> ApiResult<Arc<RoomEvent>> {
+        let (rooms, snapshot, room) = (self.rooms, self.snapshot, self.room);
+        let mut failure = None;
+        let event = rooms.nearest(snapshot, room, (time, direction), |event| {
+            Ok(event.row.standing == Standing::Accepted
+                && self.may_see(event).unwrap_or_else(|error| {
+                    failure.get_or_insert(error);
+                    true
+                }))
+        })?;
+        match (failure, event) {
+            (Some(error), _) => Err(error),
+            (None, Some(event)) => Ok(event),
+            (None, None) => Err(ApiError::not_found("There is no such event.")),
+        }
     }
 
     /// Events and those before them, newest first.

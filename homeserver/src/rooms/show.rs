@@ -160,11 +160,7 @@ impl Viewer<'_> {
     /// The user's membership at the time of an event.
     pub fn membership_at(&self, event: &RoomEvent) -> Result<Membership> {
         match &self.row {
-            Some(row)
-                if row.membership == Membership::Join && event.row.place.pos >= row.joined_at =>
-            {
-                Ok(Membership::Join)
-            }
+            Some(row) if row.is_in_since(event.row.place) => Ok(Membership::Join),
             Some(_) => self.membership_in(event.row.state_after),
             None => Ok(Membership::Leave),
         }

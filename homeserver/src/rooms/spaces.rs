@@ -10,7 +10,7 @@
 
 use std::collections::HashSet;
 
-use ruma::{OwnedRoomId, OwnedServerName, RoomId, serde::Raw};
+use ruma::{OwnedRoomId, OwnedServerName, RoomId, ServerName, serde::Raw};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     error::{ApiError, ApiResult},
     ids::{RoomNid, UserNid},
-    storage::{Result, Snapshot, tables},
+    storage::{Error, Result, Snapshot, tables},
 };
 
 /// Rooms of one page, unless the client says otherwise.
@@ -35,6 +35,8 @@ const MAX_LIMIT: usize = 100;
 const MAX_DEPTH: u64 = 50;
 /// Rooms that one walk looks at.
 const MAX_ROOMS: usize = 5_000;
+/// Children of which another server is told.
+const MAX_CHILDREN: usize = 1_000;
 /// Characters of the longest valid `order`.
 const MAX_ORDER: usize = 50;
 
@@ -52,13 +54,27 @@ pub struct HierarchyQuery {
 }
 
 /// A room of a space.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HierarchyRoom {
     /// The room in a few words.
     #[serde(flatten)]
     pub room: RoomPreview,
     /// The events by which it names its children.
+    #[serde(default)]
     pub children_state: Vec<Raw<()>>,
+}
+
+/// A space and its children, as one server tells another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SpaceElsewhere {
+    /// The space.
+    pub room: HierarchyRoom,
+    /// Those of its children that the other server may know of.
+    #[serde(default)]
+    pub children: Vec<RoomPreview>,
+    /// Those it may not know of.
+    #[serde(default)]
+    pub inaccessible_children: Vec<OwnedRoomId>,
 }
 
 /// Part of a space.
@@ -95,7 +111,8 @@ pub struct Walk {
 
 /// What a space says of one child.
 struct Child {
-    event: std::sync::Arc<RoomEvent>,
+    event: Raw<()>,
+    time: u64,
     room_id: OwnedRoomId,
     via: Vec<OwnedServerName>,
     order: Option<String>,
@@ -139,12 +156,50 @@ impl Walk {
                 None => None,
             };
             match summary {
+                // What is remembered of a room that everybody here has left may be old.
+                Some((_, summary))
+                    if summary.joined == summary.remote
+                        && ahead.via.iter().any(|name| name != rooms.server_name()) =>
+                {
+                    return Ok(Some(ahead));
+                }
                 Some((room, summary)) => self.visit(rooms, snapshot, &ahead, room, summary)?,
                 None if ahead.depth == 0 => return Err(refusal::not_joined()),
                 None => return Ok(Some(ahead)),
             }
         }
         Ok(None)
+    }
+
+    /// Goes into a room at which the walk has stopped, as another server tells of it; past it, if none does.
+    pub fn enter(
+        &mut self,
+        rooms: &Rooms,
+        snapshot: &Snapshot<'_>,
+        ahead: &Ahead,
+        told: Option<HierarchyRoom>,
+    ) -> ApiResult<()> {
+        let Some(mut told) = told else {
+            if let Some(room) = rooms.storage().interner().find_room(&ahead.room_id)?
+                && let Some(summary) = rooms.summary(snapshot, room)?
+            {
+                self.visit(rooms, snapshot, ahead, room, summary)?;
+            }
+            return Ok(());
+        };
+        let room = rooms.preview_from_elsewhere(snapshot, told.room, self.user)?;
+        let Some(room) = room.map(|previewed| previewed.room) else {
+            return Ok(());
+        };
+        let mut children = Vec::new();
+        if room.is_space() {
+            told.children_state.truncate(MAX_ROOMS);
+            children.extend(told.children_state.into_iter().filter_map(Child::told));
+            children.retain(|child| child.suggested || !self.query.suggested_only);
+            children.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        }
+        self.show(ahead, room, children);
+        Ok(())
     }
 
     /// The part of the space that was asked for.
@@ -183,16 +238,20 @@ impl Walk {
         } else {
             Vec::new()
         };
+        self.show(
+            ahead,
+            RoomPreview::new(ahead.room_id.clone(), summary),
+            children,
+        );
+        Ok(())
+    }
+
+    fn show(&mut self, ahead: &Ahead, room: RoomPreview, children: Vec<Child>) {
         self.passed += 1;
         if self.passed > self.query.skip {
-            let children_state = children
-                .iter()
-                .map(|child| stripped(&child.event))
-                .collect::<serde_json::Result<_>>()
-                .map_err(ApiError::internal)?;
             self.found.push(HierarchyRoom {
-                room: RoomPreview::new(ahead.room_id.clone(), summary),
-                children_state,
+                room,
+                children_state: children.iter().map(|child| child.event.clone()).collect(),
             });
         }
         if ahead.depth < self.query.max_depth.unwrap_or(MAX_DEPTH).min(MAX_DEPTH) {
@@ -203,25 +262,63 @@ impl Walk {
             });
             self.stack.extend(below);
         }
-        Ok(())
     }
 }
 
 impl Rooms {
-    /// Part of a space, as far as this server knows its rooms.
-    pub async fn hierarchy(
+    /// A space and its children, for another server that may know of it.
+    /// [spec](https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1hierarchyroomid)
+    pub fn space_for(
         &self,
-        user: UserNid,
-        root: &RoomId,
-        query: HierarchyQuery,
-    ) -> ApiResult<HierarchyPage> {
-        let mut walk = Walk::new(user, root, query);
-        self.read(move |rooms, snapshot| {
-            // Rooms that are known elsewhere only are left out.
-            while walk.advance(rooms, snapshot)?.is_some() {}
-            Ok(walk.finish())
-        })
-        .await
+        snapshot: &Snapshot<'_>,
+        room_id: &RoomId,
+        server: &ServerName,
+        suggested_only: bool,
+    ) -> ApiResult<Option<SpaceElsewhere>> {
+        let (room, summary) = match self.lived_in(snapshot, room_id)? {
+            Some(known) if self.may_be_known_to(snapshot, (known.0, &known.1), server)? => known,
+            _ => return Ok(None),
+        };
+        let (mut accessible, mut inaccessible_children) = (Vec::new(), Vec::new());
+        let mut children_state = Vec::new();
+        if summary.room_type.as_deref() == Some("m.space") {
+            let children = children(self, snapshot, room, suggested_only)?;
+            for child in children.into_iter().take(MAX_CHILDREN) {
+                children_state.push(child.event);
+                match self.lived_in(snapshot, &child.room_id)? {
+                    Some((nid, summary))
+                        if self.may_be_known_to(snapshot, (nid, &summary), server)? =>
+                    {
+                        accessible.push(RoomPreview::new(child.room_id, summary));
+                    }
+                    Some(_) => inaccessible_children.push(child.room_id),
+                    None => {}
+                }
+            }
+        }
+        Ok(Some(SpaceElsewhere {
+            room: HierarchyRoom {
+                room: RoomPreview::new(room_id.to_owned(), summary),
+                children_state,
+            },
+            children: accessible,
+            inaccessible_children,
+        }))
+    }
+
+    /// A room that users of this server are in.
+    fn lived_in(
+        &self,
+        snapshot: &Snapshot<'_>,
+        room_id: &RoomId,
+    ) -> Result<Option<(RoomNid, RoomSummary)>> {
+        let Some(room) = self.storage().interner().find_room(room_id)? else {
+            return Ok(None);
+        };
+        let summary = self.summary(snapshot, room)?;
+        Ok(summary
+            .filter(|summary| summary.joined > summary.remote)
+            .map(|summary| (room, summary)))
     }
 }
 
@@ -238,7 +335,9 @@ fn children(
     for row in tables::CURRENT_STATE.scan(snapshot, (space, &kind))? {
         let ((_, _, state_key), event) = row?;
         let event = rooms.known_event(snapshot, event)?;
-        let child = Child::of(event, &state_key);
+        let time = event.pdu.origin_server_ts().0.into();
+        let shown = stripped(&event).map_err(|_| Error::Corrupt("an event is no JSON"))?;
+        let child = Child::of(shown, time, event.pdu.content(), &state_key);
         children.extend(child.filter(|child| child.suggested || !suggested_only));
     }
     children.sort_by(|a, b| a.rank().cmp(&b.rank()));
@@ -247,7 +346,7 @@ fn children(
 
 impl Child {
     /// The child that a `m.space.child` event names. Without servers it names none.
-    fn of(event: std::sync::Arc<RoomEvent>, state_key: &str) -> Option<Self> {
+    fn of(event: Raw<()>, time: u64, content: &RawValue, state_key: &str) -> Option<Self> {
         #[derive(Deserialize)]
         struct Content {
             via: Vec<serde_json::Value>,
@@ -257,7 +356,7 @@ impl Child {
             suggested: serde_json::Value,
         }
         let room_id = RoomId::parse(state_key).ok()?;
-        let content: Content = event.pdu.content_as().ok()?;
+        let content: Content = serde_json::from_str(content.get()).ok()?;
         let via: Vec<OwnedServerName> = content
             .via
             .iter()
@@ -271,18 +370,34 @@ impl Child {
             order: order.map(str::to_owned),
             suggested: content.suggested == true,
             event,
+            time,
             room_id,
             via,
         })
     }
 
+    /// The child that another server's space names.
+    fn told(event: Raw<()>) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Told {
+            r#type: String,
+            state_key: String,
+            origin_server_ts: u64,
+            content: Box<RawValue>,
+        }
+        let told: Told = serde_json::from_str(event.json().get()).ok()?;
+        if told.r#type != "m.space.child" {
+            return None;
+        }
+        Self::of(event, told.origin_server_ts, &told.content, &told.state_key)
+    }
+
     /// Children with an order come first, then the older ones.
     fn rank(&self) -> (bool, Option<&str>, u64, &RoomId) {
-        let time = self.event.pdu.origin_server_ts().0.into();
         (
             self.order.is_none(),
             self.order.as_deref(),
-            time,
+            self.time,
             &self.room_id,
         )
     }

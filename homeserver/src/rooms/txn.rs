@@ -114,8 +114,11 @@ pub struct Txn<'a> {
     pub(super) servers: servers::Counts,
     /// The server whose event this one passes on to the others in the room.
     pub relayed_from: Option<OwnedServerName>,
+    /// Whether events before the one that is being appended are missing.
+    pub(super) follows_gap: bool,
     events: Vec<NewEvent>,
     writes: Vec<Write>,
+    numbered: Vec<Write>,
 }
 
 impl<'a> Txn<'a> {
@@ -127,8 +130,8 @@ impl<'a> Txn<'a> {
         head: Head,
         nodes: NewNodes<'a, Nodes<'a>>,
     ) -> Self {
-        let (state, stored, stored_nids, servers, relayed_from, events, writes) =
-            Default::default();
+        let (state, stored, stored_nids, servers, relayed_from) = Default::default();
+        let (follows_gap, events, writes, numbered) = Default::default();
         Self {
             rooms,
             snapshot,
@@ -141,8 +144,10 @@ impl<'a> Txn<'a> {
             stored_nids,
             servers,
             relayed_from,
+            follows_gap,
             events,
             writes,
+            numbered,
         }
     }
 
@@ -285,9 +290,17 @@ impl<'a> Txn<'a> {
         self.writes.push(Box::new(write));
     }
 
+    /// Writes a row with a position of its own.
+    pub fn write_numbered(
+        &mut self,
+        write: impl FnOnce(&mut Batch<'_>, StreamPos) + Send + 'static,
+    ) {
+        self.numbered.push(Box::new(write));
+    }
+
     /// Whether nothing was appended.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.writes.is_empty()
+        self.events.is_empty() && self.writes.is_empty() && self.numbered.is_empty()
     }
 
     /// The number of an event that this change stores.
@@ -366,13 +379,14 @@ impl<'a> Txn<'a> {
             nodes,
             events,
             writes,
+            numbered,
             ..
         } = self;
         let nodes: Vec<_> = nodes
             .into_nodes()
             .map(|(hash, _, bytes)| (hash, bytes))
             .collect();
-        let positions = events.len() as u32;
+        let positions = (events.len() + numbered.len()) as u32;
         let mut changes = Vec::new();
         let mut rows: Vec<(StreamPos, Vec<Write>)> = Vec::new();
         for (offset, new) in events.into_iter().enumerate() {
@@ -382,6 +396,9 @@ impl<'a> Txn<'a> {
                     .map(|change| (offset as u32, change)),
             );
             rows.push((StreamPos(offset as u64), new.writes));
+        }
+        for write in numbered {
+            rows.push((StreamPos(rows.len() as u64), vec![write]));
         }
         let summary = head.changed_summary();
         let fill = move |batch: &mut Batch<'_>, first: StreamPos| {

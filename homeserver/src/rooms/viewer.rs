@@ -111,10 +111,7 @@ impl<'a> Viewer<'a> {
     /// Whether the room's history visibility lets the user see an event.
     pub fn had_access(&self, event: &RoomEvent) -> Result<bool> {
         // Nearly always: somebody who is in the room looks at what was sent since they came.
-        if let Some(row) = &self.row
-            && row.membership == Membership::Join
-            && event.row.place.pos >= row.joined_at
-        {
+        if (self.row.as_ref()).is_some_and(|row| row.is_in_since(event.row.place)) {
             return Ok(true);
         }
         let (visibility, membership) = self.standing_in(event.row.state_before)?;

@@ -35,6 +35,17 @@ impl Projection for SearchProjection {
         Ok(false)
     }
 
+    fn past(&self, txn: &mut Txn<'_>, event: &Arc<RoomEvent>) -> ApiResult<()> {
+        if field(&event.pdu.event_type().to_string()).is_some() {
+            let (room, nid) = (txn.room, event.nid);
+            txn.write_numbered(move |batch, pos| {
+                tables::INDEX_QUEUE.put(batch, pos, &(room, nid));
+            });
+            self.0.note_queued();
+        }
+        Ok(())
+    }
+
     fn content_removed(&self, txn: &mut Txn<'_>, target: &RoomEvent) -> ApiResult<()> {
         if let Some(write) = removal(txn.room, target) {
             txn.write(write);

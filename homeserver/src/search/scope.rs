@@ -11,6 +11,7 @@ use crate::{
     rooms::{
         Rooms,
         event::RoomEvent,
+        gaps,
         rows::{LIVE, Membership, UserRoomRow},
         state::tree::StateRoot,
         viewer::Viewer,
@@ -115,7 +116,10 @@ impl RoomScope {
         let (end, visible_from) = match row.membership {
             Membership::Join => {
                 let joined = tables::TIMELINE.get(snapshot, (room, row.joined_at, LIVE))?;
-                (before, joined.map_or(row.event, |joined| joined.event))
+                let joined = joined.map_or(row.event, |joined| joined.event);
+                // Where history was fetched later, numbers do not tell what came first.
+                let is_in_order = !gaps::has_any(snapshot, room)?;
+                (before, if is_in_order { joined } else { before })
             }
             Membership::Leave | Membership::Ban
                 if row.was_joined
@@ -192,7 +196,7 @@ impl<'a> Sight<'a> {
         if event.row.state_after != state || scope.row.membership != Membership::Join {
             return viewer().may_see(event);
         }
-        if event.row.place.pos >= scope.row.joined_at {
+        if scope.row.is_in_since(event.row.place) {
             return Ok(true);
         }
         if let Some(seen) = self.seen.get(&(scope.room, state)) {

@@ -140,6 +140,11 @@ tables! {
     ANNOTATION: (RoomNid, OwnedEventId, UserNid, String) => EventNid, Timeline 105;
     /// Events by the time their servers gave them, in milliseconds: room, time, place.
     BY_TIME: (RoomNid, u64, StreamPos, u32) => EventNid, Timeline 106;
+    /// Events in a room's timeline before which others are missing: 0; and those before which others were put that
+    /// came after them: 1.
+    GAP: (RoomNid, StreamPos, u32) => u8, Timeline 190;
+    /// Redactions of events that have not come yet: room, event; the redaction.
+    AWAITED_REDACTION: (RoomNid, OwnedEventId) => EventNid, Timeline 191;
     /// Nodes of state trees by hash.
     STATE_NODE: [u8; 16] => Vec<u8>, State 1;
     /// The current state: room, type, state key.

@@ -8,6 +8,7 @@ use crate::{
     rooms::{
         Rooms,
         event::RoomEvent,
+        gaps,
         rows::{Place, TimelineRow},
         timeline::Direction,
         viewer::Viewer,
@@ -28,7 +29,8 @@ pub struct Stretch {
     pub start: Place,
 }
 
-/// The newest events of a room with `from <= place < to` that the viewer may see and `wanted` takes.
+/// The newest events of a room with `from <= place < to` that the viewer may see and `wanted` takes. The stretch begins
+/// where events before are missing, or were put in later: clients ask for those.
 #[expect(
     clippy::too_many_arguments,
     reason = "a stretch is a range, a limit and who looks"
@@ -46,6 +48,8 @@ pub fn stretch(
     let take = |_: &TimelineRow, event: &RoomEvent| {
         Ok(event.is_accepted() && wanted(event)? && viewer.may_see(event)?)
     };
+    let gap = gaps::newest(snapshot, room, from, to)?;
+    let from = gap.unwrap_or(from);
     let page = rooms.page(
         snapshot,
         room,
@@ -62,7 +66,7 @@ pub fn stretch(
         .first()
         .map_or(page.next.unwrap_or(from), |event| event.row.place);
     Ok(Stretch {
-        limited: page.next.is_some(),
+        limited: page.next.is_some() || gap.is_some(),
         start,
         events,
     })

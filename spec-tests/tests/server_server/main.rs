@@ -3,10 +3,14 @@
 mod asking;
 mod devices;
 mod files;
+mod history;
 mod keys;
+mod presence;
 mod queries;
 mod request_authentication;
+mod restricted;
 mod rooms;
+mod spaces;
 mod two_servers;
 mod unsupported;
 mod user_keys;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ruma::{
     OwnedUserId, RoomId, ServerName, UserId,
-    api::federation::transactions::edu::{DirectDeviceContent, Edu, ReceiptContent, TypingContent},
+    api::federation::transactions::edu::{
+        DirectDeviceContent, Edu, PresenceContent, ReceiptContent, TypingContent,
+    },
 };
 
 use super::acl;
@@ -13,11 +15,17 @@ use crate::{
     Server,
     error::{ApiError, ApiResult},
     ids::RoomNid,
+    presence::{Shown, State, joined_rooms},
     rooms::receipts::{NewReceipt, ReceiptKind, ReceiptThread},
 };
 
 /// How long a user of another server counts as typing unless it says so again.
 const TYPING_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Users whose presence one EDU tells.
+const MOST_PRESENT: usize = 1_000;
+/// Bytes of the longest status that is shown.
+const LONGEST_STATUS: usize = 1_024;
 
 /// Takes in an EDU.
 pub(super) async fn take(server: &Server, origin: &ServerName, edu: Edu) -> ApiResult<()> {
@@ -36,6 +44,7 @@ pub(super) async fn take(server: &Server, origin: &ServerName, edu: Edu) -> ApiR
             let message = (sender, ev_type.to_string(), message_id.to_string());
             server.e2ee.receive_to_device(message, messages).await
         }
+        Edu::Presence(content) => presence(server, origin, content).await,
         Edu::DeviceListUpdate(content) => devices_changed(server, origin, content.user_id).await,
         Edu::SigningKeyUpdate(content) => devices_changed(server, origin, content.user_id).await,
         _ => Ok(()),
@@ -73,6 +82,39 @@ async fn typing(server: &Server, origin: &ServerName, content: TypingContent) ->
     let user = server.storage.interner().user(&content.user_id)?;
     let timeout = content.typing.then_some(TYPING_TIMEOUT);
     server.rooms.set_typing(room, user, timeout).await
+}
+
+/// Presence of users whom somebody here can see.
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#presence)
+async fn presence(server: &Server, origin: &ServerName, content: PresenceContent) -> ApiResult<()> {
+    if !server.presence.is_enabled() {
+        return Ok(());
+    }
+    for update in content.push.into_iter().take(MOST_PRESENT) {
+        require_of(origin, &update.user_id)?;
+        let Some(user) = server.storage.interner().find_user(&update.user_id)? else {
+            continue;
+        };
+        let read = server.storage.read(move |snapshot| -> ApiResult<_> {
+            Ok(!joined_rooms(snapshot, user)?.is_empty())
+        });
+        if !read.await? {
+            continue;
+        }
+        let shown = Shown {
+            state: State::parse(update.presence.as_str()).unwrap_or_default(),
+            currently_active: update.currently_active,
+            status_msg: update
+                .status_msg
+                .filter(|status| status.len() <= LONGEST_STATUS),
+        };
+        let active_ago = Duration::from_millis(update.last_active_ago.into());
+        server
+            .presence
+            .set_elsewhere(user, shown, active_ago)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn receipts(server: &Server, origin: &ServerName, content: ReceiptContent) -> ApiResult<()> {

@@ -37,11 +37,11 @@ const AT_ONCE: usize = 8;
 /// How often an event is tried after something that was missing came.
 const TRIES: usize = 4;
 
-/// Where something is missing.
-struct Gap<'a> {
-    server: &'a Server,
-    room: RoomNid,
-    room_id: OwnedRoomId,
+/// Where something is missing, and who is asked for it.
+pub(in crate::federation) struct Gap<'a> {
+    pub(in crate::federation) server: &'a Server,
+    pub(in crate::federation) room: RoomNid,
+    pub(in crate::federation) room_id: OwnedRoomId,
     rules: &'static RoomVersionRules,
     origin: &'a ServerName,
 }
@@ -54,19 +54,7 @@ pub(super) async fn fill(
     pdu: Pdu,
     outcome: Outcome,
 ) -> ApiResult<()> {
-    let read = server.rooms.read(move |rooms, snapshot| {
-        let summary = rooms.summary(snapshot, room)?;
-        let version = summary.and_then(|summary| summary.version.as_str().try_into().ok());
-        Ok(version.and_then(|version| versions::rules(&version)))
-    });
-    let rules = read.await?;
-    let gap = Gap {
-        server,
-        room,
-        room_id: server.rooms.room_id(room)?,
-        rules: rules.ok_or_else(|| ApiError::not_found("The room is not known."))?,
-        origin,
-    };
+    let gap = Gap::of(server, room, origin).await?;
     let mut events = Vec::new();
     if matches!(outcome, Outcome::MissingPrev(_)) {
         events = gap.missing_events(&pdu).await.unwrap_or_else(|error| {
@@ -83,6 +71,29 @@ pub(super) async fn fill(
         }
     }
     gap.take_in(pdu).await
+}
+
+impl<'a> Gap<'a> {
+    /// A gap in a room, about which this server is asked.
+    pub(in crate::federation) async fn of(
+        server: &'a Server,
+        room: RoomNid,
+        origin: &'a ServerName,
+    ) -> ApiResult<Self> {
+        let read = server.rooms.read(move |rooms, snapshot| {
+            let summary = rooms.summary(snapshot, room)?;
+            let version = summary.and_then(|summary| summary.version.as_str().try_into().ok());
+            Ok(version.and_then(|version| versions::rules(&version)))
+        });
+        let rules = read.await?;
+        Ok(Self {
+            server,
+            room,
+            room_id: server.rooms.room_id(room)?,
+            rules: rules.ok_or_else(|| ApiError::not_found("The room is not known."))?,
+            origin,
+        })
+    }
 }
 
 impl Gap<'_> {
@@ -136,7 +147,11 @@ impl Gap<'_> {
     }
 
     /// Keeps the events that allow an event.
-    async fn fetch_auth(&self, pdu: &Pdu, missing: Vec<OwnedEventId>) -> ApiResult<()> {
+    pub(in crate::federation) async fn fetch_auth(
+        &self,
+        pdu: &Pdu,
+        missing: Vec<OwnedEventId>,
+    ) -> ApiResult<()> {
         let request =
             get_event_authorization::v1::Request::new(self.room_id.clone(), pdu.event_id().clone());
         let mut events = match self.ask(request, Limits::EVENTS).await {
@@ -153,7 +168,10 @@ impl Gap<'_> {
     }
 
     /// Learns the state before an event. Its events are kept, and their ids returned.
-    async fn state_before(&self, pdu: &Pdu) -> ApiResult<Vec<OwnedEventId>> {
+    pub(in crate::federation) async fn state_before(
+        &self,
+        pdu: &Pdu,
+    ) -> ApiResult<Vec<OwnedEventId>> {
         let event_id = pdu.event_id().clone();
         let request = get_room_state_ids::v1::Request::new(event_id.clone(), self.room_id.clone());
         let answer = self.ask(request, Limits::ROOM).await?;
@@ -177,7 +195,10 @@ impl Gap<'_> {
         Ok(answer.pdu_ids)
     }
 
-    async fn unknown(&self, ids: Vec<OwnedEventId>) -> ApiResult<Vec<OwnedEventId>> {
+    pub(in crate::federation) async fn unknown(
+        &self,
+        ids: Vec<OwnedEventId>,
+    ) -> ApiResult<Vec<OwnedEventId>> {
         let read = self.server.storage.read(move |snapshot| -> ApiResult<_> {
             let mut unknown = Vec::new();
             for id in ids {
@@ -213,14 +234,21 @@ impl Gap<'_> {
     }
 
     /// The events of an answer that are in order and of this room.
-    async fn verified(&self, events: Vec<Box<RawValue>>) -> ApiResult<Vec<Pdu>> {
+    pub(in crate::federation) async fn verified(
+        &self,
+        events: Vec<Box<RawValue>>,
+    ) -> ApiResult<Vec<Pdu>> {
         let events = events.iter().map(|event| event.get().to_owned()).collect();
         let mut events = verify::verified(self.server, self.rules, events).await?;
         events.retain(|pdu| *pdu.room_id() == *self.room_id);
         Ok(events)
     }
 
-    async fn ask<R>(&self, request: R, limits: Limits) -> ApiResult<R::IncomingResponse>
+    pub(in crate::federation) async fn ask<R>(
+        &self,
+        request: R,
+        limits: Limits,
+    ) -> ApiResult<R::IncomingResponse>
     where
         R: ruma::api::OutgoingRequest<
                 Authentication = ruma::api::federation::authentication::ServerSignatures,

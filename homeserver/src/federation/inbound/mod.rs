@@ -2,7 +2,7 @@
 
 pub mod acl;
 mod edus;
-mod gaps;
+pub(super) mod gaps;
 mod queue;
 pub mod rows;
 pub mod transaction;

@@ -74,7 +74,10 @@ pub(super) async fn tell(server: &Server, position: StreamPos) -> ApiResult<()> 
 }
 
 /// The other servers that share a room with a user.
-fn servers_of(snapshot: &Snapshot<'_>, user: UserNid) -> ApiResult<BTreeSet<OwnedServerName>> {
+pub(super) fn servers_of(
+    snapshot: &Snapshot<'_>,
+    user: UserNid,
+) -> ApiResult<BTreeSet<OwnedServerName>> {
     let mut names = BTreeSet::new();
     for row in tables::USER_ROOM.scan(snapshot, (user,))? {
         let ((_, room), row) = row?;

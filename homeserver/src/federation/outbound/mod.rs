@@ -7,8 +7,10 @@
 
 mod device_lists;
 mod next;
+mod presence;
 pub mod project;
 pub mod rows;
+mod trim;
 mod worker;
 
 use std::{
@@ -42,6 +44,8 @@ const PASSING: usize = 100;
 #[derive(Clone, Default)]
 pub struct Outbound {
     workers: Arc<Mutex<HashMap<OwnedServerName, Arc<Destination>>>>,
+    /// Held while the row of a server is read and written.
+    rows: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What a worker is told.
@@ -74,6 +78,11 @@ impl Outbound {
                 async move { outbound.follow_news(&all).await }
             });
         let (outbound, all) = (self.clone(), server.clone());
+        server.jobs.spawn("presence for other servers", move || {
+            let (outbound, all) = (outbound.clone(), all.clone());
+            async move { presence::follow(&outbound, &all).await }
+        });
+        let (outbound, all) = (self.clone(), server.clone());
         server.jobs.spawn("servers that come back", move || {
             let (outbound, all) = (outbound.clone(), all.clone());
             async move {
@@ -96,6 +105,7 @@ impl Outbound {
     async fn follow_log(&self, server: &Server) -> ApiResult<()> {
         let mut positions = server.storage.positions();
         let mut done = StreamPos::ZERO;
+        let mut trims = tokio::time::interval(trim::EVERY);
         loop {
             let position = *positions.borrow_and_update();
             let from = done.plus(1);
@@ -129,10 +139,7 @@ impl Outbound {
             });
             let (waiting, begun) = read.await?;
             for (name, sent) in begun {
-                let row = DestinationRow {
-                    sent,
-                    ..DestinationRow::default()
-                };
+                let row = DestinationRow::up_to(sent);
                 let commit =
                     Commit::silent(move |batch| tables::DESTINATION.put(batch, &name, &row));
                 server.storage.commit(commit.ephemeral()).await?;
@@ -145,8 +152,29 @@ impl Outbound {
             tokio::select! {
                 () = server.jobs.stopping() => return Ok(()),
                 changed = positions.changed() => changed.map_err(ApiError::internal)?,
+                // Whoever an event up to here is for has a row now.
+                _ = trims.tick() => self.trim(server, done).await?,
             }
         }
+    }
+
+    /// Forgets what of the log nobody needs, and has those look at it who have not done so for long: it may not concern
+    /// them.
+    async fn trim(&self, server: &Server, done: StreamPos) -> ApiResult<()> {
+        let _turn = self.rows.lock().await;
+        let now = server.clock.now();
+        let read = server
+            .storage
+            .read(move |snapshot| trim::Plan::make(snapshot, done, now));
+        let plan = read.await?;
+        for name in &plan.idle {
+            self.wake(server, name);
+        }
+        if !plan.is_empty() {
+            let commit = Commit::silent(move |batch| plan.write(batch));
+            server.storage.commit(commit).await?;
+        }
+        Ok(())
     }
 
     /// Has the worker of a server look for something to send.
@@ -240,15 +268,27 @@ impl Outbound {
             }
         };
         for name in names {
-            let destination = self.destination(server, &name);
-            let mut passing = destination.passing.lock();
-            if passing.len() >= PASSING {
-                passing.pop_first();
-            }
-            passing.insert(key.clone(), edu.clone());
-            drop(passing);
-            destination.wake.notify_one();
+            self.pass_to(server, &name, |passing| {
+                passing.insert(key.clone(), edu.clone());
+            });
         }
         Ok(())
+    }
+
+    /// Adds to what passes to one server.
+    fn pass_to(
+        &self,
+        server: &Server,
+        name: &OwnedServerName,
+        add: impl FnOnce(&mut BTreeMap<String, Edu>),
+    ) {
+        let destination = self.destination(server, name);
+        let mut passing = destination.passing.lock();
+        if passing.len() >= PASSING {
+            passing.pop_first();
+        }
+        add(&mut passing);
+        drop(passing);
+        destination.wake.notify_one();
     }
 }

@@ -33,10 +33,10 @@ pub(super) struct Next {
     pub pdus: Vec<String>,
     /// Other messages, in JSON, with the positions of their rows.
     pub edus: Vec<(StreamPos, String)>,
-    /// Up to where the log is done with once the transaction is taken.
-    pub upto: StreamPos,
-    /// Whether there is more.
-    pub has_more: bool,
+    /// How far the server is once the transaction is taken.
+    pub after: DestinationRow,
+    /// Whether it is told the newest event of each room.
+    pub catches_up: bool,
 }
 
 impl Next {
@@ -63,13 +63,9 @@ pub(super) fn next(
     };
     for edu in tables::OUTBOUND_EDU
         .scan(snapshot, (server,))?
-        .take(MOST_KEPT_EDUS + 1)
+        .take(MOST_KEPT_EDUS)
     {
         let ((_, pos), edu) = edu?;
-        if next.edus.len() == MOST_KEPT_EDUS {
-            next.has_more = true;
-            break;
-        }
         next.edus.push((pos, edu));
     }
     Ok(next)
@@ -83,14 +79,13 @@ fn from_log(
     position: StreamPos,
 ) -> ApiResult<Next> {
     let mut next = Next {
-        upto: row.sent,
+        after: DestinationRow::up_to(row.sent),
         ..Next::default()
     };
     let mut is_in: HashMap<RoomNid, bool> = HashMap::new();
     let range = tables::FEDERATION_LOG.range(snapshot, row.sent.plus(1), position.plus(1))?;
     for (seen, logged) in range.enumerate() {
         if next.pdus.len() == MOST_PDUS || seen == SCAN_LIMIT {
-            next.has_more = true;
             return Ok(next);
         }
         let (pos, logged) = logged?;
@@ -100,9 +95,9 @@ fn from_log(
         {
             next.pdus.push(event.pdu.json().to_owned());
         }
-        next.upto = pos;
+        next.after.sent = pos;
     }
-    next.upto = next.upto.max(position);
+    next.after.sent = next.after.sent.max(position);
     Ok(next)
 }
 
@@ -135,9 +130,9 @@ fn newest_of_each_room(
     row: &DestinationRow,
     position: StreamPos,
 ) -> ApiResult<Next> {
-    let mut next = Next {
-        upto: position,
-        ..Next::default()
+    let upto = match row.catching_up_to {
+        StreamPos::ZERO => position,
+        upto => upto,
     };
     let mut newest = Vec::new();
     for room in servers::rooms_with(snapshot, server)? {
@@ -146,27 +141,41 @@ fn newest_of_each_room(
                 pos: row.sent,
                 sub: LIVE,
             },
-            Rooms::end_at(position),
+            Rooms::end_at(upto),
         );
         let stretch = timeline::rows(snapshot, room, from, to, timeline::Direction::Backward)?;
         for found in stretch.take(LOOK_BACK) {
             let (place, found) = found?;
             let event = rooms.known_event(snapshot, found.event)?;
             if event.pdu.sender().server_name() == rooms.server_name() && event.is_accepted() {
-                newest.push((place, event));
+                newest.push((place.pos, event));
                 break;
             }
         }
     }
+    if row.told_from != StreamPos::ZERO {
+        newest.retain(|(pos, _)| *pos < row.told_from);
+    }
     // The rooms that are talked in come first.
-    newest.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
-    next.pdus.extend(
-        newest
-            .iter()
-            .take(MOST_PDUS)
-            .map(|(_, event)| event.pdu.json().to_owned()),
-    );
-    Ok(next)
+    newest.sort_by_key(|(pos, _)| std::cmp::Reverse(*pos));
+    let is_last = newest.len() <= MOST_PDUS;
+    newest.truncate(MOST_PDUS);
+    let after = match newest.last() {
+        Some((pos, _)) if !is_last => DestinationRow {
+            is_behind: true,
+            catching_up_to: upto,
+            told_from: *pos,
+            ..DestinationRow::up_to(row.sent)
+        },
+        _ => DestinationRow::up_to(upto),
+    };
+    let pdus = newest.iter().map(|(_, event)| event.pdu.json().to_owned());
+    Ok(Next {
+        pdus: pdus.collect(),
+        after,
+        catches_up: true,
+        ..Next::default()
+    })
 }
 
 /// The servers that an event of the log is for.

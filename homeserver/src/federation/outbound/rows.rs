@@ -34,6 +34,22 @@ pub struct DestinationRow {
     /// Since when the server does not answer, in milliseconds; zero while it does.
     #[serde(default)]
     pub failing_since: u64,
+    /// For a server that is behind: how far it will be once it knows the newest event of each room, or zero.
+    #[serde(default)]
+    pub catching_up_to: StreamPos,
+    /// For a server that is behind: it knows the newest events of rooms from here on. Those of other rooms are older.
+    #[serde(default)]
+    pub told_from: StreamPos,
+}
+
+impl DestinationRow {
+    /// The row of a server that has everything up to a position.
+    pub fn up_to(sent: StreamPos) -> Self {
+        Self {
+            sent,
+            ..Self::default()
+        }
+    }
 }
 
 records!(LoggedEvent = 1, DestinationRow = 1);

@@ -12,7 +12,6 @@ use serde_json::value::RawValue;
 use super::{
     Destination,
     next::{self, Next},
-    rows::DestinationRow,
 };
 use crate::{
     Server,
@@ -25,6 +24,8 @@ use crate::{
 const IDLE: Duration = Duration::from_secs(300);
 /// How long to wait before trying again where nothing else says so.
 const PAUSE: Duration = Duration::from_secs(5);
+/// The shortest wait before trying again.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest wait before looking again whether a server is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
@@ -61,6 +62,11 @@ async fn send_next(
     name: &OwnedServerName,
     destination: &Destination,
 ) -> ApiResult<Sent> {
+    // A server that is away costs nothing.
+    if let Some(wait) = server.federation.backoff(name) {
+        destination.passing.lock().clear();
+        return Ok(Sent::Failed(wait.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)));
+    }
     let (rooms, asked) = (server.rooms.clone(), name.clone());
     let position = server.storage.position();
     let read = server
@@ -89,6 +95,7 @@ async fn send_next(
         }
         Err(error) => {
             tracing::debug!(%error, server = %name, "a transaction was not taken");
+            failed(server, name).await?;
             Ok(Sent::Failed(pause_after(server, name, &error)))
         }
     }
@@ -100,7 +107,7 @@ fn pause_after(server: &Server, name: &OwnedServerName, error: &RequestError) ->
         RequestError::NotAllowed(_) => LONGEST_PAUSE,
         _ => server.federation.backoff(name).unwrap_or(PAUSE),
     }
-    .clamp(Duration::from_millis(100), LONGEST_PAUSE)
+    .clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
 }
 
 fn transaction<'e>(
@@ -111,7 +118,7 @@ fn transaction<'e>(
     let id: OwnedTransactionId = format!(
         "{}.{}.{:016x}",
         server.storage.epoch(),
-        next.upto,
+        next.after.sent,
         rand::random::<u64>()
     )
     .into();
@@ -138,12 +145,13 @@ fn transaction<'e>(
 
 /// Notes what the server has. Losing this row in a power failure means sending again, which does no harm.
 async fn done(server: &Server, name: &OwnedServerName, next: Next) -> ApiResult<()> {
+    let _turn = server.to_servers.rows.lock().await;
     let before = tables::DESTINATION.get(&server.storage.snapshot(), name)?;
-    let row = DestinationRow {
-        sent: next.upto,
-        is_behind: false,
-        failing_since: 0,
-    };
+    let mut row = next.after;
+    // Part of the log was forgotten while this was on its way.
+    if !next.catches_up && before.as_ref().is_some_and(|before| before.is_behind) {
+        row.is_behind = true;
+    }
     if next.edus.is_empty() && before.as_ref() == Some(&row) {
         return Ok(());
     }
@@ -155,6 +163,20 @@ async fn done(server: &Server, name: &OwnedServerName, next: Next) -> ApiResult<
             tables::OUTBOUND_EDU_AT.delete(batch, (*pos, &name));
         }
     });
+    server.storage.commit(commit.ephemeral()).await?;
+    Ok(())
+}
+
+/// Notes since when a server takes nothing.
+async fn failed(server: &Server, name: &OwnedServerName) -> ApiResult<()> {
+    let _turn = server.to_servers.rows.lock().await;
+    let row = tables::DESTINATION.get(&server.storage.snapshot(), name)?;
+    let Some(mut row) = row.filter(|row| row.failing_since == 0) else {
+        return Ok(());
+    };
+    row.failing_since = server.clock.now().0.into();
+    let name = name.clone();
+    let commit = Commit::silent(move |batch| tables::DESTINATION.put(batch, &name, &row));
     server.storage.commit(commit.ephemeral()).await?;
     Ok(())
 }

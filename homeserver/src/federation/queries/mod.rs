@@ -7,6 +7,7 @@ mod keys;
 mod media;
 mod multipart;
 mod profile;
+pub mod spaces;
 
 use http::StatusCode;
 use ruma::{ServerName, api::error::ErrorKind};

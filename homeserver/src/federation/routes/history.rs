@@ -7,7 +7,10 @@ use ruma::{
     api::federation::{
         authorization::get_event_authorization,
         backfill::get_backfill,
-        event::{get_event, get_missing_events, get_room_state, get_room_state_ids},
+        event::{
+            get_event, get_event_by_timestamp, get_missing_events, get_room_state,
+            get_room_state_ids,
+        },
     },
 };
 use serde_json::value::RawValue;
@@ -16,7 +19,7 @@ use crate::{
     ApiError, ApiResult, Server,
     federation::inbound::acl,
     http::{RouterExt, Signed},
-    rooms::serving::ServerLook,
+    rooms::{serving::ServerLook, timeline::Direction},
     storage::tables,
 };
 
@@ -28,6 +31,7 @@ pub(super) fn router() -> Router<Server> {
         .ruma_route(event_auth)
         .ruma_route(backfill)
         .ruma_route(missing_events)
+        .ruma_route(timestamp_to_event)
 }
 
 /// Reads for a server that is in the room and allowed there.
@@ -148,4 +152,22 @@ async fn missing_events(
         look.missing_events(earliest, latest, limit, request.min_depth.into())
     });
     Ok(get_missing_events::v1::Response::new(raws(read.await?)?))
+}
+
+/// The event nearest to a time.
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1timestamp_to_eventroomid)
+async fn timestamp_to_event(
+    State(server): State<Server>,
+    Signed { origin, request }: Signed<get_event_by_timestamp::v1::Request>,
+) -> ApiResult<get_event_by_timestamp::v1::Response> {
+    let direction = match request.dir {
+        ruma::api::Direction::Forward => Direction::Forward,
+        ruma::api::Direction::Backward => Direction::Backward,
+    };
+    let read = look(&server, &request.room_id, &origin, move |look| {
+        look.event_at(request.ts, direction)
+    });
+    let event = read.await?;
+    let (id, time) = (event.id().to_owned(), event.pdu.origin_server_ts());
+    Ok(get_event_by_timestamp::v1::Response::new(id, time))
 }

@@ -8,6 +8,7 @@ mod membership;
 mod public_rooms;
 mod queries;
 mod send;
+mod spaces;
 mod user_keys;
 mod version;
 
@@ -26,5 +27,6 @@ pub fn router() -> Router<Server> {
         .merge(keys::router())
         .merge(membership::router())
         .merge(send::router())
+        .merge(spaces::router())
         .merge(version::router())
 }

@@ -11,8 +11,8 @@ use crate::{
     ids::{EventNid, RoomNid, StreamPos},
     rooms::{
         Rooms,
-        event::RoomEvent,
-        relations,
+        event::{Changed, RoomEvent},
+        gaps, relations,
         rows::Place,
         state::tree::StateRoot,
         timeline::{Direction, rows},
@@ -183,6 +183,10 @@ fn remove_history(
             txn.write(write);
         }
     }
+    // What was removed here is not fetched from others again.
+    for place in gaps::all(snapshot, room, from, next.unwrap_or(to))? {
+        txn.write(move |batch, _| gaps::forget(batch, room, place));
+    }
     if let Some((place, notifying)) = last.filter(|_| local_events) {
         move_start(txn, place, notifying)?;
     }
@@ -211,7 +215,7 @@ fn take_out_of_timeline(txn: &mut Txn<'_>, event: &Arc<RoomEvent>) -> ApiResult<
     row.place = Place::default();
     row.pdu = redacted.to_stored();
     let (room, nid) = (txn.room, event.nid);
-    txn.rooms.forget_event(nid);
+    txn.rooms.forget_event(nid, Changed::Redacted);
     txn.write(move |batch, _| {
         tables::EVENT.put(batch, nid, &row);
         tables::PRUNED.put(batch, (room, nid), &());

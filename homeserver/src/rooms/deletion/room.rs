@@ -223,6 +223,8 @@ impl Rooms {
             tables::OUTLIER.delete_prefix(batch, (room,));
             tables::PRUNED.delete_prefix(batch, (room,));
             tables::HISTORY_START.delete(batch, room);
+            tables::GAP.delete_prefix(batch, (room,));
+            tables::AWAITED_REDACTION.delete_prefix(batch, (room,));
         }));
         Ok(writes)
     }

@@ -232,7 +232,7 @@ impl Bundler<'_> {
         let Some(row) = self.viewer.joined_row() else {
             return Ok(false);
         };
-        if event.row.place.pos >= row.joined_at {
+        if row.is_in_since(event.row.place) {
             return Ok(true);
         }
         let summary = self.rooms.summary(self.snapshot, event.row.room)?;

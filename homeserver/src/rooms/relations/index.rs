@@ -1,5 +1,7 @@
 //! The rows that go with a related event, and come away with its redaction.
 
+use std::sync::Arc;
+
 use ruma::OwnedEventId;
 use serde::Deserialize;
 
@@ -137,22 +139,51 @@ fn may_replace(pdu: &Pdu) -> bool {
 
 /// Writes the rows of an event that refers to another one.
 pub(in crate::rooms) fn record(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
-    let event = std::sync::Arc::clone(&new.event);
+    let event = Arc::clone(&new.event);
+    if let Some(write) = rows_of(txn, &event, None)? {
+        new.write(move |batch, pos| write(batch, Place::live(pos)));
+    }
+    Ok(())
+}
+
+/// The same for an event that is put in at a place of the past.
+pub(in crate::rooms) fn record_past(
+    txn: &mut Txn<'_>,
+    event: &Arc<RoomEvent>,
+    place: Place,
+) -> ApiResult<()> {
+    if let Some(write) = rows_of(txn, event, Some(place))? {
+        txn.write(move |batch, _| write(batch, place));
+    }
+    Ok(())
+}
+
+type WriteAt = Box<dyn FnOnce(&mut Batch<'_>, Place) + Send>;
+
+/// Counts an event that refers to another one, and says what to write once its place is known.
+fn rows_of(
+    txn: &mut Txn<'_>,
+    event: &Arc<RoomEvent>,
+    past: Option<Place>,
+) -> ApiResult<Option<WriteAt>> {
+    let event = Arc::clone(event);
     let Some(child) = Child::of(txn, &event.pdu)? else {
-        return Ok(());
+        return Ok(None);
     };
     let kind = event.pdu.event_type().to_string();
     let mut aggregate = txn.aggregate(&child.parent)?;
     *child.count(&mut aggregate) += 1;
     if child.relation.rel_type == THREAD {
-        let before = std::mem::replace(&mut aggregate.latest_reply, event.nid);
-        move_thread(txn, &child.parent, before, event.nid);
+        if is_latest(txn, aggregate.latest_reply, past)? {
+            let before = std::mem::replace(&mut aggregate.latest_reply, event.nid);
+            move_thread(txn, &child.parent, before, event.nid);
+        }
         count_sender(txn, &child, |count| count + 1)?;
     }
     if let Some(key) = child.annotation(&kind) {
         txn.head.recent.set_annotation(key.clone(), Some(event.nid));
         let (room, nid) = (txn.room, event.nid);
-        new.write(move |batch, _| {
+        txn.write(move |batch, _| {
             tables::ANNOTATION.put(batch, (room, key.0, key.1, key.2), &nid);
         });
     }
@@ -164,8 +195,7 @@ pub(in crate::rooms) fn record(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResu
         event.id().to_string(),
     );
     let room = txn.room;
-    new.write(move |batch, pos| {
-        let place = Place::live(pos);
+    Ok(Some(Box::new(move |batch, place| {
         let Child {
             parent,
             relation,
@@ -187,8 +217,20 @@ pub(in crate::rooms) fn record(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResu
             (room, &parent, place.pos, place.sub),
             &(event.nid, rel_type),
         );
-    });
-    Ok(())
+    })))
+}
+
+/// Whether a reply is newer than the newest one so far.
+fn is_latest(txn: &Txn<'_>, so_far: EventNid, past: Option<Place>) -> ApiResult<bool> {
+    let Some(place) = past.filter(|_| so_far != EventNid(0)) else {
+        return Ok(true);
+    };
+    let so_far = match txn.stored_nids.get(&so_far) {
+        Some(event) => Arc::clone(event),
+        None => txn.rooms.known_event(txn.snapshot, so_far)?,
+    };
+    // Those of this change come in order.
+    Ok(so_far.row.place == Place::default() || so_far.row.place < place)
 }
 
 /// Removes the rows of an event that is being redacted: without content it refers to nothing.

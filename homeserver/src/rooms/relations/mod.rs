@@ -23,7 +23,7 @@ pub use self::{
     list::{RelationsPage, RelationsQuery},
 };
 pub(super) use self::{
-    index::{erase, forget, forget_children, record},
+    index::{erase, forget, forget_children, record, record_past},
     rules::check,
 };
 use crate::events::Pdu;

@@ -5,7 +5,7 @@
 use axum::{Router, extract::State};
 use http::StatusCode;
 use ruma::{
-    OwnedRoomId, OwnedUserId, UInt,
+    OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId, UInt,
     api::client::{
         membership::mutual_rooms,
         room::{get_event_by_timestamp, get_summary},
@@ -18,6 +18,7 @@ use serde_json::json;
 use super::reader;
 use crate::{
     ApiError, ApiResult, Server,
+    federation::{backfill::Sought, queries::spaces},
     http::{Nothing, Own, Raw, RouterExt, Ruma, json},
     ids::RoomNid,
     rooms::{spaces::HierarchyQuery, timeline::Direction},
@@ -61,10 +62,7 @@ async fn hierarchy(
             None => 0,
         },
     };
-    let page = server
-        .rooms
-        .hierarchy(session.user, &request.room_id, query)
-        .await?;
+    let page = spaces::hierarchy(&server, session.user, &request.room_id, query).await?;
     let mut answer = json!({ "rooms": page.rooms });
     if let Some(next) = page.next {
         answer["next_batch"] = hierarchy_token(next, walk).into();
@@ -100,28 +98,50 @@ fn parse_hierarchy_token(token: &str, walk: Walk) -> ApiResult<usize> {
     Ok(passed)
 }
 
+/// A room and the servers that may know it.
+type SummaryRequest =
+    Own<get_summary::v1::Request, (OwnedRoomOrAliasId,), Nothing, Vec<(String, String)>>;
+
 /// A room in a few words, also for those who have not signed in.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1room_summaryroomidoralias)
 async fn summary(
     State(server): State<Server>,
     session: Option<Session>,
-    Ruma(request): Ruma<Own<get_summary::v1::Request, (ruma::OwnedRoomOrAliasId,), Nothing>>,
+    Ruma(request): Ruma<SummaryRequest>,
 ) -> ApiResult<Raw> {
     let (name,) = request.path;
-    let unknown = || {
-        ApiError::not_found("There is no such room, or you may not know of it before you join it.")
-    };
+    let user = session.map(|session| session.user);
     let room = match server.rooms.find_by_id_or_alias(&name).await {
-        Ok(room) => room,
-        Err(error) if error.status() == StatusCode::NOT_FOUND => return Err(unknown()),
+        Ok(room) => Some(room),
+        Err(error) if error.status() == StatusCode::NOT_FOUND => None,
         Err(error) => return Err(error),
     };
-    let user = session.map(|session| session.user);
-    let preview = server
-        .rooms
-        .read(move |rooms, snapshot| rooms.preview(snapshot, room, user))
-        .await?;
-    json(&preview.ok_or_else(unknown)?).map(Raw)
+    let mut preview = None;
+    if let Some(room) = room {
+        let read = server.rooms.read(move |rooms, snapshot| {
+            let is_resident = rooms.is_resident(snapshot, room)?;
+            Ok((rooms.preview(snapshot, room, user)?, is_resident))
+        });
+        match read.await? {
+            (Some(preview), true) => return json(&preview).map(Raw),
+            (None, true) => return Err(unknown_room()),
+            (old, false) => preview = old,
+        }
+    }
+    // Strangers do not make this server ask others.
+    if let Some(user) = user {
+        let via = request.query.into_iter();
+        let via = via.filter(|(name, _)| matches!(name.as_str(), "via" | "server_name"));
+        let via = via.filter_map(|(_, name)| name.try_into().ok()).collect();
+        preview = spaces::summary(&server, user, &name, via)
+            .await?
+            .or(preview);
+    }
+    json(&preview.ok_or_else(unknown_room)?).map(Raw)
+}
+
+fn unknown_room() -> ApiError {
+    ApiError::not_found("There is no such room, or you may not know of it before you join it.")
 }
 
 /// What the list of mutual rooms takes.
@@ -190,10 +210,27 @@ async fn timestamp_to_event(
         ruma::api::Direction::Backward => Direction::Backward,
     };
     let room_id: OwnedRoomId = request.room_id;
-    let event = server.rooms.look(reader(&session), &room_id, move |look| {
-        look.event_at(request.ts, direction)
-    });
-    let event = event.await?;
+    let (time, reader) = (request.ts, reader(&session));
+    let look = || {
+        server.rooms.look(reader.clone(), &room_id, move |look| {
+            Ok((look.room, look.event_at(time, direction)?))
+        })
+    };
+    let (room, mut nearest) = look().await?;
+    if let Some(gap) = nearest.gap {
+        let sought = Sought {
+            time,
+            direction,
+            known: nearest
+                .event
+                .as_ref()
+                .map(|event| event.pdu.origin_server_ts()),
+        };
+        if server.backfill.find(&server, (room, gap), &sought).await {
+            nearest = look().await?.1;
+        }
+    }
+    let event = nearest.found(time, direction)?;
     let (id, time) = (event.id().to_owned(), event.pdu.origin_server_ts());
     Ok(get_event_by_timestamp::v1::Response::new(id, time))
 }

@@ -43,6 +43,9 @@ pub(super) fn router() -> Router<Server> {
         .ruma_route(event)
 }
 
+/// How often more of the past is fetched for one page.
+const MOST_FETCHES: usize = 3;
+
 /// How many events are returned: as many as both the request and its filter allow.
 fn limit(asked: UInt, filter: &RoomEventFilter) -> usize {
     let limit = filter.limit.map_or(asked, |limit| limit.min(asked));
@@ -94,21 +97,38 @@ async fn messages(
         },
         limit: limit(request.limit, &request.filter),
     };
-    let (from, filter) = (request.from, Filter::new(request.filter, text)?);
-    let answer = server
-        .rooms
-        .look(reader(&session), &request.room_id, move |look| {
-            let (start, page) = look.messages(&query, |event| filter.takes(look, event))?;
-            let mut answer = get_message_events::v3::Response::new();
-            answer.start = from.unwrap_or_else(|| timeline_token(start));
-            answer.end = after(&page, query.direction).map(timeline_token);
-            answer.chunk = look.show_all(&page.events)?;
-            if lazy(&filter.events) {
-                answer.state = look.show_all(&look.members_of(&page.events)?)?;
-            }
-            Ok(answer)
-        });
-    answer.await
+    let wanted = Arc::new((request.from, Filter::new(request.filter, text)?));
+    // What is missing is fetched from other servers, as long as that leads further.
+    let (mut fetches, mut ends_at_gap) = (MOST_FETCHES, true);
+    loop {
+        let wanted = Arc::clone(&wanted);
+        let answer = server
+            .rooms
+            .look(reader(&session), &request.room_id, move |look| {
+                let (from, filter) = &*wanted;
+                let takes = |event: &RoomEvent| filter.takes(look, event);
+                let (start, page, gap) = if ends_at_gap {
+                    look.messages_up_to_gap(&query, takes)?
+                } else {
+                    let (start, page) = look.messages(&query, takes)?;
+                    (start, page, None)
+                };
+                let mut answer = get_message_events::v3::Response::new();
+                answer.start = from.clone().unwrap_or_else(|| timeline_token(start));
+                answer.end = after(&page, query.direction).map(timeline_token);
+                answer.chunk = look.show_all(&page.events)?;
+                if lazy(&filter.events) {
+                    answer.state = look.show_all(&look.members_of(&page.events)?)?;
+                }
+                Ok((answer, gap.map(|gap| (look.room, gap))))
+            });
+        let (answer, gap) = answer.await?;
+        let Some((room, gap)) = gap.filter(|_| fetches > 0) else {
+            return Ok(answer);
+        };
+        fetches -= 1;
+        ends_at_gap = server.backfill.fill(&server, room, gap).await;
+    }
 }
 
 /// Where the next page begins: after the last event also where nothing follows, since nheko 0.11 throws away a page
@@ -136,33 +156,45 @@ async fn context(
     Ruma(request): Ruma<get_context::v3::Request>,
 ) -> ApiResult<get_context::v3::Response> {
     let limit = limit(request.limit, &request.filter);
-    let (id, filter) = (request.event_id, Filter::new(request.filter, text)?);
-    let answer = server
-        .rooms
-        .look(reader(&session), &request.room_id, move |look| {
-            let around = look.surroundings(&id, limit, |event| filter.takes(look, event))?;
-            let last = around.after.last().unwrap_or(&around.event);
-            let state = if lazy(&filter.events) {
-                let shown = around.before.iter().chain(&around.after);
-                look.members_of(shown.chain([&around.event]))?
-            } else {
-                look.state_after(last)?
-            };
-            let takes_room = takes_room(&filter.events, &look.room_id);
-            let state: Vec<&Arc<RoomEvent>> = state
-                .iter()
-                .filter(|event| takes_room && takes_event(&filter.events, event))
-                .collect();
-            let mut answer = get_context::v3::Response::new();
-            answer.start = Some(timeline_token(around.start));
-            answer.end = Some(timeline_token(around.end));
-            answer.state = look.show_all(state)?;
-            answer.events_before = look.show_all(&around.before)?;
-            answer.events_after = look.show_all(&around.after)?;
-            answer.event = Some(look.show(&around.event)?);
-            Ok(answer)
-        });
-    answer.await
+    let wanted = Arc::new((request.event_id, Filter::new(request.filter, text)?));
+    let mut may_fetch = true;
+    loop {
+        let wanted = Arc::clone(&wanted);
+        let answer = server
+            .rooms
+            .look(reader(&session), &request.room_id, move |look| {
+                let (id, filter) = &*wanted;
+                let around = look.surroundings(id, limit, |event| filter.takes(look, event))?;
+                let last = around.after.last().unwrap_or(&around.event);
+                let state = if lazy(&filter.events) {
+                    let shown = around.before.iter().chain(&around.after);
+                    look.members_of(shown.chain([&around.event]))?
+                } else {
+                    look.state_after(last)?
+                };
+                let takes_room = takes_room(&filter.events, &look.room_id);
+                let state: Vec<&Arc<RoomEvent>> = state
+                    .iter()
+                    .filter(|event| takes_room && takes_event(&filter.events, event))
+                    .collect();
+                let mut answer = get_context::v3::Response::new();
+                answer.start = Some(timeline_token(around.start));
+                answer.end = Some(timeline_token(around.end));
+                answer.state = look.show_all(state)?;
+                answer.events_before = look.show_all(&around.before)?;
+                answer.events_after = look.show_all(&around.after)?;
+                answer.event = Some(look.show(&around.event)?);
+                Ok((answer, around.gap.map(|gap| (look.room, gap))))
+            });
+        let (answer, gap) = answer.await?;
+        match gap.filter(|_| may_fetch) {
+            Some((room, gap)) => {
+                server.backfill.fill(&server, room, gap).await;
+                may_fetch = false;
+            }
+            None => return Ok(answer),
+        }
+    }
 }
 
 /// One event.

@@ -30,6 +30,7 @@ use crate::{
     ids::RoomNid,
     rooms::{
         membership::{MembershipChange, Step},
+        restricted,
         rows::Membership,
     },
     users::Session,
@@ -93,19 +94,36 @@ async fn enter(
         Some(room) => server.rooms.is_resident(&server.storage.snapshot(), room)?,
         None => false,
     };
-    if let Some(room) = known.filter(|_| resident) {
-        return change_own(server, session, room, step, reason).await;
-    }
     let entry = Entry {
         room_id: room_id.clone(),
         user: session.user_id.clone(),
         via,
-        reason,
+        reason: reason.clone(),
     };
+    if let Some(room) = known.filter(|_| resident) {
+        return match change_own(server, session, room, step, reason).await {
+            Err(error) if restricted::is_for_others(&error) => {
+                join_with_help(server, entry, error).await
+            }
+            done => done,
+        };
+    }
     match step {
         Step::Knock => federation::membership::join::knock(server, entry).await,
         _ => federation::membership::join::join(server, entry).await,
     }
+}
+
+/// Enters a restricted room that this server is in, but nobody of it may let others in, through another server.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms)
+async fn join_with_help(server: &Server, entry: Entry, error: ApiError) -> ApiResult<()> {
+    let joined = federation::membership::join::join(server, entry).await;
+    joined.map_err(|other| {
+        tracing::debug!(%error, %other, "nobody lets a user into a restricted room");
+        ApiError::forbidden(
+            "To join this room you have to be in one of the rooms that it is open to, and somebody has to be there to let you in.",
+        )
+    })
 }
 
 /// Declines an invitation to a room that this server is not in, or takes back a knock.

@@ -10,9 +10,12 @@ use crate::{
     events::{Pdu, testing::TestRoom, versions::OFFERED},
     ids::{EventNid, RoomNid},
     rooms::{
+        gaps,
+        past::{PastEvent, Where},
         receive::{JoinedRoom, Outcome},
-        rows::Membership,
+        rows::{Membership, Place},
         testing::TestServer,
+        timeline::{self, Direction},
     },
     storage::tables,
 };
@@ -173,6 +176,127 @@ async fn gaps_are_told() {
     match guest.receive(&next).await {
         Outcome::MissingPrev(ids) => assert_eq!(ids, [missing]),
         other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_redaction_may_come_before_what_it_redacts() {
+    for version in [RoomVersionId::V10, RoomVersionId::V12] {
+        let mut room = TestRoom::new(&version);
+        room.join("@bob:local");
+        let guest = Guest::enter(&mut room, &version).await;
+        let mut behind = room.clone();
+        let message = room.message("@bob:local", "regretted");
+        let innocent = room.message("@alice:local", "kept");
+        behind.redact("@bob:local", message.event_id());
+        let redaction = behind.last().clone();
+        let not_allowed = behind.redact("@me:other", innocent.event_id());
+        for pdu in [&redaction, &not_allowed, &message, &innocent] {
+            let outcome = guest.receive(pdu).await;
+            assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+        }
+        let snapshot = guest.server.storage.snapshot();
+        let stored = |pdu: &Pdu| {
+            let rooms = &guest.server.rooms;
+            rooms
+                .event_by_id(&snapshot, pdu.event_id())
+                .unwrap()
+                .unwrap()
+        };
+        assert_eq!(stored(&message).pdu.content().get(), "{}", "{version}");
+        assert!(stored(&message).is_redacted());
+        assert!(!stored(&innocent).is_redacted());
+        assert!(
+            tables::AWAITED_REDACTION
+                .scan(&snapshot, ())
+                .unwrap()
+                .next()
+                .is_none()
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_redacted_in_the_same_change_waits_for_the_next() {
+    let version = RoomVersionId::V11;
+    let mut room = TestRoom::new(&version);
+    let guest = Guest::enter(&mut room, &version).await;
+    let message = room.message("@alice:local", "regretted");
+    room.redact("@alice:local", message.event_id());
+    let redaction = room.last().clone();
+    let (first, second) = (message.clone(), redaction.clone());
+    let write = guest.server.rooms.write(guest.room, move |txn| {
+        txn.receive(first, None)?;
+        txn.receive(second, None)
+    });
+    let outcome = write.await.unwrap();
+    assert!(matches!(outcome, Outcome::NextChange), "{outcome:?}");
+    assert!(matches!(
+        guest.receive(&redaction).await,
+        Outcome::Accepted(_)
+    ));
+    let snapshot = guest.server.storage.snapshot();
+    let stored = guest
+        .server
+        .rooms
+        .event_by_id(&snapshot, message.event_id());
+    assert!(stored.unwrap().unwrap().is_redacted());
+}
+
+#[tokio::test]
+async fn the_past_is_put_before_the_join() {
+    for version in OFFERED {
+        let mut room = TestRoom::new(&version);
+        let said = room.message("@alice:local", "long ago");
+        room.join("@bob:local");
+        let later = room.message("@bob:local", "later");
+        let guest = Guest::enter(&mut room, &version).await;
+        let (nid, rooms) = (guest.room, &guest.server.rooms);
+        let gap = gaps::newest_open(
+            &guest.server.storage.snapshot(),
+            nid,
+            Place::FIRST,
+            Place::END,
+        );
+        let gap = gap
+            .unwrap()
+            .expect("the history before the join is missing");
+        let position = guest.server.storage.position();
+        let past = room.timeline()[..room.timeline().len() - 1].to_vec();
+        let count = past.len();
+        let past = past
+            .into_iter()
+            .map(|pdu| PastEvent { pdu, state: None })
+            .collect();
+        let filled = rooms.write(nid, move |txn| txn.fill(gap, Where::AtTheEnd, past));
+        assert_eq!(filled.await.unwrap(), count, "{version}");
+        let snapshot = guest.server.storage.snapshot();
+        assert_eq!(guest.server.storage.position(), position, "no news");
+        assert!(!gaps::is_open(&snapshot, nid, gap).unwrap());
+        let rows = timeline::rows(&snapshot, nid, Place::FIRST, Place::END, Direction::Forward);
+        let ids: Vec<_> = rows
+            .unwrap()
+            .map(|row| rooms.known_event(&snapshot, row.unwrap().1.event).unwrap())
+            .map(|event| event.id().to_owned())
+            .collect();
+        let all: Vec<_> = room
+            .timeline()
+            .iter()
+            .map(|pdu| pdu.event_id().clone())
+            .collect();
+        assert_eq!(ids, all, "{version}");
+        // Bob spoke when he was there; at the first message he was not.
+        let member = |pdu: &Pdu| {
+            let event = rooms
+                .event_by_id(&snapshot, pdu.event_id())
+                .unwrap()
+                .unwrap();
+            let state = event.row.state_before;
+            let member = rooms.state_event_at(&snapshot, state, "m.room.member", "@bob:local");
+            member.unwrap().is_some()
+        };
+        assert!(!member(&said) && member(&later), "{version}");
+        assert_eq!(guest.state().await, self::ids(&room), "{version}");
     }
 }
 

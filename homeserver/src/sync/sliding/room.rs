@@ -304,6 +304,9 @@ impl Build<'_> {
             let changes =
                 room_view::state_changes(self.snapshot, asked.room, told.upto, asked.upto)?;
             for (_, last) in changes.into_values() {
+                if last == EventNid(0) {
+                    continue;
+                }
                 let event = self.rooms.known_event(self.snapshot, last)?;
                 // Without a gap, clients keep their list of members by the changes.
                 let is_lazy = lazy && !stretch.limited && membership_of(&event).is_some();

@@ -8,7 +8,7 @@ use super::{Build, joined::senders};
 use crate::{
     error::ApiResult,
     ids::{EventNid, RoomNid, StreamPos},
-    rooms::{event::RoomEvent, project::membership_of, state::tree::StateRoot},
+    rooms::{event::RoomEvent, project::membership_of, rows::Place, state::tree::StateRoot},
     sync::{
         filter,
         room_view::{self, Stretch},
@@ -52,8 +52,18 @@ impl Build<'_> {
             Some(since) => {
                 let changes = room_view::state_changes(self.snapshot, wanted.room, since, at)?;
                 for (_, last) in changes.into_values() {
-                    events.insert(last, self.rooms.known_event(self.snapshot, last)?);
+                    events.extend(self.state_event(last)?);
                 }
+            }
+        }
+        // What became state without an event in the timeline, when a room was entered or a fork of its history ended.
+        let changes = room_view::state_changes(self.snapshot, wanted.room, at, wanted.upto)?;
+        for (_, last) in changes.into_values() {
+            if let Some((nid, event)) = self.state_event(last)?
+                && event.row.place != Place::live(event.row.place.pos)
+                && (wanted.since.is_some() || !lazy || membership_of(&event).is_none())
+            {
+                events.insert(nid, event);
             }
         }
         if lazy {
@@ -69,6 +79,14 @@ impl Build<'_> {
             .into_values()
             .filter(|event| takes_room && filter::takes_event(filter, event))
             .collect())
+    }
+
+    /// A state event, unless there is none any more.
+    fn state_event(&self, nid: EventNid) -> ApiResult<Option<(EventNid, Arc<RoomEvent>)>> {
+        if nid == EventNid(0) {
+            return Ok(None);
+        }
+        Ok(Some((nid, self.rooms.known_event(self.snapshot, nid)?)))
     }
 
     /// The position at which the state is told.
