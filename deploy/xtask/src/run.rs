@@ -1,6 +1,7 @@
-//! `cargo xtask run`: a homeserver to try out, with an administrator, and the client.
+//! `cargo xtask run`: a homeserver to try out, with an administrator, the room bot, and the client.
 
 mod administrator;
+mod bot;
 
 use std::{
     env, fs,
@@ -25,6 +26,7 @@ const CLIENT_PORT: u16 = 8008;
 const TLS_PORT: u16 = 8448;
 const SERVER: &str = "The homeserver";
 const CLIENT: &str = "The client";
+const BOT: &str = "The bot";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -61,20 +63,25 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let stop = stop_requests()?;
     let mut processes = Processes::default();
     // Open to everybody for trying out; the configuration keeps what a real installation starts with.
-    let serve = server("serve").env("FIALKA_REGISTRATION__MODE", "open");
+    let homeserver = format!("http://localhost:{CLIENT_PORT}");
+    let bot = bot::prepare(&data_dir, &homeserver)?;
+    let serve = server("serve")
+        .env("FIALKA_REGISTRATION__MODE", "open")
+        .env("FIALKA_REGISTRATION__SHARED_SECRET", &bot.shared_secret);
     processes.start(SERVER, serve)?;
     wait_until_ready(&mut processes, loopback(CLIENT_PORT))?;
     let password = administrator::add(&data_dir, || server("user"))?;
+    let start_bot = workspace
+        .program(workspace.binary("fialka-bot", options.release))
+        .args(["--config"])
+        .args([&bot.config]);
+    processes.start(BOT, start_bot)?;
     print_addresses(&data_dir, &server_name(&config)?, &password);
     if !options.headless && has_display() {
         // A profile of its own: whoever uses Fialka on this computer keeps theirs.
         let client = workspace
             .program(workspace.binary("fialka", options.release))
-            .args([
-                "--server",
-                &format!("http://localhost:{CLIENT_PORT}"),
-                "--data-dir",
-            ])
+            .args(["--server", &homeserver, "--data-dir"])
             .args([data_dir.join("client")]);
         processes.start(CLIENT, client)?;
     }
@@ -87,7 +94,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 /// Without a client to open, its long build is saved.
 fn build(workspace: &Workspace, options: &Options) -> Result<()> {
     let selection: &[&str] = if options.headless {
-        &["--package", "homeserver"]
+        &["--package", "homeserver", "--package", "bot"]
     } else {
         &["--workspace"]
     };
@@ -152,6 +159,7 @@ fn print_addresses(data_dir: &Path, server_name: &str, password: &str) {
     }
     println!("Administrator: @{}:{server_name}", administrator::NAME);
     println!("Password:      {password}");
+    println!("Bot:           @bot:{server_name} (invite it, then write !games)");
     println!("Data:          {}", data_dir.display());
     println!("Certificate authority of https on port {TLS_PORT}: keys/campus-ca.pem in it.");
     println!("Ctrl-C stops everything.");

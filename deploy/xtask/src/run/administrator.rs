@@ -18,7 +18,7 @@ const RANDOM_BYTES: usize = 12;
 /// Adds the administrator to the running homeserver unless the account is there already, and returns the password.
 /// `user` starts `fialka-server user`.
 pub(super) fn add(data_dir: &Path, user: impl Fn() -> Program) -> Result<String> {
-    let password = password(&data_dir.join("administrator"))?;
+    let password = kept_secret(&data_dir.join("administrator"))?;
     if !user().args(["show", NAME]).succeeds() {
         let add = user()
             .args(["add", NAME, "--admin"])
@@ -29,18 +29,18 @@ pub(super) fn add(data_dir: &Path, user: impl Fn() -> Program) -> Result<String>
 }
 
 /// Made up on first use and kept in a file that only its owner can read.
-fn password(path: &Path) -> Result<String> {
+pub(super) fn kept_secret(path: &Path) -> Result<String> {
     if path.is_file() {
         return Ok(fs::read_to_string(path)?.trim().to_owned());
     }
-    let password = random_text()?;
+    let secret = random_text()?;
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    writeln!(file, "{password}").with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(password)
+    writeln!(file, "{secret}").with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(secret)
 }
 
 fn random_text() -> Result<String> {

@@ -1,0 +1,17 @@
+//! Everything that talks to the homeserver.
+
+mod account;
+mod catch_up;
+mod deliver;
+mod incoming;
+mod keys;
+mod outgoing;
+mod place;
+mod registration;
+
+pub(crate) use account::sign_in;
+pub(crate) use catch_up::catch_up;
+pub(crate) use incoming::{Arrival, Reader};
+pub(crate) use keys::secure;
+pub(crate) use outgoing::Sender;
+pub(crate) use registration::can_register;
