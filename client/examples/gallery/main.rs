@@ -4,6 +4,7 @@
 //! shows (or saves) one screen; `-- --all FOLDER` saves every screen in both themes and both languages. The rows go
 //! through the same updates as in the program, so the pictures show what people see.
 
+mod faces;
 mod samples;
 mod screens;
 
@@ -104,6 +105,7 @@ fn show(request: &Request) -> anyhow::Result<()> {
             .renderer_name("software".to_owned())
             .select()?;
     }
+    client::view::stop_clock(samples::NOW);
     let (commands, receiver) = Commands::channel();
     let ui = Ui::new(commands, settings)?;
     let ui = Rc::new(ui);

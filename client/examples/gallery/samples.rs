@@ -1,14 +1,15 @@
 //! Invented people, rooms and messages.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use crate::faces;
 use client::{
     render::{html, plain, time::Timestamp},
     rows::{
         AccountRow, Body, Delivery, DeviceRow, DirectoryRow, FileBody, HitRow, MediaBody, MediaKey,
-        MemberRights, MemberRow, MessageRow, Notice, NoticeRow, Preview, PreviewKind, Progress,
-        ReactionRow, ReplyRow, Role, RoomHeader, RoomRow, RowId, RowKind, Section, SpaceRow,
-        TextBody, TimelineRow,
+        MemberRights, MemberRow, MessageRow, Notice, NoticeRow, PresenceRow, Preview, PreviewKind,
+        Progress, ReactionRow, ReplyRow, Role, RoomHeader, RoomRow, RowId, RowKind, Section,
+        SpaceRow, TextBody, TimelineRow,
     },
 };
 use matrix_sdk::ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
@@ -16,6 +17,13 @@ use matrix_sdk::ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 /// 24 November 2026, 8:36 UTC.
 const START: u64 = 1_795_509_360_000;
 const MINUTE: u64 = 60_000;
+/// When the pictures are taken.
+pub(crate) const NOW: Timestamp = Timestamp(START + 80 * MINUTE);
+
+/// The picture of somebody who has one.
+pub(crate) fn face(id: &str) -> Option<MediaKey> {
+    faces::has_one(id).then(|| MediaKey::new(&format!("{}{id}", faces::PREFIX)))
+}
 
 /// The picture in the samples.
 pub(crate) const PICTURE: &str = "mxc://academy.lan/whiteboard";
@@ -34,7 +42,7 @@ pub(crate) fn account() -> AccountRow {
         server_name: user_id.server_name().to_owned(),
         user_id,
         name: "Артём Дейнека".to_owned(),
-        avatar: None,
+        avatar: face("a.deineka"),
         shared_computer: true,
     }
 }
@@ -173,7 +181,7 @@ fn room_row(sample: &RoomSample) -> RoomRow {
     RoomRow {
         id: room(sample.id),
         name: sample.name.to_owned(),
-        avatar: None,
+        avatar: sample.with.and_then(face),
         section: sample.section,
         direct_with: sample.with.map(user),
         encrypted: sample.with.is_some(),
@@ -205,7 +213,7 @@ pub(crate) fn header(direct: bool, members: u64) -> RoomHeader {
             "Курсовая «Склад»"
         }
         .to_owned(),
-        avatar: None,
+        avatar: direct.then(|| face("gonchar")).flatten(),
         topic: None,
         direct_with: direct.then(|| user("gonchar")),
         encrypted: direct,
@@ -235,7 +243,7 @@ pub(crate) fn hits() -> Vec<HitRow> {
             .expect("sample ids are valid"),
         sender: user(sender),
         sender_name: name.to_owned(),
-        sender_avatar: None,
+        sender_avatar: face(sender),
         sent_at: Timestamp(START + minutes * MINUTE),
         kind: PreviewKind::Text(text.to_owned()),
     };
@@ -312,7 +320,7 @@ pub(crate) fn members() -> Vec<MemberRow> {
     let member = |id: &str, name: &str, role, own| MemberRow {
         user_id: user(id),
         name: name.to_owned(),
-        avatar: None,
+        avatar: face(id),
         role,
         invited: id == "tkachenko",
         own,
@@ -328,6 +336,20 @@ pub(crate) fn members() -> Vec<MemberRow> {
         member("a.deineka", "Артём Дейнека", Role::Member, true),
         member("tkachenko", "Мирон Ткаченко", Role::Member, false),
     ]
+}
+
+/// Who of these is there.
+pub(crate) fn presence(users: Vec<OwnedUserId>) -> Vec<PresenceRow> {
+    let row = |user: OwnedUserId| {
+        let name = user.localpart();
+        let online = ["gonchar", "aliev", "lysenko"].contains(&name);
+        (online || name == "ryabova").then(|| PresenceRow {
+            active_ago: Some(Duration::from_secs(if online { 0 } else { 42 * 60 })),
+            online,
+            user,
+        })
+    };
+    users.into_iter().filter_map(row).collect()
 }
 
 /// Makes messages one after the other.
@@ -385,7 +407,11 @@ impl Story {
             event_id: EventId::parse(format!("$event{}:academy.lan", self.rows.len())).ok(),
             sender: user(id),
             sender_name: name.to_owned(),
-            sender_avatar: None,
+            sender_avatar: face(id),
+            sender_role: match id {
+                "lysenko" => Role::Administrator,
+                _ => Role::Member,
+            },
             own,
             sent_at: Timestamp(START + self.minute * MINUTE),
             starts_group: true,
@@ -437,6 +463,24 @@ pub(crate) fn file(name: &str, bytes: u64) -> Body {
         seconds: None,
         waveform: Vec::new(),
         voice: false,
+        caption: Vec::new(),
+    })
+}
+
+/// A voice message of 24 seconds.
+pub(crate) fn voice() -> Body {
+    let waveform = (0..76).map(|at| {
+        let at = at as f32;
+        (0.15 + 0.85 * (at * 0.9).sin().abs() * (at * 0.13).cos().abs()).min(1.0)
+    });
+    Body::Audio(FileBody {
+        media: MediaKey::new("mxc://academy.lan/voice"),
+        name: "Голосовое сообщение.ogg".to_owned(),
+        mime_type: Some("audio/ogg".to_owned()),
+        bytes: Some(96_000),
+        seconds: Some(24),
+        waveform: waveform.collect(),
+        voice: true,
         caption: Vec::new(),
     })
 }

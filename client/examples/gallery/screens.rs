@@ -25,7 +25,8 @@ use slint::{ComponentHandle, Timer, TimerMode};
 use std::{rc::Rc, sync::Arc, time::Duration};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::samples::{self, Story, file, half_sent, picture, reactions, reply, text};
+use crate::faces;
+use crate::samples::{self, Story, file, half_sent, picture, reactions, reply, text, voice};
 
 pub(crate) const NAMES: [&str; 36] = [
     "server",
@@ -262,7 +263,7 @@ fn group() -> Vec<Arc<TimelineRow>> {
         .message(SOFIA, picture("Решили на паре 👀 <a href=\"https://matrix.to/#/@a.deineka:academy.lan\">@Артём</a>, глянь связи"), |row| {
             row.ends_group = false;
         })
-        .message(SOFIA, text("Записала голосом, но звук плохой 😅"), |row| row.starts_group = false)
+        .message(SOFIA, voice(), |row| row.starts_group = false)
         .rows()
 }
 
@@ -366,6 +367,10 @@ fn answer(ui: &Ui, commands: &mut UnboundedReceiver<Envelope>) {
                 }))
             }
             Command::Account(AccountCommand::Register(_)) => Err(Trouble::NameTaken),
+            Command::People(PeopleCommand::Presence { users }) => {
+                Ok(Answer::Presence(samples::presence(users)))
+            }
+            Command::Account(AccountCommand::MeasureStorage) => Ok(Answer::Storage(18 << 20)),
             Command::People(PeopleCommand::Search { .. }) => Ok(Answer::People(people())),
             Command::Account(AccountCommand::LoadDevices) => {
                 Ok(Answer::Devices(samples::devices()))
@@ -416,12 +421,16 @@ fn send_picture(ui: &Ui, command: MediaCommand) {
             },
         ),
         MediaCommand::Full { media } => (media, PictureSize::Full),
-        MediaCommand::Save { .. } => return,
+        MediaCommand::Save { .. } | MediaCommand::Play { .. } => return,
+    };
+    let pixels = match media.as_str().strip_prefix(faces::PREFIX) {
+        Some(id) => faces::draw(id),
+        None => whiteboard(),
     };
     ui.apply(Update::Picture {
         media,
         size,
-        pixels: whiteboard(),
+        pixels,
     });
 }
 

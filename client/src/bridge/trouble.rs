@@ -43,6 +43,8 @@ pub enum Trouble {
     TooLarge(Option<u64>),
     /// The file cannot be read, or the download cannot be written.
     FileUnreadable,
+    /// The file is not a sound, or this computer has no program for it.
+    NotPlayable,
     /// The file is not a picture this program can show.
     NotAPicture,
     /// The password or key given does not open the key storage.

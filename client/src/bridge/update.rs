@@ -7,8 +7,8 @@ use matrix_sdk::ruma::OwnedRoomId;
 
 use super::{command::RequestId, pixels::Pixels, trouble::Trouble};
 use crate::rows::{
-    AccountRow, DeviceRow, DirectoryRow, HitRow, MediaKey, MemberRow, PersonRow, RoomHeader,
-    RoomRow, ServerRow, SpaceRow, TimelineRow,
+    AccountRow, DeviceRow, DirectoryRow, HitRow, MediaKey, MemberRow, PersonRow, PresenceRow,
+    RoomHeader, RoomRow, ServerRow, SpaceRow, TimelineRow,
 };
 
 /// Everything that travels from the session to the UI thread.
@@ -57,6 +57,10 @@ pub enum Answer {
     Devices(Vec<DeviceRow>),
     /// Rooms everybody may join.
     Directory(Vec<DirectoryRow>),
+    /// Of whom it is known whether they are online.
+    Presence(Vec<PresenceRow>),
+    /// Bytes on the disk of this computer.
+    Storage(u64),
     /// Messages found, or pinned.
     Hits(Vec<HitRow>),
 }

@@ -5,6 +5,7 @@ pub mod emoji;
 pub mod highlight;
 pub mod html;
 pub mod mentions;
+pub mod names;
 pub mod plain;
 pub mod size;
 pub mod styled;

@@ -62,6 +62,20 @@ pub fn one_line(text: &str, limit: usize) -> String {
     line
 }
 
+/// A name that is put between quotation marks: those inside it become the inner ones of the language.
+#[must_use]
+pub fn inside_quotes(language: Language, name: &str) -> String {
+    let inner = match language {
+        Language::Russian => [('«', '„'), ('»', '“')],
+        Language::English => [('“', '‘'), ('”', '’')],
+    };
+    let swap = |letter| {
+        let pair = inner.iter().find(|(outer, _)| *outer == letter);
+        pair.map_or(letter, |(_, inner)| *inner)
+    };
+    name.chars().map(swap).collect()
+}
+
 /// The beginning of a text, at most `limit` bytes, and whether something is missing.
 #[must_use]
 pub fn beginning(text: &str, limit: usize) -> (&str, bool) {
@@ -77,7 +91,7 @@ pub fn beginning(text: &str, limit: usize) -> (&str, bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::{COLOURS, Language, beginning, colour, initials, one_line, plural};
+    use super::{COLOURS, Language, beginning, colour, initials, inside_quotes, one_line, plural};
 
     #[test]
     fn initials_are_the_first_letters_of_two_words() {
@@ -120,6 +134,16 @@ mod tests {
     fn previews_fit_one_line() {
         assert_eq!(one_line("  two\n\nlines ", 20), "two lines");
         assert_eq!(one_line("abcdefgh", 4), "abc…");
+    }
+
+    #[test]
+    fn quotation_marks_inside_quotation_marks_are_the_inner_ones() {
+        let name = "Курсовая «Склад»";
+        assert_eq!(inside_quotes(Language::Russian, name), "Курсовая „Склад“");
+        assert_eq!(
+            inside_quotes(Language::English, "The “Store”"),
+            "The ‘Store’"
+        );
     }
 
     #[test]

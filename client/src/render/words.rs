@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Language, size, text::plural};
+use super::{
+    Language, size,
+    text::{inside_quotes, plural},
+};
 use crate::{
     bridge::trouble::Trouble,
     rows::{Notice, NoticeRow, Preview, PreviewKind, Section},
@@ -59,6 +62,10 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
         Trouble::FileUnreadable => [
             "Не удалось прочитать или записать файл.",
             "The file cannot be read or written.",
+        ],
+        Trouble::NotPlayable => [
+            "Этот звук нечем проиграть. Его можно сохранить.",
+            "Nothing here can play this sound. It can be saved.",
         ],
         Trouble::NotAPicture => [
             "Эту картинку не удалось показать.",
@@ -153,8 +160,12 @@ fn room_notice(language: Language, actor: &str, notice: &Notice) -> String {
     match (language, notice) {
         (Russian, Notice::RoomCreated) => format!("{actor} создаёт чат"),
         (English, Notice::RoomCreated) => format!("{actor} created the room"),
-        (Russian, Notice::RoomNamed(name)) => format!("{actor} называет чат «{name}»"),
-        (English, Notice::RoomNamed(name)) => format!("{actor} named the room “{name}”"),
+        (Russian, Notice::RoomNamed(name)) => {
+            format!("{actor} называет чат «{}»", inside_quotes(Russian, name))
+        }
+        (English, Notice::RoomNamed(name)) => {
+            format!("{actor} named the room “{}”", inside_quotes(English, name))
+        }
         (Russian, Notice::TopicChanged(topic)) => format!("{actor} меняет тему: {topic}"),
         (English, Notice::TopicChanged(topic)) => format!("{actor} changed the topic: {topic}"),
         (Russian, Notice::RoomAvatarChanged) => format!("{actor} меняет картинку чата"),
@@ -234,6 +245,42 @@ pub fn members(language: Language, count: u64) -> String {
     format!("{count} {}", plural(language, count, forms))
 }
 
+/// The number of people in a room, and how many of them are there: `4 участника, 3 в сети`.
+#[must_use]
+pub fn members_online(language: Language, count: u64, online: Option<u64>) -> String {
+    let all = members(language, count);
+    match (language, online) {
+        (_, None | Some(0)) => all,
+        (Russian, Some(online)) => format!("{all}, {online} в сети"),
+        (English, Some(online)) => format!("{all}, {online} online"),
+    }
+}
+
+/// Whether somebody is there: `в сети`, `не в сети 5 минут`. Without a word that would need the person's gender.
+#[must_use]
+pub fn presence(language: Language, online: bool, active_ago: Option<Duration>) -> String {
+    let minutes = active_ago.map(|ago| ago.as_secs() / 60);
+    let (russian, english, count) = match minutes {
+        _ if online => return choose(language, "в сети", "online").to_owned(),
+        None | Some(0) => return choose(language, "не в сети", "away").to_owned(),
+        Some(minutes @ 1..60) => (
+            ["минуту", "минуты", "минут"],
+            ["minute", "minutes", ""],
+            minutes,
+        ),
+        Some(minutes @ 60..1440) => (
+            ["час", "часа", "часов"],
+            ["hour", "hours", ""],
+            minutes / 60,
+        ),
+        Some(minutes) => (["день", "дня", "дней"], ["day", "days", ""], minutes / 1440),
+    };
+    match language {
+        Russian => format!("не в сети {count} {}", plural(Russian, count, russian)),
+        English => format!("away for {count} {}", plural(English, count, english)),
+    }
+}
+
 /// The title of a section of the room list.
 #[must_use]
 pub fn section(language: Language, section: Section) -> &'static str {
@@ -277,6 +324,18 @@ mod tests {
         assert_eq!(notice(Russian, &joined(0)), "Иван теперь в чате");
         assert_eq!(notice(Russian, &joined(4)), "Иван и ещё 4 теперь в чате");
         assert_eq!(notice(English, &joined(4)), "Иван and 4 more joined");
+    }
+
+    #[test]
+    fn presence_is_told_without_gender() {
+        let ago = |minutes: u64| Some(Duration::from_secs(minutes * 60));
+        assert_eq!(presence(Russian, true, ago(90)), "в сети");
+        assert_eq!(presence(Russian, false, None), "не в сети");
+        assert_eq!(presence(Russian, false, ago(22)), "не в сети 22 минуты");
+        assert_eq!(presence(Russian, false, ago(61)), "не в сети 1 час");
+        assert_eq!(presence(English, false, ago(2881)), "away for 2 days");
+        assert_eq!(members_online(Russian, 4, Some(3)), "4 участника, 3 в сети");
+        assert_eq!(members_online(English, 4, None), "4 members");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What a message says.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#mroommessage-msgtypes)
 
+use std::borrow::Cow;
+
 use matrix_sdk::ruma::{
     UInt,
     events::room::{
@@ -14,7 +16,7 @@ use matrix_sdk::ruma::{
 use matrix_sdk_ui::timeline::{EventTimelineItem, MsgLikeContent, MsgLikeKind};
 
 use super::{Body, FileBody, MediaBody, TextBody, message::media_key};
-use crate::render::{blocks::Block, html, plain, text::beginning};
+use crate::render::{blocks::Block, html, names, plain, text::beginning};
 
 /// Longer text is shown only in part: laying out more would stop the window.
 const SHOWN_BYTES: usize = 8 * 1024;
@@ -59,6 +61,7 @@ fn message_body(message: &MessageType, emoji_only: bool) -> Body {
 }
 
 fn text_body(body: &str, formatted: Option<&FormattedBody>) -> TextBody {
+    let body = &*tamed(body);
     let (shown, truncated) = beginning(body, SHOWN_BYTES);
     let blocks = if truncated {
         plain::parse(shown)
@@ -77,7 +80,7 @@ fn blocks_of(body: &str, formatted: Option<&FormattedBody>) -> Vec<Block> {
     let html = formatted.filter(|formatted| formatted.format == MessageFormat::Html);
     match html {
         Some(formatted) if formatted.body.len() <= 4 * SHOWN_BYTES => {
-            let blocks = html::parse(&formatted.body);
+            let blocks = html::parse(&tamed(&formatted.body));
             // Markup around nothing: the sender's plain text says more.
             if blocks.is_empty() {
                 plain::parse(body)
@@ -86,6 +89,14 @@ fn blocks_of(body: &str, formatted: Option<&FormattedBody>) -> Vec<Block> {
             }
         }
         _ => plain::parse(body),
+    }
+}
+
+/// Nearly every text is as it should be and is not copied.
+fn tamed(text: &str) -> Cow<'_, str> {
+    match names::is_wild(text) {
+        true => Cow::Owned(names::tame(text)),
+        false => Cow::Borrowed(text),
     }
 }
 
@@ -103,7 +114,7 @@ fn picture(image: &ImageMessageEventContent) -> MediaBody {
             info.and_then(|info| info.thumbnail_source.as_ref()),
             &image.source,
         ))),
-        name: image.filename().to_owned(),
+        name: names::line(image.filename()),
         dimensions: info.and_then(|info| dimensions(info.width, info.height)),
         bytes: info.and_then(|info| info.size).map(u64::from),
         seconds: None,
@@ -126,7 +137,7 @@ fn video_body(video: &VideoMessageEventContent) -> MediaBody {
         thumbnail: info
             .and_then(|info| info.thumbnail_source.as_ref())
             .map(media_key),
-        name: video.filename().to_owned(),
+        name: names::line(video.filename()),
         dimensions: info.and_then(|info| dimensions(info.width, info.height)),
         bytes: info.and_then(|info| info.size).map(u64::from),
         seconds: info
@@ -145,7 +156,7 @@ fn audio_body(audio: &AudioMessageEventContent) -> FileBody {
         .unwrap_or_default();
     FileBody {
         media: media_key(&audio.source),
-        name: audio.filename().to_owned(),
+        name: names::line(audio.filename()),
         mime_type: info.and_then(|info| info.mimetype.clone()),
         bytes: info.and_then(|info| info.size).map(u64::from),
         seconds: info
@@ -164,7 +175,7 @@ fn file_body(file: &FileMessageEventContent) -> FileBody {
     let info = file.info.as_deref();
     FileBody {
         media: media_key(&file.source),
-        name: file.filename().to_owned(),
+        name: names::line(file.filename()),
         mime_type: info.and_then(|info| info.mimetype.clone()),
         bytes: info.and_then(|info| info.size).map(u64::from),
         seconds: None,

@@ -1,5 +1,7 @@
 //! The people of a room.
 
+use std::time::Duration;
+
 use matrix_sdk::ruma::OwnedUserId;
 
 use super::MediaKey;
@@ -18,6 +20,15 @@ pub struct MemberRow {
     pub own: bool,
     /// What the account signed in may do to them.
     pub rights: MemberRights,
+}
+
+/// Whether somebody is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresenceRow {
+    pub user: OwnedUserId,
+    pub online: bool,
+    /// How long ago they did something, in whole minutes.
+    pub active_ago: Option<Duration>,
 }
 
 /// What may be done to somebody in a room.

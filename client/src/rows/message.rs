@@ -7,10 +7,10 @@ use matrix_sdk_ui::timeline::{
 };
 
 use super::{
-    Delivery, MediaKey, MessageRow, Progress, ReactionRow, ReplyRow, body, preview,
+    Delivery, MediaKey, MessageRow, Progress, ReactionRow, ReplyRow, Role, body, preview,
     timeline::RowContext,
 };
-use crate::render::time::Timestamp;
+use crate::render::{names, time::Timestamp};
 
 /// Senders listed for a reaction's tooltip.
 const REACTION_SENDERS: usize = 20;
@@ -29,6 +29,11 @@ pub(super) fn message_row(
         sender: event.sender().to_owned(),
         sender_name: name_of(event.sender(), event.sender_profile()),
         sender_avatar: avatar_of(event.sender_profile()),
+        sender_role: context
+            .leaders
+            .get(event.sender())
+            .copied()
+            .unwrap_or(Role::Member),
         own,
         sent_at: Timestamp(event.timestamp().get().into()),
         starts_group: true,
@@ -56,12 +61,12 @@ pub(super) fn name_of(user: &UserId, profile: &TimelineDetails<Profile>) -> Stri
             display_name_ambiguous: true,
             ..
         }) => {
-            format!("{name} ({user})")
+            format!("{} ({user})", names::line(name))
         }
         TimelineDetails::Ready(Profile {
             display_name: Some(name),
             ..
-        }) => name.clone(),
+        }) => names::person(name, user.as_str()),
         _ => user.localpart().to_owned(),
     }
 }

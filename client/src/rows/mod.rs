@@ -19,7 +19,7 @@ mod timeline_row;
 pub use account_row::{AccountRow, DeviceRow, PersonRow, Registrations, ServerRow};
 pub use found_row::{DirectoryRow, HitRow, SpaceRow};
 pub use media_key::MediaKey;
-pub use member_row::{MemberRights, MemberRow, Role};
+pub use member_row::{MemberRights, MemberRow, PresenceRow, Role};
 pub use room_row::{Invitation, Preview, PreviewKind, RoomHeader, RoomRow, Section};
 pub use timeline_row::{
     Body, Delivery, FileBody, MediaBody, MessageRow, Notice, NoticeRow, Progress, ReactionRow,

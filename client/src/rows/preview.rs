@@ -4,7 +4,7 @@ use matrix_sdk::ruma::events::room::message::MessageType;
 use matrix_sdk_ui::timeline::{MsgLikeKind, TimelineItemContent};
 
 use super::{PreviewKind, notice};
-use crate::render::{blocks::Block, html, plain, text::one_line};
+use crate::render::{blocks::Block, html, names, plain, text::one_line};
 
 /// Longer lines are not visible in any place that shows previews.
 const LINE: usize = 160;
@@ -51,8 +51,8 @@ fn message_kind(message: &MessageType) -> PreviewKind {
                 .and_then(|info| info.duration)
                 .map(|length| length.as_secs()),
         ),
-        MessageType::Audio(audio) => PreviewKind::File(audio.filename().to_owned()),
-        MessageType::File(file) => PreviewKind::File(file.filename().to_owned()),
+        MessageType::Audio(audio) => PreviewKind::File(names::line(audio.filename())),
+        MessageType::File(file) => PreviewKind::File(names::line(file.filename())),
         other => line(other.body()),
     }
 }
@@ -67,5 +67,5 @@ fn rich_line(blocks: &[Block], body: &str) -> PreviewKind {
 }
 
 fn line(text: &str) -> PreviewKind {
-    PreviewKind::Text(one_line(text, LINE))
+    PreviewKind::Text(names::tame(&one_line(text, LINE)))
 }

@@ -1,6 +1,6 @@
 //! Keeps the rows of an open room in step with the SDK's items.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use eyeball_im::VectorDiff;
 use imbl::Vector;
@@ -10,7 +10,7 @@ use matrix_sdk_ui::timeline::{
 };
 
 use super::{
-    Body, Delivery, NoticeRow, RowId, RowKind, TimelineRow,
+    Body, Delivery, NoticeRow, Role, RowId, RowKind, TimelineRow,
     arrange::{Facts, Flags, arrange},
     message::{message_row, name_of},
     notice,
@@ -23,6 +23,8 @@ pub struct RowContext {
     pub own_user: OwnedUserId,
     pub may_send: bool,
     pub may_redact_others: bool,
+    /// Those who may do more than others here.
+    pub leaders: BTreeMap<OwnedUserId, Role>,
 }
 
 /// The items of a timeline, each with the row made of it.
@@ -241,6 +243,7 @@ fn unreadable(event: &EventTimelineItem) -> RowKind {
         own_user: event.sender().to_owned(),
         may_send: false,
         may_redact_others: false,
+        leaders: BTreeMap::new(),
     };
     let mut message = message_row(event, &content, &context);
     message.body = Body::Unknown(None);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use matrix_sdk::ruma::{OwnedEventId, OwnedUserId};
 
-use super::{MediaKey, PreviewKind};
+use super::{MediaKey, PreviewKind, Role};
 use crate::render::{blocks::Block, time::Timestamp};
 
 /// Names a row for as long as the room is open, also while its message changes from "being sent" to "sent".
@@ -54,6 +54,8 @@ pub struct MessageRow {
     pub sender: OwnedUserId,
     pub sender_name: String,
     pub sender_avatar: Option<MediaKey>,
+    /// What the sender may do in the room today.
+    pub sender_role: Role,
     pub own: bool,
     pub sent_at: Timestamp,
     /// The first of a run by the same sender (same day, at most five minutes apart): show avatar and name.

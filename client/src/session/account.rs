@@ -62,7 +62,7 @@ impl SignedIn {
             .await;
         let sync = Arc::new(sync.map_err(|error| Trouble::Other(error.to_string()))?);
         let (nudges, nudged) = mpsc::unbounded_channel();
-        let media = MediaLoader::new(client.clone(), outbox.clone());
+        let media = MediaLoader::new(client.clone(), outbox.clone(), store.sounds(&account.id));
         client.send_queue().enable_upload_progress(true);
         outbox
             .send(Update::Session(SessionState::SignedIn(

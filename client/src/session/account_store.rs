@@ -116,6 +116,11 @@ impl AccountStore {
         self.accounts().join(id)
     }
 
+    /// Where sounds of an account lie while they are played.
+    pub(super) fn sounds(&self, id: &str) -> PathBuf {
+        self.database(id).join("sounds")
+    }
+
     /// Keeps an account, so that the next start finds it. On a shared computer nothing of it can be opened again:
     /// the keys stay in memory.
     pub(super) fn keep(&self, account: &Account, keys: &Keys) -> io::Result<()> {

@@ -11,7 +11,7 @@ use super::{
     certificates::extra_roots,
     devices, encryption, notices,
     outbox::Outbox,
-    people, room_settings, rooms, server, sign_in,
+    people, presence, room_settings, rooms, server, sign_in, storage,
 };
 use crate::bridge::{
     command::{AccountCommand, Command, Envelope, PeopleCommand, RequestId},
@@ -112,6 +112,9 @@ impl Actor {
                 Some(signed_in) => encryption::unlock(&signed_in.client, &secret).await,
                 None => Err(Trouble::SessionEnded),
             },
+            AccountCommand::MeasureStorage | AccountCommand::ClearStorage => {
+                return self.about_storage(request, command);
+            }
             AccountCommand::Reconnect => {
                 if let Some(signed_in) = &self.signed_in {
                     signed_in.reconnect().await;
@@ -200,6 +203,24 @@ impl Actor {
         });
     }
 
+    /// Questions to the disk.
+    fn about_storage(&self, request: RequestId, command: AccountCommand) {
+        let signed_in = self.signed_in.as_ref();
+        let (account, client) = signed_in
+            .map(|signed_in| (signed_in.account.id.clone(), signed_in.client.clone()))
+            .unzip();
+        let store = self.store.clone();
+        self.outbox.answer_later(request, async move {
+            let (Some(account), Some(client)) = (account, client) else {
+                return Err(Trouble::SessionEnded);
+            };
+            match command {
+                AccountCommand::ClearStorage => storage::clear(&client, &store, &account).await,
+                _ => storage::measure(&store, &account).await,
+            }
+        });
+    }
+
     /// Out of reach or not, after this nothing is left on this computer.
     async fn sign_out(&mut self) -> Result<(), Trouble> {
         if let Some(signed_in) = &self.signed_in
@@ -274,6 +295,12 @@ async fn hand_over(
         Command::People(PeopleCommand::Search { term }) => {
             let client = signed_in.client.clone();
             outbox.answer_later(request, async move { people::search(&client, &term).await });
+        }
+        Command::People(PeopleCommand::Presence { users }) => {
+            let client = signed_in.client.clone();
+            outbox.answer_later(request, async move {
+                Ok(Answer::Presence(presence::load(&client, users).await))
+            });
         }
         Command::People(PeopleCommand::Notify { title, text }) => {
             outbox.answer_later(request, async move {

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use super::{
     media_cache::{MediaCache, PictureKey},
     outbox::Outbox,
-    picture,
+    picture, player,
 };
 use crate::{
     bridge::{
@@ -28,8 +28,8 @@ use crate::{
     rows::MediaKey,
 };
 
-/// Decoded pictures kept.
-const CACHE_BYTES: usize = 48 << 20;
+/// Decoded pictures kept here, for a moment: the views keep those they show.
+const CACHE_BYTES: usize = 8 << 20;
 /// Pictures loaded at the same time: more would make the first one late.
 const AT_ONCE: usize = 4;
 /// Where the SDK keeps files that are still being sent.
@@ -44,19 +44,22 @@ pub(super) struct MediaLoader {
 struct Inner {
     client: Client,
     outbox: Outbox,
+    /// Where sounds are while they are played; it goes with the account.
+    sounds: PathBuf,
     cache: Mutex<MediaCache>,
     waiting: Mutex<HashMap<PictureKey, Vec<RequestId>>>,
     slots: Semaphore,
 }
 
 impl MediaLoader {
-    pub(super) fn new(client: Client, outbox: Outbox) -> Self {
+    pub(super) fn new(client: Client, outbox: Outbox, sounds: PathBuf) -> Self {
         let cache = Mutex::new(MediaCache::new(CACHE_BYTES));
         let (waiting, slots) = (Mutex::default(), Semaphore::new(AT_ONCE));
         Self {
             inner: Arc::new(Inner {
                 client,
                 outbox,
+                sounds,
                 cache,
                 waiting,
                 slots,
@@ -85,6 +88,13 @@ impl MediaLoader {
                 .await;
             }
             MediaCommand::Full { media } => self.show(request, (media, PictureSize::Full)).await,
+            MediaCommand::Play { media, mime_type } => {
+                let inner = self.inner.clone();
+                self.inner.outbox.answer_later(request, async move {
+                    inner.play(media, mime_type).await?;
+                    Ok(Answer::Done)
+                });
+            }
             MediaCommand::Save { media, path } => {
                 let client = self.inner.client.clone();
                 self.inner
@@ -167,6 +177,16 @@ impl Inner {
             .media()
             .get_media_content(&request, true)
             .await?)
+    }
+
+    async fn play(&self, media: MediaKey, mime_type: Option<String>) -> Result<(), Trouble> {
+        let bytes = self.bytes(source_of(&media)?, MediaFormat::File).await?;
+        let folder = self.sounds.clone();
+        let played =
+            tokio::task::spawn_blocking(move || player::play(&folder, bytes, mime_type.as_deref()));
+        played
+            .await
+            .map_err(|error| Trouble::Other(error.to_string()))?
     }
 
     async fn deliver(&self, (media, size): &PictureKey, pixels: Pixels) {

@@ -18,6 +18,8 @@ mod notices;
 mod outbox;
 mod people;
 mod picture;
+mod player;
+mod presence;
 mod profile;
 mod room;
 mod room_list;
@@ -28,6 +30,7 @@ mod search;
 mod server;
 mod sign_in;
 mod spaces;
+mod storage;
 mod troubles;
 
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ use matrix_sdk::{
 
 use crate::{
     bridge::{trouble::Trouble, update::Answer},
+    render::names,
     rows::{PersonRow, message::avatar_key},
 };
 
@@ -40,9 +41,10 @@ pub(super) async fn search(client: &Client, term: &str) -> Result<Answer, Troubl
 async fn search_directory(client: &Client, term: &str) -> Result<Vec<PersonRow>, Trouble> {
     let found = client.search_users(term, LIMIT).await?;
     let people = found.results.into_iter().map(|user| PersonRow {
-        name: user
-            .display_name
-            .unwrap_or_else(|| user.user_id.localpart().to_owned()),
+        name: user.display_name.map_or_else(
+            || user.user_id.localpart().to_owned(),
+            |name| names::person(&name, user.user_id.as_str()),
+        ),
         avatar: user.avatar_url.map(avatar_key),
         user_id: user.user_id,
     });
@@ -73,7 +75,10 @@ async fn look_up(client: &Client, user_id: OwnedUserId) -> Option<PersonRow> {
         .get("displayname")
         .and_then(|name| name.as_str().map(ToOwned::to_owned));
     Some(PersonRow {
-        name: name.unwrap_or_else(|| user_id.localpart().to_owned()),
+        name: name.map_or_else(
+            || user_id.localpart().to_owned(),
+            |name| names::person(&name, user_id.as_str()),
+        ),
         avatar: None,
         user_id,
     })

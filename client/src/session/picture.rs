@@ -2,14 +2,18 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, imageops::FilterType};
+use image::{
+    DynamicImage, ImageDecoder, ImageReader, Limits,
+    error::{LimitError, LimitErrorKind},
+    imageops::FilterType,
+};
 
 use crate::bridge::{pixels::Pixels, trouble::Trouble};
 
 /// A picture that would take more than this while decoding is refused: a small file can claim any size.
 const DECODE_LIMIT: u64 = 256 << 20;
-/// No shown picture takes more than half of the cache.
-pub(super) const SHOWN_LIMIT: u64 = 24 << 20;
+/// No shown picture takes more than this; the views keep two of them.
+pub(super) const SHOWN_LIMIT: u64 = 20 << 20;
 
 /// Decodes a picture and makes it fit into the box, keeping its proportions; smaller ones stay as they are.
 pub(super) async fn decode(bytes: Vec<u8>, fit: Option<(u32, u32)>) -> Result<Pixels, Trouble> {
@@ -78,6 +82,11 @@ fn open(bytes: Vec<u8>) -> image::ImageResult<DynamicImage> {
     limits.max_alloc = Some(DECODE_LIMIT);
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
+    // The limits bound what the decoder needs besides the picture itself.
+    if decoder.total_bytes() > DECODE_LIMIT {
+        let kind = LimitErrorKind::InsufficientMemory;
+        return Err(image::ImageError::Limits(LimitError::from_kind(kind)));
+    }
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
@@ -154,6 +163,36 @@ mod tests {
             Some(Trouble::NotAPicture)
         );
         assert_eq!(dimensions(b"text".to_vec()).await.1, None);
+    }
+
+    /// A few bytes that claim to be a picture of this size.
+    fn claim(side: u32) -> Vec<u8> {
+        let crc = |bytes: &[u8]| {
+            !bytes.iter().fold(u32::MAX, |sum, byte| {
+                (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
+                    (sum >> 1) ^ (0xedb8_8320 * (sum & 1))
+                })
+            })
+        };
+        let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+        let header = [side.to_be_bytes(), side.to_be_bytes(), [8, 6, 0, 0]].concat();
+        for (kind, data) in [(b"IHDR", [&*header, &[0]].concat()), (b"IDAT", vec![0; 64])] {
+            png.extend((data.len() as u32).to_be_bytes());
+            let chunk = [&kind[..], &data].concat();
+            png.extend(&chunk);
+            png.extend(crc(&chunk).to_be_bytes());
+        }
+        png
+    }
+
+    #[tokio::test]
+    async fn a_picture_of_sixteen_thousand_pixels_a_side_is_refused_before_decoding() {
+        assert_eq!(measure(&claim(16_384)).unwrap(), (16_384, 16_384));
+        let refused = open(claim(16_384)).unwrap_err();
+        assert!(matches!(refused, image::ImageError::Limits(_)), "{refused}");
+        // The same few bytes are read when they claim less: then it is their contents that are wrong.
+        let read = open(claim(64)).unwrap_err();
+        assert!(matches!(read, image::ImageError::Decoding(_)), "{read}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use matrix_sdk_ui::room_list_service::{
 use tokio::sync::mpsc;
 
 use super::{outbox::Outbox, room_row::room_row};
-use crate::{bridge::update::Update, rows::RoomRow};
+use crate::{bridge::update::Update, render::names, rows::RoomRow};
 
 /// More rooms than anybody is in: the list is never cut.
 const ALL_ROOMS: usize = 100_000;
@@ -198,7 +198,7 @@ pub(super) async fn names_of(room: &Room, people: &[OwnedUserId]) -> Vec<String>
         let member = room.get_member_no_sync(user).await.ok().flatten();
         names.push(member.map_or_else(
             || user.localpart().to_owned(),
-            |member| member.name().to_owned(),
+            |member| names::person(member.name(), user.as_str()),
         ));
     }
     names

@@ -10,7 +10,7 @@ use matrix_sdk_ui::timeline::{
 };
 
 use crate::{
-    render::time::Timestamp,
+    render::{names, time::Timestamp},
     rows::{Invitation, MediaKey, Preview, RoomRow, Section, message::avatar_key, preview},
 };
 
@@ -49,7 +49,7 @@ pub(super) async fn name_of(room: &Room) -> String {
             | RoomDisplayName::Named(name)
             | RoomDisplayName::Aliased(name)
             | RoomDisplayName::Calculated(name),
-        ) => name,
+        ) => names::line(&name),
     }
 }
 
@@ -94,13 +94,12 @@ async fn section_of(room: &Room, direct: bool) -> Section {
     }
 }
 
+/// What is known here of a room that was not opened is only its newest message: the server has counted the others.
 /// Somebody who marks a room as unread by hand gets a count of one.
 fn unread(room: &Room) -> u64 {
-    let counted = room.num_unread_messages();
-    if counted == 0 && room.is_marked_unread() {
-        1
-    } else {
-        counted
+    match room.num_unread_messages() {
+        0 => u64::from(room.is_marked_unread()),
+        counted => counted.max(room.unread_notification_counts().notification_count),
     }
 }
 
@@ -177,7 +176,7 @@ fn name(user: &UserId, profile: &TimelineDetails<Profile>) -> String {
         TimelineDetails::Ready(Profile {
             display_name: Some(name),
             ..
-        }) => name.clone(),
+        }) => names::person(name, user.as_str()),
         _ => user.localpart().to_owned(),
     }
 }

@@ -16,7 +16,7 @@ use matrix_sdk_ui::timeline::TimelineItemContent;
 use super::rooms::find;
 use crate::{
     bridge::{command::SearchScope, trouble::Trouble, update::Answer},
-    render::time::Timestamp,
+    render::{names, time::Timestamp},
     rows::{HitRow, PreviewKind, message::avatar_key, preview},
 };
 
@@ -143,7 +143,7 @@ async fn hit(room: &Room, event: TimelineEvent) -> Option<HitRow> {
     let member = room.get_member_no_sync(&sender).await.ok().flatten();
     let sender_name = member.as_ref().map_or_else(
         || sender.localpart().to_owned(),
-        |member| member.name().to_owned(),
+        |member| names::person(member.name(), sender.as_str()),
     );
     Some(HitRow {
         room: room.room_id().to_owned(),

@@ -19,6 +19,7 @@ use super::{
     Config,
     account_store::{Account, AccountStore, DatabaseKey, Keys, NewFolder},
     certificates::extra_roots,
+    storage,
 };
 use crate::bridge::{command::Registration, secret::Secret, trouble::Trouble};
 
@@ -100,13 +101,15 @@ pub(super) async fn restore(
     keys: Keys,
 ) -> Result<Opened, Trouble> {
     let path = store.database(&account.id);
-    let client = build(
-        &account.base_url,
-        &path,
-        &keys.database,
-        extra_roots(config),
-    )
-    .await?;
+    let open = || {
+        let roots = extra_roots(config);
+        Box::pin(build(&account.base_url, &path, &keys.database, roots))
+    };
+    let client = match open().await {
+        // A damaged cache is made anew from the server, once; other data cannot be.
+        Err(Trouble::LocalData) if without_caches(store, &path).await => open().await?,
+        opened => opened?,
+    };
     client
         .restore_session(account.session(keys.tokens.clone()))
         .await?;
@@ -116,6 +119,12 @@ pub(super) async fn restore(
         keys,
         password: None,
     })
+}
+
+async fn without_caches(store: &AccountStore, folder: &Path) -> bool {
+    let folder = folder.to_owned();
+    let removed = store.blocking(move |_| storage::remove_caches(&folder));
+    removed.await.unwrap_or(false)
 }
 
 /// Keeps the account when it worked, and removes its folder when it did not.

@@ -1,6 +1,6 @@
 //! Rounds and squares for people and rooms.
 
-use super::{AvatarData, context::Context, pictures::AVATAR, shapes::Shape};
+use super::{AvatarData, AvatarKind, context::Context, pictures::AVATAR, shapes::Shape};
 use crate::{render::text, rows::MediaKey};
 
 /// The avatar of somebody or something. The colour comes from the id, so that it is the same on every computer.
@@ -15,13 +15,17 @@ pub(super) fn avatar(
         true => Shape::Circle,
         false => Shape::Tile,
     };
+    let kind = match context.is_class(id) {
+        true => AvatarKind::Class,
+        false => AvatarKind::Initials,
+    };
     AvatarData {
+        kind,
         initials: text::initials(name).as_str().into(),
         colour: colour(id),
         picture: picture
             .map(|media| context.pictures.get(media, AVATAR, shape))
             .unwrap_or_default(),
-        ..AvatarData::default()
     }
 }
 

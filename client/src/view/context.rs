@@ -1,10 +1,16 @@
 //! What every view needs: the way down to the session, the window, pictures, the language.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    rc::Rc,
+    time::Duration,
+};
 
+use matrix_sdk::ruma::OwnedRoomId;
 use slint::{ComponentHandle, SharedString, Timer, Weak};
 
-use super::{AppAdapter, AppWindow, pictures::Pictures};
+use super::{AppAdapter, AppWindow, pictures::Pictures, presence};
 use crate::{
     bridge::{
         command::{Command, Commands, RequestId},
@@ -29,6 +35,10 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     pub(super) pictures: Pictures,
     waiting: RefCell<HashMap<RequestId, Continuation>>,
+    /// The rooms of all spaces.
+    classes: RefCell<HashSet<OwnedRoomId>>,
+    /// Who is online, as far as it is known.
+    pub(super) presence: presence::Known,
 }
 
 impl Context {
@@ -39,6 +49,8 @@ impl Context {
             commands,
             settings,
             waiting: RefCell::default(),
+            classes: RefCell::default(),
+            presence: presence::Known::default(),
         })
     }
 
@@ -51,6 +63,20 @@ impl Context {
 
     pub(super) fn language(&self) -> Language {
         self.settings.get().language
+    }
+
+    /// Whether a room belongs to a space: a class, a club.
+    pub(super) fn is_class(&self, id: &str) -> bool {
+        self.classes.borrow().iter().any(|room| room == id)
+    }
+
+    /// Remembers which rooms belong to a space. Tells whether that is new.
+    pub(super) fn set_classes(&self, rooms: &HashSet<OwnedRoomId>) -> bool {
+        let changed = *self.classes.borrow() != *rooms;
+        if changed {
+            self.classes.replace(rooms.clone());
+        }
+        changed
     }
 
     /// Sends a command whose failure is worth a banner and whose success shows by itself.

@@ -1,12 +1,16 @@
 //! The people of the open room.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
+use matrix_sdk::ruma::OwnedUserId;
 use slint::{ComponentHandle, ModelRc, VecModel};
 
-use super::{MemberItem, MembersAdapter, Role as Tag, avatars::avatar, context::Context};
+use super::{MemberItem, MembersAdapter, avatars::avatar, context::Context, roles::tag};
 use crate::{
-    render::Language,
+    render::{Language, words},
     rows::{MediaKey, MemberRow, Role},
 };
 
@@ -15,6 +19,7 @@ pub(super) struct Members {
     context: Rc<Context>,
     rows: RefCell<Vec<MemberRow>>,
     search: RefCell<String>,
+    in_class: Cell<bool>,
     model: Rc<VecModel<MemberItem>>,
 }
 
@@ -24,6 +29,7 @@ impl Members {
             context: context.clone(),
             rows: RefCell::default(),
             search: RefCell::default(),
+            in_class: Cell::default(),
             model: Rc::default(),
         });
         context.with_window(|window| {
@@ -44,10 +50,36 @@ impl Members {
         self.refresh_all();
     }
 
+    /// Says whether this is the room of a class.
+    pub(super) fn set_class(&self, in_class: bool) {
+        if self.in_class.replace(in_class) != in_class {
+            self.refresh_all();
+        }
+    }
+
     /// Somebody here.
     pub(super) fn find(&self, id: &str) -> Option<MemberRow> {
         let rows = self.rows.borrow();
         rows.iter().find(|row| row.user_id == id).cloned()
+    }
+
+    /// The people here, unless they are many.
+    pub(super) fn few(&self, limit: usize) -> Vec<OwnedUserId> {
+        let rows = self.rows.borrow();
+        let here = rows.iter().filter(|row| !row.invited && !row.own);
+        match rows.len() <= limit {
+            true => here.map(|row| row.user_id.clone()).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// How many of the people here are online, as far as it is known.
+    pub(super) fn online(&self) -> Option<u64> {
+        let rows = self.rows.borrow();
+        let others = rows.iter().filter(|row| !row.own);
+        let known = others.map(|row| row.user_id.as_str());
+        // Whoever looks at this is there too.
+        self.context.presence.online(known).map(|online| online + 1)
     }
 
     /// Draws the pane again if it shows a picture that has arrived.
@@ -76,9 +108,13 @@ impl Members {
         for people in shown.chunk_by(|a, b| group(a) == group(b)) {
             items.push(MemberItem {
                 header: true,
-                name: format!("{} · {}", title(language, group(people[0])), people.len())
-                    .as_str()
-                    .into(),
+                name: format!(
+                    "{} · {}",
+                    title(language, group(people[0]), self.in_class.get()),
+                    people.len()
+                )
+                .as_str()
+                .into(),
                 ..MemberItem::default()
             });
             items.extend(people.iter().map(|row| self.item(language, row)));
@@ -92,29 +128,24 @@ impl Members {
     fn item(&self, language: Language, row: &MemberRow) -> MemberItem {
         let id = row.user_id.as_str();
         let detail = match (row.own, language) {
-            (true, Language::Russian) => "это вы",
-            (true, Language::English) => "this is you",
-            (false, _) => id,
+            (true, Language::Russian) => "это вы".to_owned(),
+            (true, Language::English) => "this is you".to_owned(),
+            (false, _) => match self.context.presence.of(id) {
+                Some(known) => words::presence(language, known.online, known.active_ago),
+                None => id.to_owned(),
+            },
         };
         MemberItem {
             header: false,
             id: id.into(),
             name: row.name.as_str().into(),
-            detail: detail.into(),
+            detail: detail.as_str().into(),
+            presence: self.context.presence.dot(id),
             avatar: avatar(&self.context, id, &row.name, row.avatar.as_ref()),
-            role: tag(row.role),
+            role: tag(row.role, self.in_class.get()),
             can_kick: row.rights.kick,
             can_ban: row.rights.ban,
         }
-    }
-}
-
-fn tag(role: Role) -> Tag {
-    match role {
-        Role::Creator => Tag::Creator,
-        Role::Administrator => Tag::Administrator,
-        Role::Moderator => Tag::Moderator,
-        Role::Member => Tag::None,
     }
 }
 
@@ -134,8 +165,9 @@ fn group(row: &MemberRow) -> Group {
     }
 }
 
-fn title(language: Language, group: Group) -> &'static str {
+fn title(language: Language, group: Group, in_class: bool) -> &'static str {
     let [russian, english] = match group {
+        Group::Leaders if in_class => ["Преподаватели", "Teachers"],
         Group::Leaders => ["Ведут чат", "In charge"],
         Group::Members => ["Участники", "Members"],
         Group::Invited => ["Приглашены", "Invited"],

@@ -13,22 +13,30 @@ use super::{
     context::Context,
     emoji, flow,
     pictures::THUMBNAIL,
+    roles::tag,
     shapes::{Shape, fit},
     timeline::Pins,
 };
 use crate::{
-    render::{Language, blocks::Block, size, time, words},
+    render::{Language, blocks::Block, plain, size, time, words},
     rows::{
         Body, Delivery, FileBody, MediaBody, MessageRow, Progress, ReactionRow, ReplyRow, RowKind,
         TimelineRow,
     },
 };
 
+/// The bars of a voice message.
+const BARS: usize = 38;
 /// A picture of unknown size gets this place.
 const UNKNOWN_PICTURE: (u32, u32) = (360, 240);
 
 /// One row as the views draw it.
-pub(super) fn item(context: &Context, row: &TimelineRow, pins: &Pins) -> TimelineItem {
+pub(super) fn item(
+    context: &Context,
+    row: &TimelineRow,
+    pins: &Pins,
+    in_class: bool,
+) -> TimelineItem {
     let language = context.language();
     let line = |kind, text: &str| TimelineItem {
         kind,
@@ -46,6 +54,7 @@ pub(super) fn item(context: &Context, row: &TimelineRow, pins: &Pins) -> Timelin
                 .event_id
                 .as_ref()
                 .is_some_and(|event| pins.events.contains(event)),
+            role: role(message, in_class),
             ..message_item(context, message)
         },
         RowKind::Notice(notice) if notice.collapsed => line(ItemKind::Hidden, ""),
@@ -81,7 +90,6 @@ fn message_item(context: &Context, row: &MessageRow) -> TimelineItem {
         name: row.sender_name.as_str().into(),
         colour: colour(row.sender.as_str()),
         avatar: sender_avatar(context, row),
-        role: role(&row.body),
         can_copy: copyable(row).is_some(),
         blocks: ModelRc::from(Rc::new(VecModel::from(blocks))),
         remark: remark.as_str().into(),
@@ -131,6 +139,8 @@ pub(super) fn copyable(row: &MessageRow) -> Option<&str> {
 /// What a reply or an edit shows of a message, in one line.
 pub(super) fn one_line(language: Language, row: &MessageRow) -> String {
     let text = match &row.body {
+        // Where text has markup, its plain form shows the marks.
+        Body::Text(text) if !text.blocks.is_empty() => plain::text_of(&text.blocks),
         Body::Text(text) => text.plain.clone(),
         Body::Picture(media) | Body::Video(media) => media.name.clone(),
         Body::Audio(file) | Body::File(file) => file.name.clone(),
@@ -166,10 +176,10 @@ fn remark(language: Language, body: &Body) -> String {
     .to_owned()
 }
 
-fn role(body: &Body) -> Role {
-    match body {
+fn role(row: &MessageRow, in_class: bool) -> Role {
+    match &row.body {
         Body::Text(text) if text.from_bot => Role::Bot,
-        _ => Role::None,
+        _ => tag(row.sender_role, in_class),
     }
 }
 
@@ -268,13 +278,33 @@ fn file_item(
         (None, Some(seconds)) => size::duration(seconds),
         (None, None) => size::file_facts(language, &file.name, file.bytes),
     };
+    let bars = match file.voice {
+        true => wave(&file.waveform),
+        false => Vec::new(),
+    };
     MediaItem {
         kind,
         name: file.name.as_str().into(),
         facts: facts.as_str().into(),
         progress: fraction(progress),
+        bars: ModelRc::from(Rc::new(VecModel::from(bars))),
         ..MediaItem::default()
     }
+}
+
+/// The loudness of a voice message in as many bars as fit; flat where the sender did not measure it.
+fn wave(waveform: &[f32]) -> Vec<f32> {
+    let loudest = waveform.iter().copied().fold(0.0, f32::max);
+    if loudest <= 0.0 {
+        return vec![0.0; BARS];
+    }
+    let bar = |index: usize| {
+        let start = index * waveform.len() / BARS;
+        let end = ((index + 1) * waveform.len() / BARS).max(start + 1);
+        let part = &waveform[start..end];
+        part.iter().copied().fold(0.0, f32::max) / loudest
+    };
+    (0..BARS).map(bar).collect()
 }
 
 fn progress_facts(language: Language, progress: Progress) -> String {
@@ -310,4 +340,21 @@ fn reserve(language: Language, row: &MessageRow, time: &str) -> SharedString {
     let mut text = "\u{a0}".repeat(pixels.div_ceil(4));
     text.push('\u{2060}');
     text.as_str().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BARS, wave};
+
+    #[test]
+    fn a_wave_has_as_many_bars_as_fit_and_reaches_the_top() {
+        for samples in [1, 7, BARS, 100, 1000] {
+            let waveform: Vec<_> = (0..samples).map(|at| at as f32 / 2048.0).collect();
+            let bars = wave(&waveform);
+            assert_eq!(bars.len(), BARS);
+            assert!(bars.iter().all(|bar| (0.0..=1.0).contains(bar)));
+            assert!(samples == 1 || bars.last() == Some(&1.0));
+        }
+        assert_eq!(wave(&[]), vec![0.0; BARS]);
+    }
 }

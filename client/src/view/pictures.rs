@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Bytes of pixels kept; the oldest pictures go first.
-const CAPACITY: usize = 48 << 20;
+const CAPACITY: usize = 40 << 20;
 
 /// Avatars are drawn at 56 pixels at most, at a zoom of up to 150 %.
 pub(super) const AVATAR: PictureSize = PictureSize::Thumbnail {

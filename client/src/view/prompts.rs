@@ -16,7 +16,7 @@ use crate::{
         secret::Secret,
         update::Answer,
     },
-    render::words,
+    render::{text, words},
     rows::RowId,
 };
 
@@ -142,7 +142,12 @@ impl Prompts {
         subject.clone_into(&mut self.subject.borrow_mut());
         self.context.with_window(|window| {
             let adapter = window.global::<PromptAdapter>();
-            adapter.set_subject(name.into());
+            // The sentence about leaving puts the name between quotation marks.
+            let name = match kind {
+                PromptKind::LeaveRoom => text::inside_quotes(self.context.language(), name),
+                _ => name.to_owned(),
+            };
+            adapter.set_subject(name.as_str().into());
             adapter.set_text("".into());
             adapter.set_error("".into());
             adapter.set_busy(false);

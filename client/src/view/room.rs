@@ -2,14 +2,14 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use matrix_sdk::ruma::{OwnedRoomId, RoomId};
+use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId, RoomId};
 use slint::ComponentHandle;
 
 use super::{
     AppAdapter, AppWindow, ComposerAdapter, HeaderAdapter, MembersAdapter, PaneAdapter, PaneKind,
     RoomHead, RoomListAdapter, SearchAdapter, TimelineAdapter, attach::Attach, avatars::avatar,
     composer::Composer, context::Context, emoji_picker::EmojiPicker, members::Members, pane::Pane,
-    person::Person, room_list::RoomList, room_pane::RoomPane, timeline::Timeline,
+    person::Person, presence, room_list::RoomList, room_pane::RoomPane, timeline::Timeline,
 };
 use crate::{
     bridge::{
@@ -223,6 +223,7 @@ impl Room {
         if room == self.timeline.room() {
             return;
         }
+        tracing::info!("a room is opened");
         self.show_known(room.as_deref());
         self.picker.close();
         self.composer.reset("");
@@ -230,10 +231,20 @@ impl Room {
         self.page.clear();
         self.person.close();
         self.timeline.open(room.clone());
+        self.classes_changed();
         self.list.select(room.as_deref());
         self.context
             .with_window(|window| window.global::<AppAdapter>().set_room_open(room.is_some()));
         self.pane.room_changed(room.is_some());
+    }
+
+    /// Draws again what depends on whether the open room belongs to a class.
+    pub(super) fn classes_changed(&self) {
+        let room = self.timeline.room();
+        let in_class = room.is_some_and(|room| self.context.is_class(room.as_str()));
+        self.timeline.set_class(in_class);
+        self.members.set_class(in_class);
+        self.show_header();
     }
 
     /// Applies what changed in a room; news of a room that was left meanwhile is dropped.
@@ -244,8 +255,13 @@ impl Room {
         match update {
             TimelineUpdate::Header(header) => {
                 self.pane.header_changed(&header);
+                let few = header.direct_with.is_none() && header.members <= presence::PEOPLE as u64;
                 let first = self.header.replace(Some(header)).is_none();
                 self.show_header();
+                if first && few {
+                    // How many of them are online stands in the header.
+                    self.timeline.send(TimelineCommand::LoadMembers);
+                }
                 if first {
                     self.pane.search.room_changed(self.is_encrypted());
                 }
@@ -260,6 +276,7 @@ impl Room {
                 self.person.refresh(&rows);
                 self.composer.set_people(rows.clone());
                 self.members.show(rows);
+                self.show_header();
             }
             TimelineUpdate::Draft(draft) => self.composer.set_draft(&draft),
         }
@@ -279,6 +296,24 @@ impl Room {
         if shown {
             self.show_header();
         }
+    }
+
+    /// The people of whom the window shows whether they are online.
+    pub(super) fn people(&self) -> Vec<OwnedUserId> {
+        let mut people = self.members.few(presence::PEOPLE);
+        let header = self.header.borrow();
+        people.extend(
+            header
+                .as_ref()
+                .and_then(|header| header.direct_with.clone()),
+        );
+        people
+    }
+
+    /// Draws again who is online.
+    pub(super) fn refresh_presence(&self) {
+        self.members.refresh_all();
+        self.show_header();
     }
 
     /// Draws everything again, in another language.
@@ -321,13 +356,15 @@ impl Room {
             .direct_with
             .as_ref()
             .map_or(room.as_str(), |user| user.as_str());
+        let language = self.context.language();
+        let people = words::members_online(language, header.members, self.members.online());
         let facts = match (&header.topic, &header.direct_with) {
-            (_, Some(user)) => user.to_string(),
-            (Some(topic), None) if !topic.is_empty() => format!(
-                "{} · {topic}",
-                words::members(self.context.language(), header.members)
-            ),
-            _ => words::members(self.context.language(), header.members),
+            (_, Some(user)) => match self.context.presence.of(user.as_str()) {
+                Some(known) => words::presence(language, known.online, known.active_ago),
+                None => user.to_string(),
+            },
+            (Some(topic), None) if !topic.is_empty() => format!("{people} · {topic}"),
+            _ => people,
         };
         let head = RoomHead {
             name: header.name.as_str().into(),

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::HashSet, rc::Rc, sync::Arc};
 
 use chrono::Local;
 use eyeball_im::VectorDiff;
-use matrix_sdk::ruma::{OwnedRoomId, RoomId};
+use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId, RoomId};
 use slint::{ComponentHandle, ModelExt, ModelRc};
 
 use super::{
@@ -144,7 +144,11 @@ impl RoomList {
 
     /// Tells which rooms belong to a space.
     pub(super) fn set_classes(&self, rooms: HashSet<OwnedRoomId>) {
+        let changed = self.context.set_classes(&rooms);
         self.sections.borrow_mut().set_classes(rooms);
+        if changed {
+            self.refresh_all();
+        }
     }
 
     /// Shows only these rooms, or all.
@@ -155,6 +159,14 @@ impl RoomList {
     /// The rooms among these with something new.
     pub(super) fn unread_among(&self, rooms: &[OwnedRoomId]) -> usize {
         self.sections.borrow().unread_among(rooms)
+    }
+
+    /// The people of the direct chats used last.
+    pub(super) fn people(&self, limit: usize) -> Vec<OwnedUserId> {
+        let sections = self.sections.borrow();
+        let direct = sections.rooms().iter();
+        let people = direct.filter_map(|room| room.direct_with.clone());
+        people.take(limit).collect()
     }
 
     /// A room of the list.
@@ -168,6 +180,11 @@ impl RoomList {
         self.refresh(
             |entry| matches!(entry, ListEntry::Room(room) if room.avatar.as_ref() == Some(media)),
         );
+    }
+
+    /// Draws again who is online.
+    pub(super) fn refresh_presence(&self) {
+        self.refresh(|entry| matches!(entry, ListEntry::Room(room) if room.direct_with.is_some()));
     }
 
     /// Draws everything again, in another language.
@@ -234,17 +251,20 @@ fn room_item(context: &Context, room: &RoomRow) -> RoomItem {
         .map_or(room.id.as_str(), |user| user.as_str());
     let second = second_line(language, room);
     let mut picture = avatar(context, colour_of, &room.name, room.avatar.as_ref());
-    picture.kind = match room.section {
-        Section::Classes => AvatarKind::Class,
-        Section::Announcements => AvatarKind::Announcements,
-        _ => AvatarKind::Initials,
-    };
+    if room.section == Section::Announcements {
+        picture.kind = AvatarKind::Announcements;
+    }
     RoomItem {
         header: false,
         id: room.id.as_str().into(),
         title: room.name.as_str().into(),
         avatar: picture,
         direct: room.direct_with.is_some(),
+        presence: room
+            .direct_with
+            .as_ref()
+            .map(|user| context.presence.dot(user.as_str()))
+            .unwrap_or_default(),
         encrypted: room.encrypted,
         muted: room.muted,
         pinned: room.section == Section::Favourites,

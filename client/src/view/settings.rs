@@ -13,6 +13,10 @@ use super::{
     Theme, account::Account, context::Context,
 };
 use crate::{
+    bridge::{
+        command::{AccountCommand, Command},
+        update::Answer,
+    },
     i18n,
     render::{Language, size},
     settings::{self, Layout},
@@ -28,6 +32,8 @@ const THEMES: [settings::Theme; 3] = [
 ];
 const LANGUAGES: [Language; 2] = [Language::Russian, Language::English];
 const LAYOUTS: [Layout; 3] = [Layout::Room, Layout::Bubbles, Layout::Lines];
+/// The page about the program.
+const ABOUT: i32 = 4;
 /// The page with the list of computers.
 const DEVICES: i32 = 1;
 
@@ -87,6 +93,8 @@ impl Settings {
             });
             let page = self.clone();
             adapter.on_zoomed(move |step| page.zoom_by(step));
+            let page = self.clone();
+            adapter.on_clear_storage(move || page.ask_storage(AccountCommand::ClearStorage));
             self.bind_switches(&adapter);
             self.bind_elsewhere(window);
         });
@@ -139,13 +147,42 @@ impl Settings {
     }
 
     /// Shows a page.
-    pub(super) fn open(&self, page: i32) {
+    pub(super) fn open(self: &Rc<Self>, page: i32) {
         self.context
             .with_window(|window| window.global::<SettingsAdapter>().set_page(page));
         self.show_facts();
-        if page == DEVICES {
-            self.account.load_devices();
+        match page {
+            DEVICES => self.account.load_devices(),
+            ABOUT => self.ask_storage(AccountCommand::MeasureStorage),
+            _ => {}
         }
+    }
+
+    /// Asks what the account takes on the disk, perhaps after clearing it.
+    fn ask_storage(self: &Rc<Self>, command: AccountCommand) {
+        let clearing = matches!(command, AccountCommand::ClearStorage);
+        self.show_storage(None, clearing);
+        let page = self.clone();
+        self.context
+            .ask(Command::Account(command), move |result| match result {
+                Ok(Answer::Storage(bytes)) => page.show_storage(Some(bytes), false),
+                Ok(_) => page.show_storage(None, false),
+                Err(trouble) => {
+                    page.show_storage(None, false);
+                    page.context.show_failure(&trouble);
+                }
+            });
+    }
+
+    fn show_storage(&self, bytes: Option<u64>, clearing: bool) {
+        let language = self.context.language();
+        self.context.with_window(|window| {
+            let adapter = window.global::<SettingsAdapter>();
+            adapter.set_clearing(clearing);
+            if let Some(bytes) = bytes {
+                adapter.set_storage(size::bytes(language, bytes).as_str().into());
+            }
+        });
     }
 
     /// Measures the program for the page.

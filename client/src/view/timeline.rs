@@ -30,6 +30,8 @@ pub(super) struct Timeline {
     typing: RefCell<Vec<String>>,
     /// What may be pinned, and what is.
     pins: RefCell<Pins>,
+    /// This is the room of a class.
+    in_class: Cell<bool>,
     /// The message chosen with the keyboard.
     pub(super) current: RefCell<Option<RowId>>,
     /// A message that is looked for; shown when it is among the rows.
@@ -54,6 +56,7 @@ impl Timeline {
             pagination: RefCell::new(Pagination::Idle),
             typing: RefCell::default(),
             pins: RefCell::default(),
+            in_class: Cell::default(),
             current: RefCell::default(),
             sought: RefCell::default(),
             away: Cell::new(false),
@@ -164,7 +167,11 @@ impl Timeline {
 
     /// Applies changes of rows.
     pub(super) fn apply(&self, diffs: Vec<VectorDiff<Arc<TimelineRow>>>) {
+        let first = self.window.borrow().all().is_empty();
         self.window.borrow_mut().apply_all(diffs);
+        if first && !self.window.borrow().all().is_empty() {
+            tracing::info!("its messages are shown");
+        }
         self.show_position();
         self.reveal_sought();
         self.context.with_window(|window| {
@@ -249,6 +256,13 @@ impl Timeline {
         });
     }
 
+    /// Says whether this is the room of a class: who leads it is a teacher.
+    pub(super) fn set_class(&self, in_class: bool) {
+        if self.in_class.replace(in_class) != in_class {
+            self.refresh(|_| true);
+        }
+    }
+
     /// Somebody looks at the window again, or does not.
     pub(super) fn set_away(&self, away: bool) {
         self.away.set(away);
@@ -285,11 +299,11 @@ impl Timeline {
         let context = self.context.clone();
         let timeline = Rc::downgrade(self);
         let items = rows.map(move |row: Arc<TimelineRow>| {
-            let pins = timeline
+            let (pins, in_class) = timeline
                 .upgrade()
-                .map(|timeline| timeline.pins.borrow().clone())
+                .map(|timeline| (timeline.pins.borrow().clone(), timeline.in_class.get()))
                 .unwrap_or_default();
-            messages::item(&context, &row, &pins)
+            messages::item(&context, &row, &pins, in_class)
         });
         self.context.with_window(|window| {
             window

@@ -6,14 +6,28 @@ use slint::{ComponentHandle, PlatformError, Timer, TimerMode};
 
 use super::{
     AppAdapter, AppWindow, HeaderAdapter, Page, PaneKind, RailAdapter, RoomListAdapter,
-    SettingsAdapter, account::Account, context::Context, directory::Directory, help::Help, input,
-    notices::Notices, onboarding::Onboarding, people::People, prompts::Prompts, rail::Rail,
-    room::Room, room_list::RoomList, settings::Settings, switcher::Switcher, viewer::Viewer,
+    SettingsAdapter,
+    account::Account,
+    context::Context,
+    directory::Directory,
+    help::Help,
+    input, links,
+    notices::Notices,
+    onboarding::Onboarding,
+    people::People,
+    presence::{self, Presence, Watched},
+    prompts::Prompts,
+    rail::Rail,
+    room::Room,
+    room_list::RoomList,
+    settings::Settings,
+    switcher::Switcher,
+    viewer::Viewer,
 };
 use crate::{
     bridge::{
         command::{AccountCommand, Command, Commands, FileSource},
-        update::{Connection, KeyStorage, SessionState, Update},
+        update::{Connection, KeyStorage, SessionState, TimelineUpdate, Update},
     },
     rows::MediaKey,
     settings,
@@ -40,6 +54,9 @@ pub struct Ui {
     rail: Rc<Rail>,
     help: Rc<Help>,
     notices: Rc<Notices>,
+    presence: Rc<Presence>,
+    /// The list of rooms was shown once.
+    listed: Cell<bool>,
     offline: Rc<Timer>,
     countdown: Rc<Timer>,
 }
@@ -61,6 +78,7 @@ impl Ui {
         let list = RoomList::new(&context);
         let room = Room::new(&context, &list);
         let account = Account::new(&context);
+        links::bind(&context, &list);
         Prompts::new(&context, &list, &room, &account);
         let settings = Settings::new(&context, &account);
         let ui = Self {
@@ -72,6 +90,8 @@ impl Ui {
             rail: Rail::new(&context, &list),
             help: Help::new(&context),
             notices: Notices::new(&context),
+            presence: presence_of(&context, &list, &room),
+            listed: Cell::default(),
             offline: Rc::default(),
             countdown: Rc::default(),
             settings,
@@ -109,17 +129,34 @@ impl Ui {
             }
             Update::Rooms(diffs) => {
                 self.list.apply(diffs);
+                if !self.listed.get() && !self.list.all().is_empty() {
+                    self.listed.set(true);
+                    tracing::info!("the list of rooms is shown");
+                }
                 self.rail.refresh();
                 let rooms = self.list.all();
                 self.notices
                     .rooms_changed(rooms.iter(), self.room.timeline.room().as_ref());
             }
-            Update::Spaces(spaces) => self.rail.show(spaces),
+            Update::Spaces(spaces) => {
+                self.rail.show(spaces);
+                self.room.classes_changed();
+            }
             Update::RoomsComplete => {
                 self.list.complete();
+                self.presence.set_silent(false);
                 self.notices.start();
             }
-            Update::Timeline(room, update) => self.room.apply(&room, update),
+            Update::Timeline(room, update) => {
+                let shows_others = matches!(
+                    update,
+                    TimelineUpdate::Members(_) | TimelineUpdate::Header(_)
+                );
+                self.room.apply(&room, update);
+                if shows_others {
+                    self.presence.people_changed();
+                }
+            }
             Update::Picture {
                 media,
                 size,
@@ -239,8 +276,10 @@ impl Ui {
                 .offer(paths.into_iter().map(FileSource::Path).collect());
         };
         let (room, notices) = (self.room.clone(), self.notices.clone());
+        let presence = self.presence.clone();
         let away = move |away| {
             notices.set_away(away);
+            presence.set_silent(away);
             room.timeline.set_away(away);
         };
         input::listen(
@@ -269,6 +308,8 @@ impl Ui {
                 self.context.pictures.clear();
                 self.account.clear();
                 self.notices.clear();
+                self.presence.set_silent(true);
+                self.presence.forget();
                 self.directory.close();
                 self.adapter().set_failure("".into());
                 self.adapter().set_keys_locked(false);
@@ -332,6 +373,28 @@ impl Ui {
     fn adapter(&self) -> AppAdapter<'_> {
         self.window.global::<AppAdapter>()
     }
+}
+
+/// Who is online concerns the list, the header and the people of the open room.
+fn presence_of(context: &Rc<Context>, list: &Rc<RoomList>, room: &Rc<Room>) -> Rc<Presence> {
+    let (shown, others) = (list.clone(), room.clone());
+    let people = move || {
+        let mut people = shown.people(presence::PEOPLE);
+        people.extend(others.people());
+        people
+    };
+    let (list, room) = (list.clone(), room.clone());
+    let redraw = move || {
+        list.refresh_presence();
+        room.refresh_presence();
+    };
+    Presence::new(
+        context,
+        Watched {
+            people: Box::new(people),
+            redraw: Box::new(redraw),
+        },
+    )
 }
 
 /// Says in the banner how long it is until the next attempt.

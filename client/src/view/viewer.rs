@@ -40,6 +40,8 @@ impl Viewer {
             timeline.on_picture_opened(move |row| viewer.open(&row));
             let viewer = self.clone();
             timeline.on_file_saved(move |row| viewer.save(&row));
+            let viewer = self.clone();
+            timeline.on_sound_played(move |row| viewer.play(&row));
             let adapter = window.global::<ViewerAdapter>();
             let viewer = self.clone();
             adapter.on_close(move || viewer.close());
@@ -121,6 +123,16 @@ impl Viewer {
         open.as_ref()
             .map(|(row, _)| row.clone())
             .unwrap_or_default()
+    }
+
+    /// Hands a sound to the system's player.
+    fn play(&self, row: &str) {
+        if let Some(Body::Audio(sound)) = self.timeline.message(row).map(|message| message.body) {
+            self.context.send(Command::Media(MediaCommand::Play {
+                media: sound.media,
+                mime_type: sound.mime_type,
+            }));
+        }
     }
 
     /// Asks where to put a file, and puts it there.

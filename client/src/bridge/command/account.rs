@@ -43,6 +43,10 @@ pub enum AccountCommand {
     /// Unlocks the stored message keys with the password or the recovery key, after
     /// [`KeyStorage::Locked`](crate::bridge::update::KeyStorage::Locked).
     UnlockKeys { secret: Secret },
+    /// Asks how much of the disk the account takes. Answer: `Storage`.
+    MeasureStorage,
+    /// Forgets pictures and files that can be loaded again. Answer: `Storage`.
+    ClearStorage,
     /// Tries to reach the server now instead of at the next automatic attempt.
     Reconnect,
     /// Closes the session cleanly before the program ends (and wipes it on a shared computer). Answer: `Done`.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use matrix_sdk::ruma::OwnedUserId;
+
 use crate::rows::MediaKey;
 
 /// Finding people.
@@ -9,6 +11,8 @@ use crate::rows::MediaKey;
 pub enum PeopleCommand {
     /// Searches the server's user directory. Answer: `People`.
     Search { term: String },
+    /// Asks whether these people are online. Answer: `Presence`.
+    Presence { users: Vec<OwnedUserId> },
     /// Shows a notice on the desktop.
     Notify { title: String, text: String },
 }
@@ -25,6 +29,11 @@ pub enum MediaCommand {
     },
     /// Decodes the original for the viewer, bounded by the cache size.
     Full { media: MediaKey },
+    /// Hands a sound to the system's own player.
+    Play {
+        media: MediaKey,
+        mime_type: Option<String>,
+    },
     /// Saves a file under the given path.
     Save { media: MediaKey, path: PathBuf },
 }

@@ -1,10 +1,12 @@
 //! The header of an open room, and which events its timeline leaves out.
 
+use std::collections::BTreeMap;
+
 use matrix_sdk::{
     Room, RoomState,
     notification_settings::RoomNotificationMode,
     ruma::{
-        UserId,
+        OwnedUserId, UserId,
         events::{
             AnySyncStateEvent, AnySyncTimelineEvent, MessageLikeEventType, StateEventType,
             SyncStateEvent, room::power_levels::RoomPowerLevels,
@@ -12,8 +14,11 @@ use matrix_sdk::{
     },
 };
 
-use super::super::room_row::{avatar_of, direct_with, name_of};
-use crate::rows::{RoomHeader, timeline::RowContext};
+use super::{
+    super::room_row::{avatar_of, direct_with, name_of},
+    members,
+};
+use crate::rows::{Role, RoomHeader, timeline::RowContext};
 
 /// What rows depend on besides their events.
 pub(super) async fn context(room: &Room) -> RowContext {
@@ -22,8 +27,21 @@ pub(super) async fn context(room: &Room) -> RowContext {
     RowContext {
         may_send: may_send(room, &levels, &own_user),
         may_redact_others: levels.user_can_redact_event_of_other(&own_user),
+        leaders: leaders(room, &levels),
         own_user,
     }
+}
+
+/// Everybody whose level has a name.
+fn leaders(room: &Room, levels: &RoomPowerLevels) -> BTreeMap<OwnedUserId, Role> {
+    let creators = room.creators().unwrap_or_default();
+    creators
+        .into_iter()
+        .chain(levels.users.keys().cloned())
+        .map(|user| (members::role(levels.for_user(&user)), user))
+        .filter(|(role, _)| *role != Role::Member)
+        .map(|(role, user)| (user, role))
+        .collect()
 }
 
 /// What stands above the messages, and what may be done below them.

@@ -12,7 +12,10 @@ use matrix_sdk::{
     },
 };
 
-use crate::rows::{MemberRights, MemberRow, Role, message::avatar_key};
+use crate::{
+    render::names,
+    rows::{MemberRights, MemberRow, Role, message::avatar_key},
+};
 
 /// Everybody in the room, asked of the server if necessary.
 pub(super) async fn all(room: &Room) -> matrix_sdk::Result<Vec<MemberRow>> {
@@ -38,8 +41,8 @@ async fn rows(room: &Room, members: Vec<RoomMember>) -> Vec<MemberRow> {
 
 fn row(member: &RoomMember, levels: &RoomPowerLevels, own_user: &UserId) -> MemberRow {
     let name = match member.name_ambiguous() {
-        true => format!("{} ({})", member.name(), member.user_id()),
-        false => member.name().to_owned(),
+        true => format!("{} ({})", names::line(member.name()), member.user_id()),
+        false => names::person(member.name(), member.user_id().as_str()),
     };
     MemberRow {
         user_id: member.user_id().to_owned(),
@@ -71,7 +74,7 @@ fn rights(user: &UserId, levels: &RoomPowerLevels, own_user: &UserId) -> MemberR
 }
 
 /// The levels every client gives these names to.
-fn role(level: UserPowerLevel) -> Role {
+pub(super) fn role(level: UserPowerLevel) -> Role {
     match level {
         UserPowerLevel::Int(level) if i64::from(level) >= 100 => Role::Administrator,
         UserPowerLevel::Int(level) if i64::from(level) >= 50 => Role::Moderator,
