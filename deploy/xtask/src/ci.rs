@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{system_packages, tests, tests::TestResults, workspace::Workspace};
+use crate::{package, system_packages, tests, tests::TestResults, workspace::Workspace};
 
 /// Runs every check, or those that are named, also after one has failed, and ends with the tests' result lines and a table of the steps.
 pub(crate) fn ci(workspace: &Workspace, only: Vec<String>) -> Result<()> {
@@ -60,6 +60,8 @@ pub(crate) fn ci(workspace: &Workspace, only: Vec<String>) -> Result<()> {
         results = Some(tests::test_workspace(workspace)?);
         Ok(())
     });
+    // Needs root, for a root folder of its own.
+    steps.advisory("packages", || package::check(workspace));
     steps.finish(results.as_ref())
 }
 

@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod http;
+mod package;
 mod processes;
 mod run;
 mod servers;
@@ -48,6 +49,8 @@ enum Task {
     },
     /// Measure what work costs Fialka and what it costs Synapse.
     Bench(bench::Options),
+    /// Make what people install: a Debian package and a portable archive.
+    Package(package::Options),
     /// Format the Rust code.
     Fmt,
     /// Run the behaviour tests against Synapse from PyPI, which tells a wrong test from a wrong server.
@@ -76,6 +79,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Run(options) => run::run(&workspace, &options),
         Task::Test { arguments } => tests::test(&workspace, &arguments),
         Task::Ci { steps } => ci::ci(&workspace, steps),
+        Task::Package(options) => package::package(&workspace, &options),
         Task::Fmt => workspace.cargo(["fmt", "--all"]).run(),
         Task::Bench(options) => bench::bench(&workspace, &options),
         Task::TestSynapse { arguments } => tests::test_synapse(&workspace, &arguments),

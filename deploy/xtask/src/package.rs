@@ -1,0 +1,75 @@
+//! `cargo xtask package`: what people install.
+
+mod clean_root;
+mod debian;
+mod server;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+
+use crate::workspace::Workspace;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// What to package.
+    what: What,
+    /// Package the debug build, which is there after the tests.
+    #[arg(long)]
+    debug: bool,
+    /// Install the package in a clean root, use it and remove it again. Needs root.
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// The homeserver.
+    Server,
+}
+
+pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<()> {
+    match options.what {
+        What::Server => {
+            server::build(workspace, options.debug)?;
+            server::package(workspace, options.debug, options.check)
+        }
+    }
+}
+
+/// Packages the debug build that the tests have made, and tries it out in a clean root.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    server::package(workspace, true, true)
+}
+
+/// Where packages go.
+fn output(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.target.join("package");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// A folder that a package is made of, empty at first.
+fn empty_folder(path: &Path) -> Result<()> {
+    if path.exists() {
+        fs::remove_dir_all(path)?;
+    }
+    fs::create_dir_all(path)?;
+    Ok(())
+}
+
+/// Copies a file to where it is to be, with these permissions.
+fn place(from: &Path, to: &Path, mode: u32) -> Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::copy(from, to)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    fs::set_permissions(to, fs::Permissions::from_mode(mode))?;
+    Ok(())
+}
