@@ -10,6 +10,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 mod calls;
+mod campus;
 mod environment;
 mod federation;
 mod listen;
@@ -24,13 +25,14 @@ mod units;
 pub(crate) use self::federation::glob;
 pub use self::{
     calls::{Rtc, Turn},
+    campus::Campus,
     federation::{Federation, Outbound, ServerPattern},
     listen::{Listen, TlsFiles},
     media::{Media, MediaStore, S3},
     operation::{Backup, Limits, Log, LogFormat, Metrics, Support, SupportContact, WellKnown},
     presence::Presence,
     registration::{Policy, PolicyText, Registration, RegistrationMode},
-    rooms::{Appservices, Campus, Rooms},
+    rooms::{Appservices, Rooms},
     server_notices::ServerNotices,
     units::{ByteSize, Period},
 };
@@ -180,6 +182,7 @@ impl Config {
         self.rtc.validate()?;
         self.server_notices.validate()?;
         self.well_known.validate()?;
+        self.campus.validate()?;
         self.backup.validate()
     }
 

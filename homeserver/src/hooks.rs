@@ -10,6 +10,7 @@ use crate::{
     account_data::AccountData,
     appservice::Appservices,
     e2ee::E2ee,
+    feedback::Feedback,
     ids::{RoomNid, UserNid},
     push::Push,
     rooms::{Rooms, deletion::Eraser, event::RoomEvent, txn::Write},
@@ -29,6 +30,8 @@ pub(crate) struct Hooks {
     pub(crate) account_data: AccountData,
     /// Some names are kept for application services.
     pub(crate) appservices: Appservices,
+    /// The words of erased users go.
+    pub(crate) feedback: Feedback,
 }
 
 impl UserHooks for Hooks {
@@ -79,6 +82,7 @@ impl UserHooks for Hooks {
     fn erased(&self, user: UserNid) -> BoxFuture<'_, ApiResult> {
         Box::pin(async move {
             self.rooms.erase_sender(user).await?;
+            self.feedback.erase(user).await?;
             self.account_data.erase(user).await
         })
     }

@@ -14,12 +14,14 @@ pub mod e2ee;
 pub mod error;
 pub mod events;
 pub mod federation;
+pub mod feedback;
 pub mod flights;
 mod hooks;
 pub mod http;
 pub mod hub;
 pub mod ids;
 pub mod jobs;
+pub mod join;
 pub mod keys;
 pub mod maintenance;
 pub mod media;
@@ -30,6 +32,7 @@ pub mod push;
 pub mod read_cache;
 pub mod reports;
 pub mod rooms;
+pub mod roster;
 pub mod search;
 pub mod storage;
 pub mod sync;
@@ -53,6 +56,8 @@ pub struct Domains {
     pub config: Config,
     /// Where the time comes from.
     pub clock: clock::SharedClock,
+    /// How clients find this server.
+    pub join: join::JoinFile,
     /// Work beside requests, and the wish to stop.
     pub jobs: jobs::Jobs,
     /// What is counted.
@@ -75,6 +80,10 @@ pub struct Domains {
     pub push: push::Push,
     /// Who is online.
     pub presence: presence::Presence,
+    /// Classes, students and teachers.
+    pub roster: roster::Roster,
+    /// What people say about Fialka.
+    pub feedback: feedback::Feedback,
     /// What users reported.
     pub reports: reports::Reports,
     /// Bridges and bots that act for many users.
@@ -113,6 +122,7 @@ impl Server {
 
     /// Opens the database and everything over it. Must be called inside the runtime.
     pub fn open(config: Config, clock: clock::SharedClock) -> anyhow::Result<Self> {
+        let join = join::JoinFile::of(&config)?;
         let key = keys::load(&config.keys_dir())?;
         // Events and requests are signed with the same key, each by its own domain.
         let own_keys = federation::OwnKeys::new(
@@ -135,13 +145,20 @@ impl Server {
             outbound.clone(),
             config.outbound.allow_private_addresses,
         )?;
-        let search = search::Search::open(rooms.clone(), account_data.clone(), users.clone())?;
+        let search = search::Search::open(rooms.clone(), users.clone())?;
         let filed = Arc::new(search::SearchProjection(search.clone()));
+        let presence = presence::Presence::new(
+            storage.clone(),
+            clock.clone(),
+            hub.clone(),
+            config.presence.enabled,
+        );
         let appservices = appservice::Appservices::open(
             &config.appservices,
             users.clone(),
             rooms.clone(),
             outbound.clone(),
+            presence.clone(),
         )?;
         let mut projections: Vec<Arc<dyn rooms::project::Projection>> = vec![
             Arc::new(push.projection()),
@@ -159,24 +176,20 @@ impl Server {
             Arc::new(hooks::AccountDataEraser(account_data.clone())),
         ]);
         rooms.resume_deletions()?;
-        let presence = presence::Presence::new(
-            storage.clone(),
-            clock.clone(),
-            hub.clone(),
-            config.presence.enabled,
-        );
         let reports =
             reports::Reports::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
         let e2ee = e2ee::E2ee::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
         let delayed =
             delayed::Delayed::new(storage.clone(), clock.clone(), users.clone(), rooms.clone());
         rooms.load_erased()?;
+        let feedback = feedback::Feedback::open(storage.clone(), clock.clone())?;
         let hooks = hooks::Hooks {
             rooms: rooms.clone(),
             e2ee: e2ee.clone(),
             push: push.clone(),
             account_data: account_data.clone(),
             appservices: appservices.clone(),
+            feedback: feedback.clone(),
         };
         users.observe(Arc::new(hooks));
         let media = media::Media::open(
@@ -192,6 +205,7 @@ impl Server {
             clock.clone(),
             own_keys,
         )?;
+        let roster = roster::Roster::new(storage.clone(), users.clone(), rooms.clone(), &config);
         let admin = admin::Admin::new(
             storage.clone(),
             clock.clone(),
@@ -206,6 +220,7 @@ impl Server {
             backfill: federation::backfill::Backfill::default(),
             spaces: federation::queries::spaces::Spaces::default(),
             to_servers: federation::outbound::Outbound::default(),
+            join,
             jobs: jobs::Jobs::default(),
             metrics: ops::metrics::Metrics::default(),
             limits: http::limits::Limits::new(config.limits.enabled, clock.clone()),
@@ -220,6 +235,8 @@ impl Server {
             push,
             search,
             presence,
+            roster,
+            feedback,
             reports,
             appservices,
             e2ee,

@@ -29,6 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("events", &[]),
     ("storage", &[]),
     ("outbound", &[]),
+    ("join", &[]),
     ("hub", &["storage"]),
     ("users", &["storage"]),
     ("account_data", &["storage", "users"]),
@@ -36,6 +37,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rooms", &["account_data", "events", "storage", "users"]),
     ("presence", &["hub", "rooms", "storage"]),
     ("reports", &["rooms", "storage", "users"]),
+    ("roster", &["rooms", "storage", "users"]),
+    (
+        "feedback",
+        &["admin", "rooms", "search", "storage", "users"],
+    ),
     ("e2ee", &["rooms", "storage", "users"]),
     ("media", &["outbound", "storage", "users"]),
     (
@@ -97,7 +103,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "appservice",
-        &["events", "outbound", "rooms", "storage", "users"],
+        &[
+            "events", "outbound", "presence", "rooms", "storage", "users",
+        ],
     ),
     ("maintenance", &["events", "rooms", "storage"]),
 ];

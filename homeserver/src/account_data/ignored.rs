@@ -4,21 +4,16 @@
 //! Kept in memory from the side of the ignored: every event asks who ignores its sender, and nearly always the answer is
 //! nobody.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
-use ruma::{OwnedUserId, serde::JsonObject};
-use serde::Deserialize;
 
-use super::{AccountData, Scope, store};
+use super::{AccountData, IgnoredUsers};
 use crate::{
     ids::UserNid,
     storage::{Result, Snapshot, Storage, tables},
 };
-
-/// The type under which clients keep the list.
-pub(super) const IGNORED_USERS: &str = "m.ignored_user_list";
 
 /// The ignored, each with those who ignore them.
 #[derive(Default)]
@@ -29,8 +24,10 @@ impl Ignored {
         let ignored = Self::default();
         for row in tables::ACCOUNT.scan(snapshot, ())? {
             let (user, _) = row?;
-            if let Some(row) = store::get(snapshot, user, Scope::Global, IGNORED_USERS)? {
-                ignored.replace(user, &listed(storage, &row.content)?);
+            let user_id = storage.interner().user_id(user)?;
+            let listed = IgnoredUsers::of(snapshot, user, &user_id)?;
+            if !listed.is_empty() {
+                ignored.replace(user, &numbers(storage, &listed)?);
             }
         }
         Ok(ignored)
@@ -57,23 +54,15 @@ impl AccountData {
 
     /// Takes over a list that a user has stored.
     pub(super) fn learn_ignored(&self, user: UserNid, content: &str) -> Result<()> {
-        let listed = listed(&self.storage, content)?;
-        self.ignored.replace(user, &listed);
+        let user_id = self.storage.interner().user_id(user)?;
+        let listed = IgnoredUsers::parse(content, &user_id);
+        self.ignored
+            .replace(user, &numbers(&self.storage, &listed)?);
         Ok(())
     }
 }
 
-/// The users in a stored list. What is no user id is nobody.
-fn listed(storage: &Storage, content: &str) -> Result<Vec<UserNid>> {
-    #[derive(Default, Deserialize)]
-    struct Content {
-        #[serde(default)]
-        ignored_users: BTreeMap<String, JsonObject>,
-    }
-    let content: Content = serde_json::from_str(content).unwrap_or_default();
-    let users = content.ignored_users.into_keys();
-    users
-        .filter_map(|id| OwnedUserId::try_from(id).ok())
-        .map(|id| storage.interner().user(&id))
-        .collect()
+fn numbers(storage: &Storage, listed: &IgnoredUsers) -> Result<Vec<UserNid>> {
+    let numbers = listed.iter().map(|id| storage.interner().user(id));
+    numbers.collect()
 }

@@ -15,10 +15,7 @@ pub mod routes;
 pub mod store;
 mod tags;
 
-use self::{
-    ignored::{IGNORED_USERS, Ignored},
-    push_rules::PushRules,
-};
+use self::{ignored::Ignored, ignored_users::IGNORED_USER_LIST, push_rules::PushRules};
 pub use self::{
     ignored_users::IgnoredUsers,
     invite_permission::{InvitePermission, InviteVerdict},
@@ -233,7 +230,7 @@ impl AccountData {
             (None, Some(room_id)) => self.intern(room_id).await?,
         };
         let before = before.map(|(_, row)| row.pos);
-        if room_id.is_none() && event_type == IGNORED_USERS {
+        if room_id.is_none() && event_type == IGNORED_USER_LIST {
             self.learn_ignored(user, &content)?;
         }
         let event_type = event_type.to_owned();

@@ -82,14 +82,19 @@ impl Admin {
         self.inner.rooms.send(room, draft, transaction).await
     }
 
+    /// Refuses if no account is configured to send notices.
+    pub fn check_notices_enabled(&self) -> ApiResult {
+        match self.inner.config.localpart {
+            Some(_) => Ok(()),
+            None => Err(not_enabled()),
+        }
+    }
+
     /// The account that sends the notices, made when it is first needed.
     async fn notices_user(&self) -> ApiResult<OwnedUserId> {
         let config = &self.inner.config;
         let Some(localpart) = &config.localpart else {
-            return Err(ApiError::bad_request(
-                ErrorKind::Unknown,
-                "Server notices are not enabled: set server_notices.localpart in the configuration.",
-            ));
+            return Err(not_enabled());
         };
         let server_name = self.inner.users.server_name();
         let user_id =
@@ -179,4 +184,11 @@ impl Admin {
         let invitation = MembershipChange::of(sender, &user.user_id, step, None);
         rooms.change_membership(room, invitation).await
     }
+}
+
+fn not_enabled() -> ApiError {
+    ApiError::bad_request(
+        ErrorKind::Unknown,
+        "Server notices are not enabled: set server_notices.localpart in the configuration.",
+    )
 }

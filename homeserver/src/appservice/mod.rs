@@ -27,6 +27,7 @@ use crate::{
     error::{ApiError, ApiResult},
     jobs::Jobs,
     outbound::Outbound,
+    presence::Presence,
     rooms::Rooms,
     storage::{Doorbell, Storage},
     users::{NewAccount, Users},
@@ -43,6 +44,7 @@ struct Inner {
     users: Users,
     rooms: Rooms,
     outbound: Outbound,
+    presence: Presence,
     all: Vec<Arc<Registered>>,
     by_token: HashMap<String, usize>,
 }
@@ -66,6 +68,7 @@ impl Appservices {
         users: Users,
         rooms: Rooms,
         outbound: Outbound,
+        presence: Presence,
     ) -> anyhow::Result<Self> {
         let mut all = Vec::new();
         let mut by_token = HashMap::new();
@@ -85,6 +88,7 @@ impl Appservices {
             users,
             rooms,
             outbound,
+            presence,
             all,
             by_token,
         };

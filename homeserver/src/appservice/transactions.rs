@@ -34,19 +34,27 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
-/// Typing or a receipt, by its room and position.
-pub(super) type Ephemeral = (RoomNid, StreamPos);
+/// Something that is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ephemeral {
+    /// Typing or a receipt, by its room and position.
+    InRoom(RoomNid, StreamPos),
+    /// Whether a user is online.
+    Presence(UserNid),
+}
 
-/// Hears of typing and receipts. Runs on the writer thread.
+/// Hears of typing, receipts and presence. Runs on the writer thread.
 impl Observer for Appservices {
     fn committed(&self, changes: &[(StreamPos, Change)]) {
         for (position, change) in changes {
-            let Change::Ephemeral(room) = change else {
-                continue;
+            let news = match change {
+                Change::Ephemeral(room) => Ephemeral::InRoom(*room, *position),
+                Change::Presence(user) => Ephemeral::Presence(*user),
+                _ => continue,
             };
             for one in self.inner.all.iter().filter(|one| one.wants_ephemeral()) {
                 // Nobody listens any longer only when the server stops.
-                if one.ephemeral.send((*room, *position)).is_err() {
+                if one.ephemeral.send(news).is_err() {
                     return;
                 }
             }
@@ -164,10 +172,15 @@ impl Inner {
             upto = row?.0.1;
         }
         let mut ephemeral = Vec::new();
-        for (room, position) in news {
-            if let Some(event) = self.ephemeral(snapshot, one, *room, *position)? {
-                ephemeral.push(event.to_string());
-            }
+        for news in news {
+            let event = match *news {
+                Ephemeral::InRoom(room, position) => {
+                    let event = self.ephemeral(snapshot, one, room, position)?;
+                    event.map(|event| event.to_string())
+                }
+                Ephemeral::Presence(user) => self.presence_of(snapshot, one, user)?,
+            };
+            ephemeral.extend(event);
         }
         ephemeral.dedup();
         let nothing = upto == last.upto && ephemeral.is_empty();
@@ -269,6 +282,32 @@ impl Inner {
             "room_id": room_id,
             "content": { "user_ids": typing },
         })))
+    }
+
+    /// How a user is now, if they are the service's or in a room that concerns it.
+    fn presence_of(
+        &self,
+        snapshot: &Snapshot<'_>,
+        one: &Registered,
+        user: UserNid,
+    ) -> ApiResult<Option<String>> {
+        let user_id = self.storage.interner().user_id(user)?;
+        let Some(now) = self.presence.get(user) else {
+            return Ok(None);
+        };
+        let mut concerns = one.service.owns_user(&user_id);
+        for room in self.rooms.rooms_of(snapshot, user, &[Membership::Join])? {
+            if concerns {
+                break;
+            }
+            let room_id = self.rooms.room_id(room)?;
+            concerns = self.is_room_of(snapshot, one, room, &room_id)?;
+        }
+        if !concerns {
+            return Ok(None);
+        }
+        let event = now.event(&user_id)?;
+        Ok(Some(event.get().to_owned()))
     }
 
     /// [spec](https://spec.matrix.org/v1.19/application-service-api/#pushing-ephemeral-data)

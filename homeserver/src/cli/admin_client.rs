@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, bail};
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -11,6 +11,8 @@ use crate::{Config, ops::admin_socket::PREFIX};
 
 /// A server answers at once or not at all.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same for what it does to thousands of people.
+const LONG_PATIENCE: Duration = Duration::from_secs(1_800);
 
 /// The running server of a data directory, as the command line sees it.
 pub struct AdminClient {
@@ -52,36 +54,53 @@ impl AdminClient {
         self.send(Method::POST, path, Some(body)).await
     }
 
+    /// Has something done that takes long.
+    pub async fn post_patiently<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<A> {
+        let request = self.request(Method::POST, path).json(body);
+        answer(request.timeout(LONG_PATIENCE)).await
+    }
+
     async fn send<A: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<&impl Serialize>,
     ) -> anyhow::Result<A> {
-        // The host means nothing: the connection goes to the socket.
-        let mut request = self
-            .http
-            .request(method, format!("http://fialka{PREFIX}{path}"));
+        let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request
-            .send()
-            .await
-            .context("the server does not answer on its admin socket")?;
-        let is_success = response.status().is_success();
-        let answer: Value = response
-            .json()
-            .await
-            .context("the server's answer is not JSON")?;
-        if !is_success {
-            bail!(
-                "{}",
-                answer["error"]
-                    .as_str()
-                    .unwrap_or("the server refused without a reason")
-            );
-        }
-        Ok(serde_json::from_value(answer)?)
+        answer(request).await
     }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        // The host means nothing: the connection goes to the socket.
+        self.http
+            .request(method, format!("http://fialka{PREFIX}{path}"))
+    }
+}
+
+async fn answer<A: DeserializeOwned>(request: RequestBuilder) -> anyhow::Result<A> {
+    let response = request
+        .send()
+        .await
+        .context("the server does not answer on its admin socket")?;
+    let is_success = response.status().is_success();
+    let answer: Value = response
+        .json()
+        .await
+        .context("the server's answer is not JSON")?;
+    if !is_success {
+        bail!(
+            "{}",
+            answer["error"]
+                .as_str()
+                .unwrap_or("the server refused without a reason")
+        );
+    }
+    Ok(serde_json::from_value(answer)?)
 }

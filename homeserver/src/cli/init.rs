@@ -1,7 +1,5 @@
 //! `fialka-server init`: everything a new server needs, made once.
 
-mod authority;
-
 use std::{
     fs,
     net::IpAddr,
@@ -14,8 +12,11 @@ use clap::Args;
 use rand::{Rng, distr::Alphanumeric};
 use ruma::OwnedServerName;
 
-use self::authority::Authority;
-use crate::keys;
+use crate::{
+    Config,
+    join::{self, Authority, JoinFile},
+    keys,
+};
 
 #[derive(Args)]
 pub(super) struct Init {
@@ -45,11 +46,15 @@ impl Init {
         prepare_data_dir(&self.data_dir)?;
         // The configuration is read from other working directories too.
         let data_dir = self.data_dir.canonicalize()?;
-        if self.lan {
-            self.make_certificates(&data_dir)?;
-        }
         let config = data_dir.join("config.toml");
-        write_private(&config, &self.config(&data_dir))?;
+        let text = self.config(&data_dir);
+        if self.lan {
+            Self::make_certificates(&Config::parse(&text, [])?)?;
+        }
+        write_private(&config, &text)?;
+        if self.lan {
+            Self::write_join_file(&data_dir, &text)?;
+        }
         println!(
             "Start the server with: fialka-server serve --config {}",
             config.display()
@@ -57,47 +62,37 @@ impl Init {
         Ok(())
     }
 
-    fn make_certificates(&self, data_dir: &Path) -> anyhow::Result<()> {
-        let authority = Authority::create(self.server_name.as_str())?;
-        let certificate = authority.certify(&self.names())?;
-        let keys_dir = data_dir.join("keys");
+    fn make_certificates(config: &Config) -> anyhow::Result<()> {
+        let authority = Authority::create(config.server_name.as_str())?;
+        let certificate = authority.certify(&join::names(config))?;
+        let keys_dir = config.keys_dir();
         write_private(&keys_dir.join("campus-ca.key"), &authority.key_pem())?;
         write_private(&keys_dir.join("campus-ca.pem"), authority.pem())?;
         write_private(&keys_dir.join("server.key"), &certificate.key)?;
         write_private(&keys_dir.join("server.pem"), &certificate.chain)?;
-        let join_file = data_dir.join(format!("{}.fialka", self.server_name.host()));
-        write_private(&join_file, &self.join_file(&authority)?)?;
-        println!("People join with this file: {}", join_file.display());
         Ok(())
     }
 
-    /// Everything the server's certificate has to be valid for.
-    fn names(&self) -> Vec<String> {
-        let mut names = vec![self.server_name.host().trim_matches(['[', ']']).to_owned()];
-        names.extend(self.addresses.iter().cloned());
-        names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
-        names.dedup();
-        names
+    fn write_join_file(data_dir: &Path, config: &str) -> anyhow::Result<()> {
+        let config = Config::parse(config, [])?;
+        let name = format!("{}.fialka", config.server_name.host());
+        let path = data_dir.join(name);
+        write_private(&path, &JoinFile::of(&config)?.to_text()?)?;
+        println!("People join with this file: {}", path.display());
+        Ok(())
     }
 
-    /// What a client needs to find the server and to know that it is the right one.
-    fn join_file(&self, authority: &Authority) -> anyhow::Result<String> {
-        let host = self
-            .addresses
-            .first()
-            .map_or(self.server_name.host(), String::as_str);
-        let host = match host.parse::<IpAddr>() {
-            Ok(IpAddr::V6(address)) => format!("[{address}]"),
-            _ => host.to_owned(),
+    /// Where clients reach the server: the addresses that were given, or else its name.
+    fn client_addresses(&self) -> Vec<String> {
+        let mut hosts: Vec<&str> = self.addresses.iter().map(String::as_str).collect();
+        if hosts.is_empty() {
+            hosts.push(self.server_name.host());
+        }
+        let url = |host: &str| match host.parse::<IpAddr>() {
+            Ok(IpAddr::V6(address)) => format!("https://[{address}]:8448"),
+            _ => format!("https://{host}:8448"),
         };
-        let contents = serde_json::json!({
-            "version": 1,
-            "server_name": self.server_name,
-            "address": format!("https://{host}:8448"),
-            "ca_fingerprint": format!("sha256:{}", authority.fingerprint()),
-            "ca_certificate": authority.pem(),
-        });
-        Ok(serde_json::to_string_pretty(&contents)? + "\n")
+        hosts.into_iter().map(url).collect()
     }
 
     fn config(&self, data_dir: &Path) -> String {
@@ -125,10 +120,21 @@ impl Init {
             "\n[registration]\nmode = \"token\"\nshared_secret = {}\n",
             quoted(&secret)
         );
+        text += "\n[server_notices]\nlocalpart = \"notices\"\n";
         if self.lan {
             text += "\n[federation]\n\
                      allow_private_addresses = true\n\
                      extra_ca = [\"keys/campus-ca.pem\"]\n";
+            let addresses = self.client_addresses();
+            let (first, others) = addresses.split_first().unzip();
+            text += "\n[campus]\nannounce = true\n";
+            if let Some(first) = first {
+                text += &format!("address = {}\n", quoted(first));
+            }
+            if let Some(others) = others.filter(|others| !others.is_empty()) {
+                let others: Vec<String> = others.iter().map(|other| quoted(other)).collect();
+                text += &format!("addresses = [{}]\n", others.join(", "));
+            }
         }
         text
     }
@@ -170,7 +176,6 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Config;
 
     fn init(dir: &Path, lan: bool) -> Init {
         Init {
@@ -215,6 +220,24 @@ mod tests {
         fs::remove_file(&key).unwrap();
         prepare_data_dir(dir.path()).unwrap();
         assert!(!key.exists());
+    }
+
+    #[test]
+    fn a_certificate_of_the_own_authority_is_renewed_and_another_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        init(dir.path(), true).run().unwrap();
+        let config = Config::load(&dir.path().join("data/config.toml")).unwrap();
+        let certificate = config.keys_dir().join("server.pem");
+        let before = fs::read_to_string(&certificate).unwrap();
+        let made = certificate.metadata().unwrap().modified().unwrap();
+        assert!(!join::renew_certificate(&config, made).unwrap());
+        let later = made + std::time::Duration::from_secs(40 * 24 * 60 * 60);
+        assert!(join::renew_certificate(&config, later).unwrap());
+        let after = fs::read_to_string(&certificate).unwrap();
+        assert_ne!(before, after);
+        crate::http::Listener::check_tls(config.listen[1].tls().unwrap()).unwrap();
+        fs::write(&certificate, "of another authority").unwrap();
+        assert!(!join::renew_certificate(&config, later).unwrap());
     }
 
     #[test]

@@ -1,10 +1,18 @@
 //! `fialka-server invite …`
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::{ConfigFile, admin_client::AdminClient, show_time};
 use crate::{
+    Config,
     config::Period,
+    join::JoinFile,
     users::routes::admin::{CreateInvite, Done, Invite as Shown, RevokeInvite},
 };
 
@@ -30,6 +38,14 @@ enum Action {
         /// How long it is good, such as "7d"; for ever if left out.
         #[arg(long, value_name = "PERIOD")]
         valid_for: Option<Period>,
+        /// Also write a file with the token, with which people join by a double click.
+        #[arg(long, value_name = "FILE")]
+        join_file: Option<PathBuf>,
+    },
+    /// Write a file with which people join by a double click, without a token.
+    JoinFile {
+        /// The file, usually ending in .fialka.
+        file: PathBuf,
     },
     /// List all tokens.
     List,
@@ -42,18 +58,24 @@ enum Action {
 
 impl Invite {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let client = AdminClient::new(&self.config.load()?)?;
-        super::block_on(self.action.run(&client))
+        let config = self.config.load()?;
+        if let Action::JoinFile { file } = &self.action {
+            // Needs no running server.
+            return write_join_file(&config, file, None);
+        }
+        super::block_on(self.action.run(&config))
     }
 }
 
 impl Action {
-    async fn run(self, client: &AdminClient) -> anyhow::Result<()> {
+    async fn run(self, config: &Config) -> anyhow::Result<()> {
+        let client = AdminClient::new(config)?;
         match self {
             Self::Create {
                 token,
                 uses,
                 valid_for,
+                join_file,
             } => {
                 let request = CreateInvite {
                     token,
@@ -62,7 +84,11 @@ impl Action {
                 };
                 let made: Shown = client.post("/invites/create", &request).await?;
                 println!("{}", made.token);
+                if let Some(file) = join_file {
+                    write_join_file(config, &file, Some(made.token))?;
+                }
             }
+            Self::JoinFile { file } => write_join_file(config, &file, None)?,
             Self::List => {
                 for invite in client.get::<Vec<Shown>>("/invites").await? {
                     println!("{}", line(&invite));
@@ -75,6 +101,12 @@ impl Action {
         }
         Ok(())
     }
+}
+
+fn write_join_file(config: &Config, path: &Path, token: Option<String>) -> anyhow::Result<()> {
+    let mut file = JoinFile::of(config)?;
+    file.registration_token = token;
+    fs::write(path, file.to_text()?).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn line(invite: &Shown) -> String {

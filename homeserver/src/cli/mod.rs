@@ -3,9 +3,11 @@
 pub mod admin_client;
 mod backup;
 mod check;
+mod feedback;
 mod init;
 mod invite;
 mod keys;
+mod roster;
 mod serve;
 mod user;
 
@@ -38,6 +40,10 @@ enum Command {
     User(user::User),
     /// Make, list and revoke registration tokens of the running server.
     Invite(invite::Invite),
+    /// Import and export classes, students and teachers, and print codes for them.
+    Roster(roster::Roster),
+    /// List, show and answer what people report about Fialka, kept by the running server.
+    Feedback(feedback::Feedback),
     /// Change the key that events and requests to other servers are signed with.
     Keys(keys::Keys),
     /// Show the version.
@@ -67,6 +73,8 @@ pub fn run() -> ExitCode {
         Command::Backup(backup) => backup.run(),
         Command::User(user) => user.run(),
         Command::Invite(invite) => invite.run(),
+        Command::Roster(roster) => roster.run(),
+        Command::Feedback(feedback) => feedback.run(),
         Command::Keys(keys) => keys.run(),
         Command::Version => {
             println!("fialka-server {}", env!("CARGO_PKG_VERSION"));

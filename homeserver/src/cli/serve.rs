@@ -101,6 +101,18 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         server.inbound.resume(&server)?;
         server.to_servers.start(&server);
     }
+    if server.config.campus.announce {
+        let announced = server.clone();
+        server.jobs.track(async move {
+            crate::join::announce(&announced.config, &announced.join, announced.jobs.clone()).await;
+        });
+    }
+    let answering = server.clone();
+    server.jobs.spawn("answers to feedback", move || {
+        let (users, admin) = (answering.users.clone(), answering.admin.clone());
+        let feedback = answering.feedback.clone();
+        feedback.run_replies(users, admin, answering.jobs.clone())
+    });
     let indexed = server.clone();
     server.jobs.spawn("search index", move || {
         indexed.search.clone().run_indexer(indexed.jobs.clone())

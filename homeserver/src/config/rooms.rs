@@ -1,4 +1,4 @@
-//! `[rooms]`, `[appservices]` and `[campus]`.
+//! `[rooms]` and `[appservices]`.
 
 use std::path::PathBuf;
 
@@ -64,8 +64,3 @@ pub struct Appservices {
     /// Single registration files.
     pub files: Vec<PathBuf>,
 }
-
-/// The academy.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Campus {}

@@ -19,6 +19,11 @@ use crate::{
     storage::{self, Batch, Change, Commit, Snapshot, tables},
 };
 
+/// Keys of one device that others can claim. Clients keep fifty or a hundred.
+const MAX_KEYS: u32 = 1_000;
+/// Bytes of the largest key.
+const MAX_KEY_LENGTH: usize = 4_096;
+
 /// What others can still claim from a device.
 pub type ClaimableKeys = ClaimableRow;
 
@@ -107,6 +112,12 @@ pub(super) fn prepare(
             }
         }
     }
+    let count = prepared.claimable.one_time.values().sum::<u32>();
+    if count > MAX_KEYS && !prepared.one_time.is_empty() {
+        let message =
+            format!("A device may have {MAX_KEYS} one-time keys; {count} would be too many.");
+        return Err(ApiError::invalid_param(message));
+    }
     for (id, raw) in keys.fallback {
         let key = check_key(&id, &raw)?;
         prepared.add_fallback(snapshot, (user, device), &id, key)?;
@@ -167,7 +178,12 @@ fn check_key(id: &OwnedOneTimeKeyId, raw: &Raw<OneTimeKey>) -> ApiResult<String>
         ApiError::bad_json(format!("The key {id} is neither a text nor a signed key."))
             .because(error)
     })?;
-    Ok(raw.json().get().to_owned())
+    let key = raw.json().get();
+    if key.len() > MAX_KEY_LENGTH {
+        let message = format!("The key {id} has more than {MAX_KEY_LENGTH} bytes.");
+        return Err(ApiError::too_large(message));
+    }
+    Ok(key.to_owned())
 }
 
 fn same_json(a: &str, b: &str) -> bool {

@@ -4,8 +4,8 @@ use axum::{Router, middleware::from_fn_with_state};
 
 use super::{calls, discovery, edge};
 use crate::{
-    ApiError, Server, account_data, admin, appservice, delayed, e2ee, federation, media, ops,
-    presence, push, reports, rooms, search, sync, users,
+    ApiError, Server, account_data, admin, appservice, delayed, e2ee, federation, feedback, join,
+    media, ops, presence, push, reports, rooms, search, sync, users,
 };
 
 /// The router of the public listeners.
@@ -27,6 +27,8 @@ pub fn router(server: Server) -> Router {
         .merge(push::routes::router())
         .merge(search::routes::router())
         .merge(reports::routes::router())
+        .merge(feedback::routes::router())
+        .merge(join::routes::router())
         .merge(presence::routes::router())
         .merge(appservice::routes::router())
         .merge(sync::routes::router())

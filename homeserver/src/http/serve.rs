@@ -18,12 +18,12 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
-    time::{sleep, timeout},
+    time::{interval, sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
-use super::{address::Peer, connections::Connections, patience::Patient, tls};
+use super::{address::Peer, connections::Connections, patience::Patient, tls::Certificate};
 use crate::{
     config::{Listen, TlsFiles},
     jobs::Jobs,
@@ -53,20 +53,22 @@ const STREAMS: u32 = 100;
 const HEAD_SIZE: u32 = 64 * 1024;
 /// How long requests may go on after the server was told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// How often a listener looks whether its certificate was replaced.
+const CERTIFICATES_LOOKED_AT: Duration = Duration::from_secs(60);
 /// The pause when the system has no more connections to give.
 const OUT_OF_FILES: Duration = Duration::from_millis(200);
 
 /// An address that is listened on, before anything is served there.
 pub struct Listener {
     socket: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<(Arc<Certificate>, TlsAcceptor)>,
     trusted_proxies: Arc<[IpAddr]>,
 }
 
 impl Listener {
     /// Takes hold of an address. A certificate that cannot be read or an address that is taken is an error now.
     pub fn bind(listen: &Listen) -> anyhow::Result<Self> {
-        let tls = listen.tls().map(tls::acceptor).transpose()?;
+        let tls = listen.tls().map(load_tls).transpose()?;
         let trusted_proxies = listen
             .trusted_proxies
             .iter()
@@ -83,7 +85,7 @@ impl Listener {
 
     /// Reads a certificate and its key as [`Listener::bind`] does, without listening.
     pub fn check_tls(files: TlsFiles<'_>) -> anyhow::Result<()> {
-        tls::acceptor(files).map(drop)
+        load_tls(files).map(drop)
     }
 
     /// The address, with the port that was chosen if the configuration left that to the system.
@@ -98,9 +100,14 @@ impl Listener {
 
     /// Serves until the server stops.
     pub async fn serve(self, router: Router, connections: Connections, jobs: Jobs) {
+        let mut look_again = interval(CERTIFICATES_LOOKED_AT);
         loop {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
+                _ = look_again.tick(), if self.is_tls() => {
+                    self.reload_certificate();
+                    continue;
+                }
                 () = jobs.stopping() => return,
             };
             match accepted {
@@ -111,6 +118,18 @@ impl Listener {
                     sleep(OUT_OF_FILES).await;
                 }
             }
+        }
+    }
+
+    /// Takes over a certificate that was replaced. Reads two small files.
+    fn reload_certificate(&self) {
+        let Some((certificate, _)) = &self.tls else {
+            return;
+        };
+        match certificate.reload() {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("{certificate:?} was replaced and is used from now on"),
+            Err(error) => tracing::warn!("a new certificate cannot be used: {error:#}"),
         }
     }
 
@@ -130,7 +149,8 @@ impl Listener {
             address,
             trusted_proxies: Arc::clone(&self.trusted_proxies),
         };
-        let (tls, router, stopping) = (self.tls.clone(), router.clone(), jobs.clone());
+        let tls = self.tls.as_ref().map(|(_, acceptor)| acceptor.clone());
+        let (router, stopping) = (router.clone(), jobs.clone());
         jobs.track(async move {
             if let Err(error) = connection(stream, tls, router, peer, stopping, TIMEOUTS).await {
                 tracing::debug!(%address, "a connection ended early: {error}");
@@ -138,6 +158,12 @@ impl Listener {
             drop(admitted);
         });
     }
+}
+
+fn load_tls(files: TlsFiles<'_>) -> anyhow::Result<(Arc<Certificate>, TlsAcceptor)> {
+    let certificate = Certificate::load(files)?;
+    let acceptor = certificate.acceptor()?;
+    Ok((certificate, acceptor))
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {

@@ -1,12 +1,11 @@
 //! A certificate authority for a network that has none.
 
-use std::{fmt::Write, time::Duration};
+use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
-use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, SystemClock};
 
@@ -16,36 +15,39 @@ const AUTHORITY_DAYS: u32 = 3_652;
 /// How long a server's certificate is valid.
 const CERTIFICATE_DAYS: u32 = 365;
 
-pub(super) struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
+/// The authority of a campus.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 /// A certificate and its key, in PEM.
-pub(super) struct Certificate {
+pub struct Certificate {
     /// The server's certificate and the authority's.
-    pub(super) chain: String,
-    pub(super) key: String,
+    pub chain: String,
+    /// The key.
+    pub key: String,
 }
 
 impl Authority {
     /// A new authority, named after the server it is made for.
-    pub(super) fn create(server_name: &str) -> anyhow::Result<Self> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(
-            DnType::CommonName,
-            format!("{server_name} campus authority"),
-        );
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    pub fn create(server_name: &str) -> anyhow::Result<Self> {
+        let mut params = params(server_name);
         valid_for(&mut params, AUTHORITY_DAYS);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        let pem = issuer.pem();
+        let key = KeyPair::generate()?;
+        let pem = params.self_signed(&key)?.pem();
+        let issuer = Issuer::new(params, key);
+        Ok(Self { issuer, pem })
+    }
+
+    /// The authority that was made for a server before.
+    pub fn load(server_name: &str, pem: String, key: &str) -> anyhow::Result<Self> {
+        let issuer = Issuer::new(params(server_name), KeyPair::from_pem(key)?);
         Ok(Self { issuer, pem })
     }
 
     /// A certificate for a server that is reached at these names and addresses.
-    pub(super) fn certify(&self, names: &[String]) -> anyhow::Result<Certificate> {
+    pub fn certify(&self, names: &[String]) -> anyhow::Result<Certificate> {
         let mut params = CertificateParams::new(names)?;
         if let Some(name) = names.first() {
             params
@@ -64,22 +66,27 @@ impl Authority {
         })
     }
 
-    pub(super) fn pem(&self) -> &str {
+    /// Its certificate in PEM.
+    pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    pub(super) fn key_pem(&self) -> String {
+    /// Its key in PEM.
+    pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }
+}
 
-    /// SHA-256 of the certificate, in hexadecimal.
-    pub(super) fn fingerprint(&self) -> String {
-        let digest = Sha256::digest(self.issuer.der());
-        digest.iter().fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a text cannot fail");
-            text
-        })
-    }
+/// What an authority is called, which its certificates repeat.
+fn params(server_name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(
+        DnType::CommonName,
+        format!("{server_name} campus authority"),
+    );
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
 }
 
 fn valid_for(params: &mut CertificateParams, days: u32) {

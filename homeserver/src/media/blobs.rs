@@ -292,7 +292,7 @@ pub(super) fn hex(hash: &ContentHash) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn parse_hex(text: &str) -> Option<ContentHash> {
+pub(super) fn parse_hex(text: &str) -> Option<ContentHash> {
     let mut hash = ContentHash::default();
     if text.len() != 2 * hash.len() || !text.is_ascii() {
         return None;

@@ -4,7 +4,7 @@ use std::{ops::Range, path::Path as FilePath, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
     Certificate, ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload,
     WriteMultipart, aws::AmazonS3Builder, path::Path,
@@ -72,6 +72,23 @@ impl Bucket {
     pub(super) fn thumbnail(&self, hash: &ContentHash, variant: &str) -> Object {
         let name = blobs::sharded(&blobs::hex(hash));
         self.object(format!("thumbnails/{name}-{variant}"))
+    }
+
+    /// The contents that were written before a time in milliseconds, in no particular order. Whatever else is in the
+    /// bucket is passed over.
+    pub(super) fn contents_before(&self, before: u64) -> BoxStream<'_, ApiResult<ContentHash>> {
+        let contents = self
+            .store
+            .list(None)
+            .try_filter_map(move |meta| async move {
+                let written = u64::try_from(meta.last_modified.timestamp_millis()).unwrap_or(0);
+                let hash = meta.location.filename().and_then(blobs::parse_hex);
+                let is_content = |hash: &ContentHash| {
+                    *meta.location.as_ref() == *blobs::sharded(&blobs::hex(hash))
+                };
+                Ok(hash.filter(is_content).filter(|_| written < before))
+            });
+        contents.map_err(failed).boxed()
     }
 
     fn object(&self, name: String) -> Object {
@@ -189,4 +206,25 @@ async fn read_part(file: &mut tokio::fs::File) -> ApiResult<Bytes> {
 
 fn failed(error: object_store::Error) -> ApiError {
     ApiError::internal(error)
+}
+
+#[cfg(test)]
+impl Bucket {
+    /// A bucket that is gone with the test.
+    pub(super) fn in_memory() -> Self {
+        Self {
+            store: Arc::new(object_store::memory::InMemory::new()),
+        }
+    }
+
+    /// The names of its objects, sorted.
+    pub(super) async fn names(&self) -> Vec<String> {
+        let listed: Vec<_> = self.store.list(None).try_collect().await.unwrap();
+        let mut names: Vec<String> = listed
+            .iter()
+            .map(|meta| meta.location.to_string())
+            .collect();
+        names.sort();
+        names
+    }
 }

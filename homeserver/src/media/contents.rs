@@ -51,6 +51,11 @@ impl Contents {
         Self { folder, bucket }
     }
 
+    /// The bucket, if there is one.
+    pub(super) fn bucket(&self) -> Option<&Bucket> {
+        self.bucket.as_ref()
+    }
+
     /// A new file to receive into.
     pub(super) fn create(&self) -> Incoming {
         self.folder.create()

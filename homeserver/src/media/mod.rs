@@ -13,6 +13,7 @@ mod download;
 mod foreign;
 mod inventory;
 mod ladder;
+mod orphans;
 mod picture;
 mod preview;
 mod quarantine;

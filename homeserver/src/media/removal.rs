@@ -106,6 +106,13 @@ impl Media {
                 );
             }
         }
+        let removed = self.remove_orphans().await?;
+        if removed > 0 {
+            tracing::info!(
+                removed,
+                "removed contents from the bucket that belong to no file"
+            );
+        }
         self.expire_previews().await
     }
 }

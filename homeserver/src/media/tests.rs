@@ -266,3 +266,28 @@ async fn nobody_reserves_without_end() {
     fixture.clock.advance(Duration::from_secs(25 * 60 * 60));
     assert!(fixture.media.reserve(UserNid(1)).await.is_ok());
 }
+
+#[tokio::test]
+async fn contents_in_a_bucket_without_an_address_go_once_they_are_old() {
+    let mut fixture = Fixture::new();
+    let bucket = Bucket::in_memory();
+    let blobs = Blobs::open(&fixture.folder.path().join("media")).unwrap();
+    let inner = Arc::get_mut(&mut fixture.media.inner).unwrap();
+    inner.contents = Contents::new(blobs, Some(bucket.clone()));
+    fixture.upload("kept").await.unwrap();
+    let kept = bucket.names().await;
+    let orphan = [0xab; 32];
+    bucket.content(&orphan).put("lost".into()).await.unwrap();
+    bucket
+        .thumbnail(&orphan, "32x32-crop")
+        .put("small".into())
+        .await
+        .unwrap();
+    let other = bucket.content(&[0xcd; 32]);
+    other.put("lost too".into()).await.unwrap();
+    // By this clock, everything in the bucket was written in the future.
+    assert_eq!(fixture.media.remove_orphans().await.unwrap(), 0);
+    fixture.clock.advance(Duration::from_secs(4_000_000_000));
+    assert_eq!(fixture.media.remove_orphans().await.unwrap(), 2);
+    assert_eq!(bucket.names().await, kept);
+}

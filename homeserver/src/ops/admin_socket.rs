@@ -14,6 +14,7 @@ use anyhow::{Context, ensure};
 use axum::{
     Router,
     extract::State,
+    middleware::map_request,
     response::Response,
     routing::{get, post},
 };
@@ -22,7 +23,7 @@ use tokio::net::UnixListener;
 
 use crate::{
     ApiError, ApiResult, Server,
-    http::{json, serve::serve_stream},
+    http::{json, serve::serve_stream, trusted},
     ops::backups::{self, Made},
 };
 
@@ -106,7 +107,11 @@ fn router(server: Server) -> Router {
     let commands = Router::new()
         .route("/status", get(status))
         .route("/backups", post(back_up))
-        .merge(crate::users::routes::admin::router());
+        .merge(crate::users::routes::admin::router())
+        .merge(crate::feedback::routes::admin::router())
+        .merge(crate::roster::routes::admin_router())
+        // Whoever can open the socket is no stranger.
+        .layer(map_request(trusted));
     Router::new()
         .nest(PREFIX, commands)
         .fallback(|| async { ApiError::unrecognized() })

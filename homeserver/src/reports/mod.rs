@@ -11,7 +11,7 @@ use std::sync::Arc;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use tokio::sync::Mutex;
 
-pub use self::store::{Report, ReportId, ReportRow, Subject};
+pub use self::store::{Report, ReportId, ReportRow, Subject, SubjectKind};
 use crate::{
     clock::SharedClock,
     error::{ApiError, ApiResult},
@@ -47,6 +47,8 @@ pub struct Wanted {
     pub reporter: Option<OwnedUserId>,
     /// Only those about this room or its events.
     pub room: Option<OwnedRoomId>,
+    /// Only those about this.
+    pub kind: Option<SubjectKind>,
     /// Only those about this user or their events.
     pub about: Option<OwnedUserId>,
     /// How many at most.

@@ -53,6 +53,28 @@ pub enum Subject {
     },
 }
 
+/// Of what kind it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectKind {
+    /// A room.
+    Room,
+    /// An event.
+    Event,
+    /// A user.
+    User,
+}
+
+impl Subject {
+    /// Of what kind it is.
+    pub fn kind(&self) -> SubjectKind {
+        match self {
+            Self::Room { .. } => SubjectKind::Room,
+            Self::Event { .. } => SubjectKind::Event,
+            Self::User { .. } => SubjectKind::User,
+        }
+    }
+}
+
 /// A report as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportRow {
@@ -92,7 +114,8 @@ impl ReportRow {
         let fits = |wanted: &Option<OwnedUserId>, user: Option<&OwnedUserId>| {
             wanted.is_none() || wanted.as_ref() == user
         };
-        fits(&wanted.reporter, Some(&self.reporter))
+        wanted.kind.is_none_or(|kind| kind == self.subject.kind())
+            && fits(&wanted.reporter, Some(&self.reporter))
             && fits(&wanted.about, self.about())
             && (wanted.room.is_none() || wanted.room.as_ref() == self.room())
     }

@@ -52,6 +52,11 @@ async fn reports_are_found_by_who_made_them_and_what_they_are_about() {
         ..Wanted::default()
     };
     assert_eq!(find(by_alice).await, (vec![ids[0]], 2));
+    let rooms = Wanted {
+        kind: Some(SubjectKind::Room),
+        ..all.clone()
+    };
+    assert_eq!(find(rooms).await, (vec![ids[0], ids[1]], 2));
     let about_bob = Wanted {
         about: Some(bob.into()),
         ..all.clone()

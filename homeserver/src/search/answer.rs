@@ -94,7 +94,7 @@ pub(super) fn answer(
     let found = candidates(rooms, snapshot, &scope, &query)?;
     let who = (user, ask.reader.user.clone());
     let mut answer = Answer {
-        sight: Sight::new(rooms, &search.inner.account_data, snapshot, who)?,
+        sight: Sight::new(rooms, snapshot, who)?,
         rooms,
         snapshot,
         ask,

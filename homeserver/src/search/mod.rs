@@ -20,7 +20,7 @@ mod scope;
 mod tests;
 mod text;
 mod token;
-mod words;
+pub(crate) mod words;
 
 use std::sync::{
     Arc,
@@ -33,7 +33,6 @@ use tokio::sync::{Notify, Semaphore};
 use self::people::People;
 pub use self::{postings::Field, project::SearchProjection};
 use crate::{
-    account_data::AccountData,
     error::{ApiError, ApiResult},
     ids::EventNid,
     rooms::{Rooms, look::Reader},
@@ -54,7 +53,6 @@ pub struct Search {
 
 struct Inner {
     rooms: Rooms,
-    account_data: AccountData,
     users: Users,
     people: People,
     /// No event before this one is queued by this run of the server.
@@ -79,12 +77,11 @@ pub struct Ask {
 
 impl Search {
     /// The service over rooms. Events that are there already are filed by the indexer, once.
-    pub fn open(rooms: Rooms, account_data: AccountData, users: Users) -> Result<Self> {
+    pub fn open(rooms: Rooms, users: Users) -> Result<Self> {
         let inner = Inner {
             begins_at: rooms.storage().interner().event_floor(),
             people: People::load(&rooms)?,
             rooms,
-            account_data,
             users,
             queued: AtomicU64::new(0),
             hurry: Notify::new(),

@@ -6,7 +6,7 @@ use ruma::{OwnedRoomId, OwnedUserId, api::client::filter::RoomEventFilter};
 use serde::Deserialize;
 
 use crate::{
-    account_data::{AccountData, Scope as DataScope},
+    account_data::IgnoredUsers,
     ids::{EventNid, RoomNid, UserNid},
     rooms::{
         Rooms,
@@ -148,18 +148,17 @@ pub(super) struct Sight<'a> {
     snapshot: &'a Snapshot<'a>,
     user: UserNid,
     user_id: OwnedUserId,
-    ignored: BTreeSet<OwnedUserId>,
+    ignored: IgnoredUsers,
     seen: HashMap<(RoomNid, StateRoot), bool>,
 }
 
 impl<'a> Sight<'a> {
     pub(super) fn new(
         rooms: &'a Rooms,
-        account_data: &AccountData,
         snapshot: &'a Snapshot<'a>,
         (user, user_id): (UserNid, OwnedUserId),
     ) -> Result<Self> {
-        let ignored = ignored_users(account_data, snapshot, user)?;
+        let ignored = IgnoredUsers::of(snapshot, user, &user_id)?;
         let seen = HashMap::new();
         Ok(Self {
             rooms,
@@ -176,10 +175,9 @@ impl<'a> Sight<'a> {
         !self.ignored.is_empty()
     }
 
-    /// Whether the user ignores the sender of an event. Nobody ignores themselves.
+    /// Whether the user ignores the sender of an event.
     pub(super) fn ignores(&self, event: &RoomEvent) -> bool {
-        let sender = event.pdu.sender();
-        sender != self.user_id && self.ignored.contains(sender)
+        self.ignored.has(event.pdu.sender())
     }
 
     /// Whether the user may see an event of a room.
@@ -206,25 +204,6 @@ impl<'a> Sight<'a> {
         self.seen.insert((scope.room, state), seen);
         Ok(seen)
     }
-}
-
-/// The users whose events a user does not want to see.
-/// [spec](https://spec.matrix.org/v1.19/client-server-api/#ignoring-users)
-fn ignored_users(
-    account_data: &AccountData,
-    snapshot: &Snapshot<'_>,
-    user: UserNid,
-) -> Result<BTreeSet<OwnedUserId>> {
-    #[derive(Deserialize)]
-    struct Content {
-        ignored_users: std::collections::BTreeMap<OwnedUserId, serde_json::Value>,
-    }
-    let kind = "m.ignored_user_list";
-    let content = account_data.get_at(snapshot, user, DataScope::Global, kind)?;
-    let content: Option<Content> = content.and_then(|json| serde_json::from_str(&json).ok());
-    Ok(content.map_or_else(BTreeSet::new, |content| {
-        content.ignored_users.into_keys().collect()
-    }))
 }
 
 /// Whether a filter says more than which rooms are wanted.

@@ -233,11 +233,7 @@ async fn events_from_before_the_index_are_filed_once() {
         }
     });
     bench.server.storage.commit(commit).await.unwrap();
-    let search = super::Search::open(
-        bench.server.rooms.clone(),
-        bench.server.account_data.clone(),
-        bench.server.users.clone(),
-    );
+    let search = super::Search::open(bench.server.rooms.clone(), bench.server.users.clone());
     let search = search.unwrap();
     bench.say(room, "alice", "new message").await;
     for _ in 0..2 {

@@ -18,14 +18,14 @@ const MAX_TERMS: usize = 2_000;
 const SEPARATORS: [char; 7] = ['.', ':', '_', ',', ';', '·', '\u{2024}'];
 
 /// The words of a text, in order, as they are written.
-pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.unicode_words()
         .flat_map(|word| word.split(SEPARATORS))
         .filter(|word| !word.is_empty())
 }
 
 /// The term of a word.
-pub(super) fn term(word: &str) -> String {
+pub(crate) fn term(word: &str) -> String {
     let folded: String = word
         .chars()
         .take(MAX_LETTERS)

@@ -16,6 +16,7 @@ use crate::{
         inbound::rows::StagedEvent,
         outbound::rows::{DestinationRow, LoggedEvent},
     },
+    feedback::store::{FeedbackRow, ProblemId, ProblemRow, ReplyRow},
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos, TypeNid, UserNid},
     media::store::{MediaRow, PreviewRow, QuarantineRow, ReservedMediaRow},
     push::store::{PushEventRow, PusherFailureRow, PusherRow, QueuedPushRow},
@@ -26,6 +27,7 @@ use crate::{
         relations::{Aggregate, RelatedRow},
         rows::{EventRow, Membership, RoomSummary, TimelineRow, UserRoomRow},
     },
+    roster::store::{ClassRow, PersonRow},
     users::store::{
         AccountRow, DeviceRow, LastSeenRow, OpenIdTokenRow, RefreshTokenRow, RegistrationTokenRow,
         SessionRow, TermsRow, TokenHash,
@@ -244,6 +246,34 @@ tables! {
 
     /// What users reported, in the order it came.
     REPORT: ReportId => ReportRow, Users 130;
+
+    // Feedback
+
+    /// What is wrong with Fialka, or missing, as several people say.
+    PROBLEM: ProblemId => ProblemRow, Users 210;
+    /// What people wrote: the problem, when it came.
+    FEEDBACK: (ProblemId, StreamPos) => FeedbackRow, Users 211;
+    /// The same by who wrote it: the problem.
+    FEEDBACK_OF_USER: (UserNid, StreamPos) => ProblemId, Users 212;
+    /// The same by the ids that their clients gave: when it came.
+    FEEDBACK_SENT: (UserNid, String) => StreamPos, Users 213;
+    /// Who reported a problem, and when last, in milliseconds.
+    PROBLEM_PERSON: (ProblemId, UserNid) => u64, Users 214;
+    /// Problems that turned out to be the same as another one.
+    MERGED_PROBLEM: ProblemId => ProblemId, Users 215;
+    /// Answers to those who reported a problem.
+    FEEDBACK_REPLY: (ProblemId, StreamPos) => ReplyRow, Users 216;
+    /// Those who have not got an answer yet: which one, who; the problem.
+    FEEDBACK_UNTOLD: (StreamPos, UserNid) => ProblemId, Users 217;
+
+    // The roster
+
+    /// Students and teachers, those who have left included.
+    ROSTER_PERSON: UserNid => PersonRow, Users 218;
+    /// Classes, those that are no more included.
+    ROSTER_CLASS: String => ClassRow, Rooms 210;
+    /// Rooms of the academy as a whole: 1 for the space, 2 for announcements.
+    ROSTER_ROOM: u8 => OwnedRoomId, Rooms 211;
 
     // What belongs to a user
 

@@ -112,7 +112,7 @@ macro_rules! key_value {
 }
 
 key_value!(
-    [] (), [] ruma::OwnedEventId, [] u8, [] u32, [] u64, [] RoomNid, [] UserNid, [] TypeNid, [] StateKeyNid, [] EventNid, [] StreamPos,
+    [] (), [] ruma::OwnedEventId, [] ruma::OwnedRoomId, [] u8, [] u32, [] u64, [] RoomNid, [] UserNid, [] TypeNid, [] StateKeyNid, [] EventNid, [] StreamPos,
     [A, B] (A, B), [A, B, C] (A, B, C), [A, B, C, D] (A, B, C, D),
 );
 

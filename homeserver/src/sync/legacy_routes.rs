@@ -10,6 +10,7 @@ use axum::{Router, extract::State};
 use ruma::{
     OwnedEventId, OwnedRoomId, RoomId, UInt,
     api::client::{
+        filter::Filter,
         peeking::{get_current_state, listen_to_new_events},
         sync::sync_events,
     },
@@ -20,13 +21,16 @@ use serde_json::{Value, json};
 
 use super::{
     account_data::datum_event,
+    presence,
     token::{SyncToken, timeline_token},
     wait::Poll,
 };
 use crate::{
     ApiError, ApiResult, Server,
+    account_data::IgnoredUsers,
     http::{Nothing, Own, Raw, RouterExt, Ruma, json},
     ids::StreamPos,
+    presence::{Audience, joined_rooms},
     rooms::{
         Rooms,
         history::PageQuery,
@@ -311,22 +315,35 @@ async fn initial_sync(
         }
     }
     let all = server.clone();
-    let data = server
+    let user_id = session.user_id.clone();
+    let (data, presence) = server
         .storage
         .read(move |snapshot| {
+            let told = presence::Told {
+                user,
+                filter: &Filter::default(),
+                ignored: &IgnoredUsers::of(snapshot, user, &user_id)?,
+            };
+            let audience = Audience {
+                rooms: joined_rooms(snapshot, user)?,
+                ..Audience::default()
+            };
+            let presence: Vec<RawJson<Value>> =
+                presence::events(&all, snapshot, &told, None, &audience)?;
             let data = all.account_data.all(snapshot, user)?;
             let global = data
                 .iter()
                 .filter(|datum| datum.scope == crate::account_data::Scope::Global);
-            global
+            let data = global
                 .map(datum_event)
-                .collect::<ApiResult<Vec<RawJson<Value>>>>()
+                .collect::<ApiResult<Vec<RawJson<Value>>>>()?;
+            ApiResult::Ok((data, presence))
         })
         .await?;
     let answer = json!({
         "end": end.to_string(),
         "rooms": rooms,
-        "presence": [],
+        "presence": presence,
         "account_data": data,
     });
     json(&answer).map(Raw)

@@ -7,6 +7,7 @@ use ruma::{OwnedUserId, UserId, api::error::ErrorKind};
 use super::{
     Profile, SignIn, SignedIn, Users,
     localpart::typed_user_id,
+    password::Passwords,
     sessions::NewSession,
     store::{self, AcceptedPolicy, AccountRow, RegistrationTokenRow, TermsRow},
 };
@@ -198,6 +199,11 @@ impl Users {
     /// A password as it is stored.
     pub async fn hash_password(&self, password: String) -> ApiResult<String> {
         self.inner.passwords.hash(password).await
+    }
+
+    /// A random code of at least fifty bits as it is stored, for somebody who signs in with it for the first time.
+    pub fn hash_code(&self, code: &str) -> ApiResult<String> {
+        Passwords::hash_code(code)
     }
 
     /// Sets a password. Sessions stay as they are.

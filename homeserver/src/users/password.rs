@@ -74,6 +74,16 @@ impl Passwords {
             .await?
     }
 
+    /// A random code as it is stored. There are too many codes to try them all, so a fast hash is as good; the first
+    /// sign-in replaces it by a slow one.
+    pub(super) fn hash_code(code: &str) -> ApiResult<String> {
+        let params = Params::new(Params::MIN_M_COST, 1, 1, None).map_err(internal)?;
+        let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password(code.as_bytes())
+            .map_err(internal)?;
+        Ok(hash.to_string())
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

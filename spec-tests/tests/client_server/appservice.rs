@@ -317,6 +317,30 @@ fn a_service_that_wants_to_is_told_of_typing_and_receipts() {
     assert!(!all.contains(&secret), "a private receipt was told");
 }
 
+/// [spec](https://spec.matrix.org/v1.19/application-service-api/#pushing-ephemeral-data)
+#[test]
+fn a_service_that_wants_to_is_told_who_is_online_in_its_rooms() {
+    covers!(PUT "/_matrix/client/v3/presence/{userId}/status");
+    let Some(bridge) = bridge() else { return };
+    let alice = bridge.server.register("alice");
+    let stranger = bridge.server.register("stranger");
+    bridge.room_with(&alice, &bridge.ghost("ghost"));
+    let status = json!({ "presence": "unavailable", "status_msg": "in a lesson" });
+    for user in [&stranger, &alice] {
+        user.put(&path!("/v3/presence/{}/status", user.id), &status)
+            .ok();
+    }
+    let presence = eventually(|| {
+        let of = |event: &&Value| event["type"] == "m.presence" && event["sender"] == alice.id;
+        let found = bridge.ephemeral().iter().find(of).cloned();
+        found.ok_or_else(|| "nothing of alice".to_owned())
+    });
+    assert_eq!(presence["content"]["presence"], "unavailable");
+    assert_eq!(presence["content"]["status_msg"], "in a lesson");
+    let all = json!(bridge.ephemeral()).to_string();
+    assert!(!all.contains(&stranger.id), "a stranger is told of");
+}
+
 /// [spec](https://spec.matrix.org/v1.19/application-service-api/#pinging)
 #[test]
 fn a_service_can_have_itself_called() {

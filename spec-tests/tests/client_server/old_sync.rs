@@ -5,9 +5,10 @@ use serde_json::json;
 use spec_tests::{
     covers, homeserver,
     http::encode,
-    matchers::{bodies, event_ids, items},
+    matchers::{bodies, event_ids, has_item, items},
     must::{must_contain, must_find, text},
     path,
+    sync_until::eventually,
 };
 
 use crate::relations::ignore;
@@ -35,6 +36,22 @@ fn a_room_is_shown_with_its_state_and_newest_messages() {
     let readable = json!({ "history_visibility": "world_readable" });
     alice.set_state(&room, "m.room.history_visibility", "", &readable);
     assert!(bob.get(&path).ok().get("membership").is_none());
+}
+
+#[test]
+fn who_is_online_is_told_at_the_start() {
+    covers!(GET "/_matrix/client/v3/initialSync");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    alice.room_with(&[&bob]);
+    let status = json!({ "presence": "unavailable", "status_msg": "in a lesson" });
+    bob.put(&path!("/v3/presence/{}/status", bob.id), &status)
+        .ok();
+    eventually(|| {
+        let all = alice.get("/v3/initialSync?limit=1").ok();
+        let event = json!({ "type": "m.presence", "sender": bob.id, "content": status });
+        has_item(&["presence"], &event)(&all)
+    });
 }
 
 #[test]

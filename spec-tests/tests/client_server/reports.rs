@@ -97,3 +97,34 @@ fn a_user_is_reported_without_sharing_a_room() {
         answer.must_fail(404, "M_NOT_FOUND");
     }
 }
+
+/// Not Matrix's, but what tools for administrators rely on.
+#[test]
+fn administrators_read_reports_of_events_and_remove_them() {
+    let Some(admin) = homeserver().register_admin() else {
+        return;
+    };
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let room = alice.room_with(&[&bob]);
+    let event = bob.say(&room, "rude words");
+    let report = json!({ "reason": "rude" });
+    alice
+        .post(&path!("/v3/rooms/{}/report/{}", room, event), &report)
+        .ok();
+    let list = path!("/_synapse/admin/v1/event_reports?room_id={}", room);
+    let listed = admin.get(&list).ok();
+    assert_eq!(listed["total"], 1, "{listed}");
+    let found = &listed["event_reports"][0];
+    assert_eq!(found["event_id"], event.as_str());
+    assert_eq!(found["user_id"], alice.id.as_str());
+    assert_eq!(found["sender"], bob.id.as_str());
+    assert_eq!(found["reason"], "rude");
+    let one = path!("/_synapse/admin/v1/event_reports/{}", found["id"]);
+    let shown = admin.get(&one).ok();
+    assert_eq!(shown["event_json"]["content"]["body"], "rude words");
+    alice.get(&one).must_fail(403, "M_FORBIDDEN");
+    admin.delete(&one).ok();
+    admin.get(&one).must_fail(404, "M_NOT_FOUND");
+    assert_eq!(admin.get(&list).ok()["total"], 0);
+}

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 use spec_tests::{
     Reply,
-    endpoints::{Endpoint, client_server},
+    endpoints::{self, Endpoint, client_server},
     homeserver,
     http::Request,
     plausible::Scene,
@@ -14,6 +14,18 @@ use spec_tests::{
 /// Answers that any request may get besides those its operation documents.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#common-error-codes)
 const ALWAYS_ALLOWED: [u16; 6] = [400, 401, 403, 404, 413, 414];
+
+/// Operations that a server may lack: they are there for nobody.
+const MAY_BE_ABSENT: [&str; 0] = [];
+
+/// A server that lacks an operation says so; so does one that is asked for a path that leads elsewhere.
+fn may_be_absent(endpoint: &Endpoint, reply: &Reply) -> bool {
+    let is_own_path = endpoints::find(&reply.method, &reply.path)
+        .is_some_and(|found| found.operation == endpoint.operation);
+    !is_own_path
+        || MAY_BE_ABSENT.contains(&endpoint.operation.as_str())
+        || homeserver().is_synapse()
+}
 
 /// Collects what was wrong, so that one run tells everything.
 #[derive(Default)]
@@ -28,9 +40,11 @@ impl Verdict {
                 return None;
             }
         };
-        // What a server does not have yet is not there for anybody.
         let is_absent =
             matches!(reply.status, 404 | 405) && reply.json["errcode"] == "M_UNRECOGNIZED";
+        if is_absent && !may_be_absent(endpoint, &reply) {
+            self.0.push(format!("{what}: there is no such operation"));
+        }
         let documented = is_absent
             || endpoint.statuses.contains(&reply.status)
             || ALWAYS_ALLOWED.contains(&reply.status)

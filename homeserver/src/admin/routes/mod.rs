@@ -7,6 +7,7 @@ mod notices;
 mod other;
 mod page;
 mod redaction;
+mod reports;
 mod room_access;
 mod room_deletion;
 mod room_history;
@@ -37,6 +38,7 @@ pub fn router() -> Router<Server> {
         .merge(room_history::router())
         .merge(media::router())
         .merge(media_of::router())
+        .merge(reports::router())
         .merge(statistics::router())
         .merge(notices::router())
         .merge(other::router())

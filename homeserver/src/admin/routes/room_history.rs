@@ -281,13 +281,23 @@ async fn timestamp_to_event(call: Call) -> ApiResult<Value> {
 
 async fn fetch_event(call: Call) -> ApiResult<Value> {
     let id: OwnedEventId = parse(call.text(0), "event id")?;
+    let event = event(&call, id).await?;
+    let event = event.ok_or_else(|| ApiError::not_found("This server has no such event."))?;
+    Ok(json!({ "event": event }))
+}
+
+/// An event as an administrator sees it, if the server has it.
+pub(super) async fn event(
+    call: &Call,
+    id: OwnedEventId,
+) -> ApiResult<Option<Raw<AnyTimelineEvent>>> {
     let admin = call.session.user_id.clone();
     call.server
         .rooms
         .read(move |rooms, snapshot| {
-            let event = rooms.event_by_id(snapshot, &id)?;
-            let event =
-                event.ok_or_else(|| ApiError::not_found("This server has no such event."))?;
+            let Some(event) = rooms.event_by_id(snapshot, &id)? else {
+                return Ok(None);
+            };
             let room = event.row.room;
             let viewer = Viewer::new(rooms, snapshot, room, &admin)?;
             let reader = Reader {
@@ -296,7 +306,7 @@ async fn fetch_event(call: Call) -> ApiResult<Value> {
                 room,
                 viewer,
             };
-            Ok(json!({ "event": reader.show::<AnyTimelineEvent>(&event)? }))
+            reader.show(&event).map(Some)
         })
         .await
 }

@@ -89,6 +89,29 @@ async fn uploaded_keys_are_told_with_the_name_of_the_device() {
 }
 
 #[tokio::test]
+async fn a_device_cannot_store_keys_without_end() {
+    let bench = Bench::open();
+    let alice = bench.register("alice").await;
+    let many = |from: usize, to: usize| {
+        let ids: Vec<String> = (from..to)
+            .map(|id| format!("signed_curve25519:{id}"))
+            .collect();
+        let keys: Vec<(&str, &str)> = ids.iter().map(|id| (id.as_str(), "key")).collect();
+        one_time(&keys)
+    };
+    upload(&bench, &alice, many(0, 1_000)).await;
+    let more = bench.e2ee().upload_keys(&alice, None, many(1_000, 1_001));
+    assert!(more.await.is_err());
+    // The same keys again are no new ones.
+    let again = upload(&bench, &alice, many(0, 1_000)).await;
+    assert_eq!(again["signed_curve25519"], 1_000);
+    let huge = "k".repeat(5_000);
+    let huge = one_time(&[("signed_curve25519:huge", huge.as_str())]);
+    let refused = bench.e2ee().upload_keys(&alice, None, huge);
+    assert!(refused.await.is_err());
+}
+
+#[tokio::test]
 async fn keys_of_somebody_else_are_refused() {
     let bench = Bench::open();
     let (alice, bob) = (bench.register("alice").await, bench.register("bob").await);

@@ -24,6 +24,8 @@ pub enum Class {
     Download,
     /// Searching among events, people and public rooms.
     Search,
+    /// Reporting a problem.
+    Feedback,
     /// Requests of other homeservers.
     Federation,
     /// Everything else.
@@ -47,7 +49,10 @@ impl Class {
             "createRoom" | "join" | "knock" | "invite" | "upgrade" if !is_read => Self::Join,
             "upload" => Self::Upload,
             "download" | "thumbnail" | "preview_url" => Self::Download,
-            "search" | "publicRooms" | "hierarchy" | "timestamp_to_event" => Self::Search,
+            "feedback" if !is_read => Self::Feedback,
+            "similar" | "search" | "publicRooms" | "hierarchy" | "timestamp_to_event" => {
+                Self::Search
+            }
             _ => Self::Other,
         }
     }
@@ -62,6 +67,7 @@ impl Class {
             Self::Upload => (300, 20.0),
             Self::Download => (6_000, 300.0),
             Self::Search => (300, 20.0),
+            Self::Feedback => (300, 1.0),
             Self::Federation => (5_000, 500.0),
             Self::Other => (6_000, 400.0),
         };
@@ -78,6 +84,7 @@ impl Class {
             Self::Upload => (60, 2.0),
             Self::Download => (1_000, 50.0),
             Self::Search => (40, 3.0),
+            Self::Feedback => (10, 1.0 / 360.0),
             Self::Federation => (5_000, 500.0),
             Self::Other => (600, 50.0),
         };
@@ -128,6 +135,13 @@ mod tests {
                 Class::Search,
             ),
             (Method::GET, "/_matrix/client/v3/sync", Class::Other),
+            (Method::POST, "/_fialka/client/v1/feedback", Class::Feedback),
+            (Method::GET, "/_fialka/client/v1/feedback", Class::Other),
+            (
+                Method::POST,
+                "/_fialka/client/v1/feedback/similar",
+                Class::Search,
+            ),
             (
                 Method::PUT,
                 "/_matrix/federation/v1/send/{transaction_id}",

@@ -93,22 +93,16 @@ async fn a_client_that_says_nothing_to_a_tls_listener_is_given_up() {
     );
     std::fs::write(&cert, certified.cert.pem()).unwrap();
     std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
-    let tls = tls::acceptor(TlsFiles {
+    let (_, tls) = load_tls(TlsFiles {
         cert: &cert,
         key: &key,
-    });
+    })
+    .unwrap();
     let peer = Peer {
         address: from.ip(),
         trusted_proxies: Arc::new([]),
     };
-    let served = connection(
-        stream,
-        Some(tls.unwrap()),
-        router(),
-        peer,
-        Jobs::default(),
-        SHORT,
-    );
+    let served = connection(stream, Some(tls), router(), peer, Jobs::default(), SHORT);
     let ended = timeout(HANG, served)
         .await
         .expect("the connection stays open");

@@ -1,8 +1,11 @@
 //! Previews of pages on the web.
 
 use axum::extract::State;
-use http::{HeaderMap, HeaderValue, header};
-use ruma::api::client::{authenticated_media, media};
+use http::{HeaderMap, header};
+use ruma::{
+    MilliSecondsSinceUnixEpoch,
+    api::client::{authenticated_media, media},
+};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -20,15 +23,7 @@ pub(super) async fn preview(
         request, headers, ..
     }: Streamed<authenticated_media::get_media_preview::v1::Request>,
 ) -> ApiResult<Raw> {
-    answer(
-        &server,
-        PreviewRequest {
-            url: request.url,
-            at: request.ts,
-            languages: languages(&headers),
-        },
-    )
-    .await
+    answer(&server, (request.url, request.ts), &headers).await
 }
 
 /// The same at its older path.
@@ -43,23 +38,21 @@ pub(super) async fn legacy(
         request, headers, ..
     }: Streamed<media::get_media_preview::v3::Request>,
 ) -> ApiResult<Raw> {
-    answer(
-        &server,
-        PreviewRequest {
-            url: request.url,
-            at: request.ts,
-            languages: languages(&headers),
-        },
-    )
-    .await
+    answer(&server, (request.url, request.ts), &headers).await
 }
 
-fn languages(headers: &HeaderMap) -> Option<String> {
-    let value: &HeaderValue = headers.get(header::ACCEPT_LANGUAGE)?;
-    value.to_str().ok().map(str::to_owned)
-}
-
-async fn answer(server: &Server, request: PreviewRequest) -> ApiResult<Raw> {
+async fn answer(
+    server: &Server,
+    (url, at): (String, Option<MilliSecondsSinceUnixEpoch>),
+    headers: &HeaderMap,
+) -> ApiResult<Raw> {
+    let languages = headers.get(header::ACCEPT_LANGUAGE);
+    let languages = languages.and_then(|value| value.to_str().ok());
+    let request = PreviewRequest {
+        url,
+        at,
+        languages: languages.map(str::to_owned),
+    };
     let text = server.media.preview(request).await?;
     let answer = RawValue::from_string(text).map_err(ApiError::internal)?;
     json(&answer).map(Raw)
