@@ -103,6 +103,17 @@ class Client:
     async def send_text(self, room_id, body):
         return await self.send(room_id, {"msgtype": "m.text", "body": body})
 
+    async def react(self, room_id, event_id, key):
+        content = {"m.relates_to": {"rel_type": "m.annotation", "event_id": event_id, "key": key}}
+        answer = await self.nio.room_send(room_id, "m.reaction", content, ignore_unverified_devices=True)
+        return {"event_id": expect(answer, nio.RoomSendResponse).event_id}
+
+    async def wait_for_user(self, user_id):
+        """Waits until somebody has an account."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not isinstance(await self.nio.get_displayname(user_id), nio.ProfileGetDisplayNameResponse):
+                await asyncio.sleep(0.2)
+
     async def send_picture(self, room_id, file):
         encrypted = self.nio.rooms[room_id].encrypted
         size = Path(file).stat().st_size
@@ -132,6 +143,13 @@ class Client:
 
     async def wait_for_text(self, room_id, sender, body, encrypted):
         await self.received(room_id, sender, encrypted, (nio.RoomMessageText,), lambda event: event.body == body)
+
+    async def wait_for_notice(self, room_id, sender, containing, encrypted):
+        """Waits for a notice, also as an edit of another."""
+        found = await self.received(
+            room_id, sender, encrypted, (nio.RoomMessageNotice,), lambda event: containing in event.body
+        )
+        return {"event_id": found.event_id, "body": found.body}
 
     async def wait_for_picture(self, room_id, sender, encrypted):
         kinds = (nio.RoomMessageImage, nio.RoomEncryptedImage)

@@ -164,6 +164,22 @@ def offline(sender, receiver):
         receiver.do("wait_for_text", body=body, **expected)
 
 
+def game(player, encrypted):
+    """A game against Fialka's room bot, by text and by reaction, to its end."""
+    bot = "@bot:" + player.user_id.split(":", 1)[1]
+    player.do("wait_for_user", user_id=bot)
+    room_id = player.do("create_room", invite=[bot], direct=False, encrypted=encrypted, name="Games")["room_id"]
+    player.do("wait_for_members", room_id=room_id, members=[bot])
+    seen = {"room_id": room_id, "sender": bot, "encrypted": encrypted}
+    player.do("wait_for_notice", containing="!games", **seen)
+    player.do("send_text", room_id=room_id, body="!start tictactoe bot hard")
+    board = player.do("wait_for_notice", containing="To move", **seen)["event_id"]
+    player.do("react", room_id=room_id, event_id=board, key="2️⃣")
+    player.do("wait_for_notice", containing="❌", **seen)
+    player.do("send_text", room_id=room_id, body="!resign")
+    player.do("wait_for_notice", containing="bot (hard) wins", **seen)
+
+
 def main(homeserver, node_modules):
     node = Path(node_modules, "node", "bin", "node")
     clients = []
@@ -193,6 +209,8 @@ def main(homeserver, node_modules):
                 what = f"direct chat by {creator.name}, {kind}"
                 play(what, lambda: meet(creator, [other], picture, direct=True, encrypted=encrypted))
             play(f"group of three, {kind}", lambda: meet(js, [nio, third], picture, False, encrypted))
+
+            play(f"a game against the bot, {kind}", lambda: game(third, encrypted))
 
         def device_of(account, name):
             return start(name, str(node), str(script), account=account)

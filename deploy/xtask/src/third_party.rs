@@ -25,6 +25,16 @@ pub(crate) struct Options {
 
 /// Installs the clients into the target directory and plays `deploy/third-party/scenario.py`.
 pub(crate) fn test_clients(workspace: &Workspace, options: &Options) -> Result<()> {
+    workspace
+        .cargo([
+            "build",
+            "--package",
+            "homeserver",
+            "--package",
+            "bot",
+            "--bins",
+        ])
+        .run()?;
     let python = install_python_client(workspace)?;
     let node_modules = install_javascript_client(workspace)?;
     let scratch = Scratch::new("clients")?;
@@ -38,13 +48,9 @@ pub(crate) fn test_clients(workspace: &Workspace, options: &Options) -> Result<(
             synapse::Database::Sqlite,
         )?
         .url(),
-        None => {
-            workspace
-                .cargo(["build", "--package", "homeserver", "--bins"])
-                .run()?;
-            fialka::start(workspace, &mut processes, &scratch, "fialka", false)?.url()
-        }
+        None => fialka::start(workspace, &mut processes, &scratch, "fialka", false)?.url(),
     };
+    start_bot(workspace, &mut processes, &scratch, &url)?;
     let scenario = workspace.root.join(FOLDER).join("scenario.py");
     let scenario = workspace
         .program(python)
@@ -52,6 +58,28 @@ pub(crate) fn test_clients(workspace: &Workspace, options: &Options) -> Result<(
         .args([url])
         .args([&node_modules]);
     processes.run("The scenario", scenario)
+}
+
+/// Starts the room bot, which registers itself.
+fn start_bot(
+    workspace: &Workspace,
+    processes: &mut Processes,
+    scratch: &Scratch,
+    url: &str,
+) -> Result<()> {
+    let folder = scratch.folder("bot")?;
+    let config = folder.join("bot.toml");
+    let data_dir = folder.join("data");
+    fs::write(
+        &config,
+        format!("homeserver = {url:?}\ndata_dir = {data_dir:?}\nlanguage = \"en\"\n"),
+    )?;
+    let bot = workspace
+        .program(workspace.binary("fialka-bot", false))
+        .args(["--config"])
+        .args([&config]);
+    processes.start("The bot", bot)?;
+    Ok(())
 }
 
 /// Where this checkout's versions of the clients are installed.
