@@ -78,12 +78,13 @@ impl Config {
         Ok(config)
     }
 
-    pub(crate) fn settings(&self, own_id: &str) -> Settings {
+    pub(crate) fn settings(&self, own_id: &str, support: bool) -> Settings {
         Settings {
             own_id: own_id.to_owned(),
             lang: self.language,
             teachers: self.teachers.clone(),
             utc_offset: self.utc_offset_minutes,
+            support,
         }
     }
 

@@ -23,13 +23,14 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::{
     config::Config,
-    session::{Arrival, Reader, Sender, catch_up, secure, sign_in},
+    session::{Arrival, Reader, Sender, catch_up, has_support, secure, sign_in},
     store::Store,
 };
 
 const POLL: Duration = Duration::from_secs(30);
 /// A deadline that is met at once still lets the sync go on.
 const LEAST_WAIT: Duration = Duration::from_millis(10);
+const KEYS_AGAIN: Duration = Duration::from_secs(5);
 const AFTER_ERROR: Duration = Duration::from_secs(2);
 /// Pages of history that are read when more happened than one sync tells.
 const PAGES: usize = 20;
@@ -73,7 +74,7 @@ pub async fn run(config: &Config) -> Result<()> {
     let world = store.world()?;
     tracing::info!(%own, games = world.open_games(), "signed in");
     let bot = Bot {
-        settings: config.settings(own.as_str()),
+        settings: config.settings(own.as_str(), has_support(&client, config).await),
         config: Arc::new(config.clone()),
         own,
         shared: Arc::new(Mutex::new(Shared {
@@ -104,7 +105,7 @@ pub async fn run(config: &Config) -> Result<()> {
 async fn keep_keys(client: Client, data_dir: std::path::PathBuf) {
     while let Err(error) = secure(&client, &data_dir).await {
         tracing::warn!("encryption is not set up yet: {error:#}");
-        tokio::time::sleep(Duration::from_secs(30)).await;
+        tokio::time::sleep(KEYS_AGAIN).await;
     }
     tracing::info!("encryption is set up");
     std::future::pending::<()>().await;

@@ -24,6 +24,8 @@ pub struct Settings {
     pub teachers: Vec<String>,
     /// Minutes that local time is ahead of UTC.
     pub utc_offset: i64,
+    /// Whether there is somebody to pass questions on to.
+    pub support: bool,
 }
 
 /// The state of the engine.

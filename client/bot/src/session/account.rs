@@ -19,7 +19,7 @@ const DEVICE_NAME: &str = "Fialka bot";
 
 /// A signed-in client.
 pub(crate) async fn sign_in(config: &Config) -> Result<Client> {
-    fs::create_dir_all(&config.data_dir)
+    private::make_folder(&config.data_dir)
         .with_context(|| format!("cannot make {}", config.data_dir.display()))?;
     let client = build(config).await?;
     let session_file = config.data_dir.join("session.json");

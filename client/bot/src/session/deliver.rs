@@ -12,7 +12,7 @@ use matrix_sdk::{
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::account::certificates;
+use super::feedback;
 use crate::{config::Config, run::Shared};
 
 /// What a delivery needs.
@@ -178,35 +178,12 @@ impl Delivery {
             self.send(&room, "m.room.message", content).await?;
             return Ok(());
         }
-        let mut http = reqwest::Client::builder();
-        for root in certificates(&self.config)? {
-            http = http.add_root_certificate(root);
-        }
-        let token = self
-            .client
-            .access_token()
-            .context("the bot is signed out")?;
-        let url = format!(
-            "{}/_fialka/client/v1/feedback",
-            self.config.homeserver.trim_end_matches('/')
-        );
-        let body = json!({
-            "id": self.transaction,
-            "category": "unclear",
-            "text": format!("{text}\n\n({from})"),
-        });
-        let answer = http
-            .build()?
-            .post(url)
-            .bearer_auth(token)
-            .json(&body)
-            .send()
-            .await?;
-        if answer.status().is_client_error() {
-            tracing::warn!(status = %answer.status(), "the server takes no feedback; name a support_room");
-            return Ok(());
-        }
-        answer.error_for_status()?;
-        Ok(())
+        feedback::send(
+            &self.client,
+            &self.config,
+            &self.transaction,
+            &format!("{text}\n\n({from})"),
+        )
+        .await
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use matrix_sdk::{Client, encryption::recovery::RecoveryState};
 
 use crate::private;
@@ -24,9 +24,13 @@ pub(crate) async fn secure(client: &Client, data_dir: &Path) -> Result<()> {
             let key = recovery.reset_key().await?;
             private::write(&path, &key)?;
         }
-        (RecoveryState::Disabled | RecoveryState::Unknown, _) => {
+        (RecoveryState::Disabled, _) => {
             let key = recovery.enable().await?;
             private::write(&path, &key)?;
+        }
+        // Setting it up again would make the key in the file worthless.
+        (RecoveryState::Unknown, _) => {
+            bail!("the server did not tell whether there is a key storage")
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 mod account;
 mod catch_up;
 mod deliver;
+mod feedback;
 mod incoming;
 mod keys;
 mod outgoing;
@@ -11,6 +12,7 @@ mod registration;
 
 pub(crate) use account::sign_in;
 pub(crate) use catch_up::catch_up;
+pub(crate) use feedback::has_support;
 pub(crate) use incoming::{Arrival, Reader};
 pub(crate) use keys::secure;
 pub(crate) use outgoing::Sender;

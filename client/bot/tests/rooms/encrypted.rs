@@ -65,7 +65,7 @@ impl Player {
 
     /// Waits for a message of the bot, in the clear.
     async fn wait_for_bot(&mut self, text: &str) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(180);
         let fits = |event: &&Value| {
             event["sender"] == "@bot:games.test"
                 && event["content"]["body"]

@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 const BINARY: &str = "CLIENT_TEST_SERVER_BIN";
 
 /// A program that is ended with the test.
@@ -326,7 +326,7 @@ impl Person {
         what: &str,
         fits: impl Fn(&Value) -> bool,
     ) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(180);
         loop {
             let events = self.events(room).await;
             if let Some(found) = events.iter().rev().find(|event| fits(event)) {

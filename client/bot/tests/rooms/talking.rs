@@ -28,6 +28,7 @@ async fn a_game_is_played_by_text_reply_and_reaction_and_survives_a_kill() {
     // By text, by reply and by reaction.
     anna.say(&room, "!ход 5").await;
     anna.wait_for_bot(&room, "Ход: boris").await;
+    let recovery = wait_for_file(&server.folder().join("bot/recovery.key")).await;
     bot.kill();
     boris.reply(&room, id(&board), "1").await;
     let mut bot = server.start_bot();
@@ -49,9 +50,31 @@ async fn a_game_is_played_by_text_reply_and_reaction_and_survives_a_kill() {
     assert_eq!(ends.count(), 1, "the end is told once");
     anna.say(&room, "!рейтинг крестики").await;
     anna.wait_for_bot(&room, "1. anna — 1016").await;
-    let recovery = server.folder().join("bot/recovery.key");
-    let mode = std::fs::metadata(recovery).unwrap().permissions().mode();
+    let path = server.folder().join("bot/recovery.key");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+    let folder = std::fs::metadata(server.folder().join("bot")).unwrap();
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+    assert_eq!(
+        std::fs::read_to_string(path).unwrap(),
+        recovery,
+        "the key outlives the bot"
+    );
+}
+
+async fn wait_for_file(path: &std::path::Path) -> String {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(180);
+    loop {
+        match std::fs::read_to_string(path) {
+            Ok(text) if !text.is_empty() => return text,
+            _ => assert!(
+                std::time::Instant::now() < deadline,
+                "{} was not written",
+                path.display()
+            ),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }
 
 /// Invites the bot as soon as it has registered itself.
@@ -60,7 +83,7 @@ pub(crate) async fn loop_until_bot_exists(
     name: Option<&str>,
     invited: &[&str],
 ) -> String {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(180);
     let path = "/_matrix/client/v3/profile/@bot:games.test/displayname";
     loop {
         let profile: Value = host.call(reqwest::Method::GET, path, None).await;

@@ -186,3 +186,58 @@ fn computers_finish_their_games() {
         }
     }
 }
+
+/// How many of some games the strongest computer wins and loses against the weakest, taking turns to begin.
+fn contest(kind: Kind, games: u64, most: usize) -> (u64, u64) {
+    let (mut won, mut lost) = (0, 0);
+    for seed in 0..games {
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let setup = Setup {
+            lang: Lang::Ru,
+            level: Level::Hard,
+            with_bot: true,
+        };
+        let mut game = Game::new(kind, &setup, &mut chance).unwrap();
+        let strong = usize::from(seed % 2 == 1);
+        for _ in 0..most {
+            let Turn::Seat(seat) = game.rules().turn() else {
+                break;
+            };
+            let level = if seat == strong {
+                Level::Hard
+            } else {
+                Level::Easy
+            };
+            let text = game.rules().bot_move(level, &mut chance).unwrap();
+            let attempt = Move {
+                seat,
+                text: &text,
+                lang: Lang::Ru,
+                chance: &mut chance,
+            };
+            assert!(game.rules_mut().play(attempt).is_ok());
+        }
+        match game.rules().turn() {
+            Turn::Over(Outcome::Won(seat)) if seat == strong => won += 1,
+            Turn::Over(Outcome::Won(_)) => lost += 1,
+            _ => {}
+        }
+    }
+    (won, lost)
+}
+
+#[test]
+fn the_strongest_computer_beats_the_weakest() {
+    for (kind, games, most) in [
+        (Kind::ConnectFour, 20, 42),
+        (Kind::Five, 20, 100),
+        (Kind::Chess, 4, 160),
+    ] {
+        let (won, lost) = contest(kind, games, most);
+        // The weakest plays well most of the time, so luck is left to it.
+        assert!(
+            won * 10 >= games * 7 && lost * 10 <= games,
+            "{kind:?}: {won} won, {lost} lost of {games}"
+        );
+    }
+}

@@ -29,21 +29,34 @@ impl Step<'_> {
             self.answer(caller, format!("**{title}**\n{text}"));
             return;
         }
+        if !self.settings.support {
+            let text = spoken.pick(
+                "Этого я не знаю. Спросите преподавателя или администратора.",
+                "I do not know that. Ask a teacher or an administrator.",
+            );
+            self.answer(caller, text.to_owned());
+            return;
+        }
         let kept: String = question.chars().take(1000).collect();
         self.world.person_mut(&caller.sender.id).unanswered = Some(kept);
-        self.answer(
-            caller,
-            spoken.pick(
-                "Этого я не знаю. Передать вопрос тем, кто следит за сервером: `!поддержка`.",
-                "I do not know that. To pass the question on to those who look after the server: `!support`.",
-            )
-            .to_owned(),
+        let text = spoken.pick(
+            "Этого я не знаю. Передать вопрос тем, кто следит за сервером: `!поддержка`.",
+            "I do not know that. To pass the question on to those who look after the server: `!support`.",
         );
+        self.answer(caller, text.to_owned());
     }
 
     /// `!support`: passes on the words, or the question that was not answered.
     pub(crate) fn support(&mut self, caller: Caller<'_>, rest: &str) {
         let lang = caller.lang;
+        if !self.settings.support {
+            let text = lang.pick(
+                "Здесь мне некому это передать: обратитесь к администратору.",
+                "I have nobody to pass it on to here: turn to an administrator.",
+            );
+            self.answer(caller, text.to_owned());
+            return;
+        }
         let waiting = self.world.person_mut(&caller.sender.id).unanswered.take();
         let words = if rest.is_empty() {
             waiting

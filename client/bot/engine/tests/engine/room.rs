@@ -33,6 +33,7 @@ impl Room {
             settings: Settings {
                 own_id: "@bot:x".to_owned(),
                 lang,
+                support: true,
                 ..Settings::default()
             },
             // A Tuesday of November 2026.
