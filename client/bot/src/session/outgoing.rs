@@ -49,6 +49,8 @@ struct Pace {
     reactions: VecDeque<Instant>,
     edit: Option<Instant>,
     not_before: Option<Instant>,
+    /// Failures in a row.
+    failures: u32,
 }
 
 /// How one delivery ended.
@@ -61,7 +63,10 @@ enum Outcome {
     Sent(Option<String>),
     /// It never will be: the bot is not in the room, or the server does not take it.
     Hopeless(String),
+    /// The server has no time, or is not there: tried until it is.
     Later(Option<Duration>, String),
+    /// Something is wrong that may be right after a while, but not for ever.
+    Doubtful(String),
 }
 
 impl Sender {
@@ -141,11 +146,17 @@ impl Sender {
     }
 
     async fn finish(&mut self, done: Done) -> Result<()> {
-        let mut shared = self.shared.lock().await;
+        let shared = self.shared.clone();
+        let mut shared = shared.lock().await;
         let id = done.queued.id;
         shared.on_their_way.retain(|other| *other != id);
         match done.outcome {
-            Outcome::Sent(event) => shared.store.acknowledge(id, event.as_deref(), now())?,
+            Outcome::Sent(event) => {
+                shared.store.acknowledge(id, event.as_deref(), now())?;
+                if let Some(pace) = self.paces.get_mut(&done.queued.queue) {
+                    pace.failures = 0;
+                }
+            }
             Outcome::Hopeless(reason) => {
                 tracing::warn!(
                     queue = done.queued.queue,
@@ -154,7 +165,7 @@ impl Sender {
                 );
                 shared.store.acknowledge(id, None, now())?;
             }
-            Outcome::Later(_, reason) if done.queued.tries >= MOST_TRIES => {
+            Outcome::Doubtful(reason) if done.queued.tries >= MOST_TRIES => {
                 tracing::warn!(
                     queue = done.queued.queue,
                     reason,
@@ -162,17 +173,26 @@ impl Sender {
                 );
                 shared.store.acknowledge(id, None, now())?;
             }
-            Outcome::Later(after, reason) => {
-                tracing::info!(queue = done.queued.queue, reason, "not sent yet");
-                let doubled =
-                    Duration::from_millis(500) * 2u32.saturating_pow(done.queued.tries.min(10));
-                let after = after.unwrap_or(doubled).min(LONGEST_WAIT);
+            Outcome::Doubtful(reason) => {
                 shared.store.count_try(id)?;
-                self.paces.entry(done.queued.queue).or_default().not_before =
-                    Some(Instant::now() + after);
+                self.wait(done.queued.queue, None, done.queued.tries, &reason);
+            }
+            Outcome::Later(after, reason) => {
+                let pace = self.paces.entry(done.queued.queue.clone()).or_default();
+                pace.failures += 1;
+                let failures = pace.failures;
+                self.wait(done.queued.queue, after, failures, &reason);
             }
         }
         Ok(())
+    }
+
+    /// Leaves a queue alone for a time that doubles.
+    fn wait(&mut self, queue: String, after: Option<Duration>, failures: u32, reason: &str) {
+        tracing::info!(queue, reason, "not sent yet");
+        let doubled = Duration::from_millis(500) * 2u32.saturating_pow(failures.min(10));
+        let after = after.unwrap_or(doubled).min(LONGEST_WAIT);
+        self.paces.entry(queue).or_default().not_before = Some(Instant::now() + after);
     }
 }
 
@@ -230,7 +250,7 @@ fn judge(error: &anyhow::Error) -> Outcome {
             _ => cause.downcast_ref::<HttpError>(),
         });
     let Some(http) = http else {
-        return Outcome::Later(None, reason);
+        return Outcome::Doubtful(reason);
     };
     match http.client_api_error_kind() {
         Some(ErrorKind::LimitExceeded(limit)) => {
@@ -243,7 +263,9 @@ fn judge(error: &anyhow::Error) -> Outcome {
         Some(
             ErrorKind::Forbidden | ErrorKind::NotFound | ErrorKind::TooLarge | ErrorKind::BadJson,
         ) => Outcome::Hopeless(reason),
-        _ => Outcome::Later(None, reason),
+        Some(_) => Outcome::Doubtful(reason),
+        // No answer in Matrix's words: the server is away, or a proxy speaks for it.
+        None => Outcome::Later(None, reason),
     }
 }
 

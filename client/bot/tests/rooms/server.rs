@@ -60,9 +60,10 @@ impl Drop for Program {
 }
 
 pub(crate) struct Server {
+    binary: PathBuf,
     folder: TempDir,
     port: u16,
-    _program: Program,
+    program: Program,
 }
 
 /// The built homeserver, or nothing: then the test says that it is skipped. Where `CI` is set it may not be.
@@ -114,19 +115,26 @@ impl Server {
             ),
         )
         .unwrap();
-        let log = folder.path().join("server.log");
-        let program = Program::start(
-            binary,
-            &["serve", "--config", config.to_str().unwrap()],
-            &log,
-        );
         let server = Self {
+            binary: binary.to_owned(),
+            program: serve(binary, folder.path()),
             folder,
             port,
-            _program: program,
         };
+        server.wait().await;
+        server
+    }
+
+    /// Ends the server the hard way and starts it again.
+    pub(crate) async fn restart(&mut self) {
+        self.program.kill();
+        self.program = serve(&self.binary, self.folder.path());
+        self.wait().await;
+    }
+
+    async fn wait(&self) {
         let deadline = Instant::now() + START;
-        let url = format!("{}/_matrix/client/versions", server.url());
+        let url = format!("{}/_matrix/client/versions", self.url());
         while !reqwest::get(&url)
             .await
             .is_ok_and(|answer| answer.status().is_success())
@@ -134,7 +142,6 @@ impl Server {
             assert!(Instant::now() < deadline, "the server does not answer");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        server
     }
 
     pub(crate) fn url(&self) -> String {
@@ -197,6 +204,12 @@ impl Server {
             next: std::sync::atomic::AtomicU64::new(0),
         }
     }
+}
+
+fn serve(binary: &Path, folder: &Path) -> Program {
+    let config = folder.join("server.toml");
+    let arguments = ["serve", "--config", config.to_str().unwrap()];
+    Program::start(binary, &arguments, &folder.join("server.log"))
 }
 
 /// A player with the plainest of clients.

@@ -11,7 +11,8 @@ async fn a_game_is_played_by_text_reply_and_reaction_and_survives_a_kill() {
     let Some(binary) = binary() else {
         return;
     };
-    let server = Server::start(&binary).await;
+    // The server's limits are those of every day: a game is no flood.
+    let server = Server::start_with(&binary, true).await;
     let mut bot = server.start_bot();
     let anna = server.person("anna").await;
     let boris = server.person("boris").await;
@@ -98,6 +99,33 @@ pub(crate) async fn loop_until_bot_exists(
     }
     let all = [invited, &["@bot:games.test"]].concat();
     host.make_room(name, &all).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_away_gets_every_answer_once() {
+    let Some(binary) = binary() else {
+        return;
+    };
+    let mut server = Server::start(&binary).await;
+    let _bot = server.start_bot();
+    let anna = server.person("anna").await;
+    let room = loop_until_bot_exists(&anna, Some("ИС-21"), &[]).await;
+    anna.wait_for_bot(&room, "Я провожу игры").await;
+    anna.say(&room, "!старт быки").await;
+    server.restart().await;
+    let board = anna.wait_for_bot(&room, "Быки и коровы").await;
+    anna.reply(&room, id(&board), "1234").await;
+    server.restart().await;
+    anna.wait_for_bot(&room, "1234").await;
+    let events = anna.events(&room).await;
+    let boards = events.iter().filter(|event| {
+        is_bots(event)
+            && event["content"]["body"]
+                .as_str()
+                .is_some_and(|body| body.contains("Быки и коровы"))
+            && event["content"]["m.relates_to"].is_null()
+    });
+    assert_eq!(boards.count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
