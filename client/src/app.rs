@@ -33,6 +33,9 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         .commands()
         .send(Command::Account(AccountCommand::Restore));
     let ui = Rc::new(Ui::new(backend.commands(), settings)?);
+    if let Some(file) = options.join_file {
+        ui.open_join_file(file);
+    }
     let receiver = Rc::clone(&ui);
     dispatch::drain(updates, move |update| receiver.apply(update))?;
     let shown = ui.run();

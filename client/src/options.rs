@@ -1,13 +1,17 @@
 //! The command line.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 /// What `fialka --help` prints.
 pub const HELP: &str = "\
 Fialka, a messenger for the academy.
 
-Usage: fialka [OPTIONS]
+Usage: fialka [OPTIONS] [FILE.fialka]
 
+      FILE.fialka      join the academy that this file is from
       --data-dir DIR   keep settings and accounts below DIR
       --server ADDRESS offer this server at sign-in
       --safe-mode      draw without the graphics card
@@ -22,6 +26,7 @@ pub struct Options {
     pub safe_mode: bool,
     pub show_version: bool,
     pub show_help: bool,
+    pub join_file: Option<PathBuf>,
 }
 
 impl Options {
@@ -44,11 +49,18 @@ impl Options {
                 Some("--safe-mode") => options.safe_mode = true,
                 Some("--version") => options.show_version = true,
                 Some("--help" | "-h") => options.show_help = true,
+                _ if is_join_file(&argument) => options.join_file = Some(argument.into()),
                 _ => anyhow::bail!("There is no option {argument:?}. Try --help."),
             }
         }
         Ok(options)
     }
+}
+
+/// Desktops hand a file that was opened over as the only argument.
+fn is_join_file(argument: &OsString) -> bool {
+    let extension = Path::new(argument).extension();
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("fialka"))
 }
 
 #[cfg(test)]
@@ -68,6 +80,13 @@ mod tests {
             ..Options::default()
         };
         assert_eq!(options, Some(expected));
+    }
+
+    #[test]
+    fn a_join_file_is_opened() {
+        let options = parse(&["/media/usb/academy.fialka"]).ok();
+        let file = options.and_then(|options| options.join_file);
+        assert_eq!(file, Some("/media/usb/academy.fialka".into()));
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub struct Choices {
     pub notifications: bool,
     /// With their words; otherwise only who writes.
     pub notification_text: bool,
+    /// Nothing pops up for now.
+    pub do_not_disturb: bool,
+    /// Somebody has been shown around on this computer.
+    pub tour_seen: bool,
     /// Emoji chosen lately, the newest first.
     pub recent_emoji: Vec<String>,
     /// Enter sends; otherwise Ctrl+Enter does.
@@ -55,6 +59,8 @@ impl Default for Choices {
             layout: Layout::default(),
             notifications: true,
             notification_text: true,
+            do_not_disturb: false,
+            tour_seen: false,
             recent_emoji: Vec::new(),
             enter_sends: true,
             window: WindowSize::default(),

@@ -252,6 +252,7 @@ fn message(number: u32) -> Arc<TimelineRow> {
         sender: "@anna:campus.example".try_into().unwrap(),
         sender_name: "Анна".to_owned(),
         sender_avatar: None,
+        sender_role: client::rows::Role::Member,
         own: false,
         sent_at: Timestamp(1_795_505_760_000),
         starts_group: number.is_multiple_of(3),

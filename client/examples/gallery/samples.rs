@@ -207,6 +207,7 @@ fn room_row(sample: &RoomSample) -> RoomRow {
 
 pub(crate) fn header(direct: bool, members: u64) -> RoomHeader {
     RoomHeader {
+        has_bot: members > 4,
         name: if direct {
             "София Гончар"
         } else {
@@ -272,6 +273,7 @@ pub(crate) fn hits() -> Vec<HitRow> {
 /// Where the account is signed in.
 pub(crate) fn devices() -> Vec<DeviceRow> {
     let device = |id: &str, name: &str, minutes: u64, own| DeviceRow {
+        trusted: id != "C",
         id: id.into(),
         name: name.to_owned(),
         last_seen: Some(Timestamp(START + minutes * MINUTE)),

@@ -13,11 +13,15 @@ use client::{
             Answer, Connection, KeyStorage, PictureSize, SessionState, TimelineUpdate, Update,
         },
     },
-    rows::{Body, Delivery, PersonRow, Registrations, ServerRow, TimelineRow},
+    rows::{
+        Body, Delivery, FoundServerRow, PersonRow, Registrations, ServerRow, TimelineRow,
+        Undecryptable, VerificationEnd, VerificationRow, VerificationStage,
+    },
     view::{
-        AppAdapter, ComposerAdapter, EmptyAdapter, HeaderAdapter, HelpAdapter, KeysAdapter,
-        MembersAdapter, OnboardingAdapter, PaneKind, PeopleAdapter, RailAdapter, RoomListAdapter,
-        SearchAdapter, SettingsAdapter, TimelineAdapter, Ui,
+        AppAdapter, ComposerAdapter, EmptyAdapter, FeedbackAdapter, GamesAdapter, HeaderAdapter,
+        HelpAdapter, KeysAdapter, MembersAdapter, OnboardingAdapter, PaneKind, PeopleAdapter,
+        QuizAdapter, RailAdapter, RoomListAdapter, SearchAdapter, SettingsAdapter, TimelineAdapter,
+        TourAdapter, Ui, WelcomeAdapter,
     },
 };
 use eyeball_im::VectorDiff;
@@ -28,7 +32,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::faces;
 use crate::samples::{self, Story, file, half_sent, picture, reactions, reply, text, voice};
 
-pub(crate) const NAMES: [&str; 36] = [
+pub(crate) const NAMES: [&str; 49] = [
     "server",
     "sign-in",
     "register",
@@ -65,6 +69,19 @@ pub(crate) const NAMES: [&str; 36] = [
     "leave",
     "compact",
     "failure",
+    "servers",
+    "welcome",
+    "tour-1",
+    "tour-2",
+    "tour-4",
+    "verify-asked",
+    "verify",
+    "verify-same",
+    "feedback",
+    "feedback-facts",
+    "ask",
+    "games",
+    "quiz",
 ];
 
 const LYSENKO: (&str, &str) = ("lysenko", "Игорь Павлович Лысенко");
@@ -77,7 +94,7 @@ pub(crate) fn size(screen: &str) -> Option<(f32, f32)> {
     match screen {
         "offline" | "empty" | "no-rooms" => Some((900.0, 560.0)),
         "narrow" | "narrow-list" => Some((700.0, 740.0)),
-        "class" | "members" => Some((1366.0, 768.0)),
+        "class" | "members" | "games" => Some((1366.0, 768.0)),
         name if NAMES.contains(&name) => Some((1180.0, 740.0)),
         _ => None,
     }
@@ -86,7 +103,7 @@ pub(crate) fn size(screen: &str) -> Option<(f32, f32)> {
 /// Brings the window to a screen. The timer answers what the views ask later, e.g. for pictures.
 pub(crate) fn fill(ui: &Rc<Ui>, mut commands: UnboundedReceiver<Envelope>, screen: &str) -> Timer {
     match screen {
-        "server" | "sign-in" | "register" => onboarding(ui, screen),
+        "server" | "servers" | "sign-in" | "register" => onboarding(ui, screen),
         _ => chats(ui, screen),
     }
     answer(ui, &mut commands);
@@ -103,7 +120,7 @@ pub(crate) fn fill(ui: &Rc<Ui>, mut commands: UnboundedReceiver<Envelope>, scree
 }
 
 fn onboarding(ui: &Ui, screen: &str) {
-    let server = (screen != "server").then(|| "chat.academy.lan".to_owned());
+    let server = (!screen.starts_with("server")).then(|| "chat.academy.lan".to_owned());
     ui.apply(Update::Session(SessionState::SignedOut {
         server,
         user: Some("a.deineka".to_owned()),
@@ -146,7 +163,7 @@ fn chats(ui: &Ui, screen: &str) {
             window.global::<AppAdapter>().set_offline(true);
             window.global::<RailAdapter>().set_online(false);
         }
-        "class" => open(ui, "programming", false, 28, class()),
+        "class" | "games" => open(ui, "programming", false, 28, class()),
         _ => open(ui, "store", false, 4, group()),
     }
     match screen {
@@ -211,6 +228,36 @@ fn chats(ui: &Ui, screen: &str) {
         "failure" => window
             .global::<AppAdapter>()
             .set_failure("На это нет прав.".into()),
+        "welcome" => window.global::<WelcomeAdapter>().set_open(true),
+        "tour-1" => window.global::<TourAdapter>().set_step(1),
+        "tour-2" => window.global::<TourAdapter>().set_step(2),
+        "tour-4" => window.global::<TourAdapter>().set_step(4),
+        "verify-asked" => verify(ui, SOFIA.1, VerificationStage::Asked),
+        "verify" => verify(
+            ui,
+            "",
+            VerificationStage::Compare([0, 47, 34, 8, 60, 17, 54]),
+        ),
+        "verify-same" => verify(ui, SOFIA.1, VerificationStage::Ended(VerificationEnd::Same)),
+        "feedback" | "feedback-facts" => {
+            window.global::<AppAdapter>().invoke_help();
+            window.global::<HelpAdapter>().invoke_report();
+            let adapter = window.global::<FeedbackAdapter>();
+            adapter.set_text("Файл PDF скачался, но не открывается: пишет, что нет программы. Аудитория 214, место 7.".into());
+            adapter.set_similar("Об этом уже сообщили 7 человек".into());
+            adapter.set_similar_title("«Не открываются файлы PDF в 214»".into());
+            adapter.set_showing(screen == "feedback-facts");
+        }
+        "ask" => {
+            window.global::<AppAdapter>().invoke_help();
+            let adapter = window.global::<HelpAdapter>();
+            adapter.set_question("как отправить документ".into());
+            adapter.invoke_asked("как отправить документ".into());
+        }
+        "games" => window
+            .global::<HeaderAdapter>()
+            .invoke_pane(PaneKind::Games),
+        "quiz" => quiz(ui),
         "viewer" => window
             .global::<TimelineAdapter>()
             .invoke_picture_opened("row5".into()),
@@ -228,6 +275,27 @@ fn chats(ui: &Ui, screen: &str) {
         window.global::<HeaderAdapter>().set_offline(true);
         window.global::<RailAdapter>().set_online(false);
     }
+}
+
+fn quiz(ui: &Ui) {
+    let window = ui.window();
+    window.global::<GamesAdapter>().invoke_write_quiz();
+    let adapter = window.global::<QuizAdapter>();
+    adapter.set_title("Сети, первый модуль".into());
+    adapter.set_question("Сколько бит в байте?".into());
+    adapter.set_right("8".into());
+    adapter.set_wrong1("10".into());
+    adapter.set_wrong2("16".into());
+    adapter.set_why("Так договорились ещё в шестидесятых.".into());
+    adapter.set_can_send(true);
+    adapter.invoke_edited();
+}
+
+fn verify(ui: &Ui, name: &str, stage: VerificationStage) {
+    ui.apply(Update::Verification(Some(VerificationRow {
+        name: name.to_owned(),
+        stage,
+    })));
 }
 
 fn open(ui: &Ui, room: &str, direct: bool, members: u64, rows: Vec<Arc<TimelineRow>>) {
@@ -277,7 +345,10 @@ fn class() -> Vec<Arc<TimelineRow>> {
         .says(MIRON, "<code>['фиалка', 'роза']</code> — список по умолчанию создаётся один раз")
         .says(SOFIA, "<p>Верно! И ещё:</p><ul><li>значение по умолчанию вычисляется <b>один раз</b></li><li>подробнее — в <a href=\"https://docs.python.org\">документации</a></li></ul><blockquote>Явное лучше неявного.</blockquote>")
         .message(("games", "Игротека"), bot("❌2️⃣⭕\n4️⃣❌6️⃣\n7️⃣8️⃣⭕"), |row| {
-            row.reactions = reactions(&[("2️⃣", 1, false), ("4️⃣", 1, false), ("🏳️", 1, false)]);
+            row.reactions = reactions(&[("2️⃣", 1, false), ("4️⃣", 3, true), ("🏳️", 1, false)]);
+            for reaction in &mut row.reactions {
+                reaction.senders.push(row.sender.clone());
+            }
         })
         .rows()
 }
@@ -310,7 +381,7 @@ fn direct() -> Vec<Arc<TimelineRow>> {
         .says(SOFIA, "Сейчас попробую")
         .says(SOFIA, "Работает, 40 мс! 🎉")
         .message(SOFIA, Body::Deleted, |_| {})
-        .message(OWN, Body::Undecryptable, |row| row.delivery = Delivery::Sent)
+        .message(OWN, Body::Undecryptable(Undecryptable::Waiting), |row| row.delivery = Delivery::Sent)
         .rows()
 }
 
@@ -366,6 +437,7 @@ fn answer(ui: &Ui, commands: &mut UnboundedReceiver<Envelope>) {
                     password_sign_in: true,
                 }))
             }
+            Command::Account(AccountCommand::FindServers) => Ok(Answer::Servers(found_servers())),
             Command::Account(AccountCommand::Register(_)) => Err(Trouble::NameTaken),
             Command::People(PeopleCommand::Presence { users }) => {
                 Ok(Answer::Presence(samples::presence(users)))
@@ -390,6 +462,16 @@ fn answer(ui: &Ui, commands: &mut UnboundedReceiver<Envelope>) {
         };
         ui.apply(Update::Answered { request, result });
     }
+}
+
+fn found_servers() -> Vec<FoundServerRow> {
+    ["academy.lan", "b2.academy.lan"]
+        .map(|name| FoundServerRow {
+            name: name.to_owned(),
+            address: format!("https://chat.{name}"),
+            trusted: true,
+        })
+        .to_vec()
 }
 
 fn people() -> Vec<PersonRow> {

@@ -13,6 +13,10 @@ pub enum Trouble {
     NotAMatrixServer,
     /// The server's certificate is not trusted on this computer.
     CertificateNotTrusted,
+    /// The join file is damaged, or not one.
+    JoinFileInvalid,
+    /// The join file is for a newer program.
+    JoinFileNewer,
     /// Name or password is wrong.
     WrongPassword,
     /// The password typed to confirm something is wrong.
@@ -33,6 +37,8 @@ pub enum Trouble {
     AccountLocked,
     /// The server ended this session: sign in again.
     SessionEnded,
+    /// The session has expired: whoever signs in again finds everything as it was.
+    SessionExpired,
     /// Too many attempts: wait this long when the server says so.
     SlowDown(Option<Duration>),
     /// The server refuses the action, e.g. no right to invite in this room.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use eyeball_im::VectorDiff;
 use matrix_sdk::ruma::OwnedRoomId;
 
-use super::{command::RequestId, pixels::Pixels, trouble::Trouble};
+use super::{command::RequestId, pixels::Pixels, secret::Secret, trouble::Trouble};
 use crate::rows::{
-    AccountRow, DeviceRow, DirectoryRow, HitRow, MediaKey, MemberRow, PersonRow, PresenceRow,
-    RoomHeader, RoomRow, ServerRow, SpaceRow, TimelineRow,
+    AccountRow, DeviceRow, DirectoryRow, FoundServerRow, HitRow, MediaKey, MemberRow, PersonRow,
+    PresenceRow, ProblemRow, RoomHeader, RoomRow, ServerRow, SpaceRow, TimelineRow, Trust,
+    VerificationRow,
 };
 
 /// Everything that travels from the session to the UI thread.
@@ -25,6 +26,8 @@ pub enum Update {
     Connection(Connection),
     /// Whether old encrypted messages can be read here.
     KeyStorage(KeyStorage),
+    /// Where a comparison of pictures stands; `None` when there is nothing more to show.
+    Verification(Option<VerificationRow>),
     /// The room list changed. Rows come in the order of their latest activity;
     /// [`RoomSections`](crate::model::sections::RoomSections) makes sections of them.
     Rooms(Vec<VectorDiff<Arc<RoomRow>>>),
@@ -49,6 +52,17 @@ pub enum Answer {
     Done,
     /// A homeserver was found.
     Server(ServerRow),
+    /// Servers that answer on this network.
+    Servers(Vec<FoundServerRow>),
+    /// The server that a join file names, and the code for registering if there is one in it.
+    Joined {
+        server: ServerRow,
+        token: Option<Secret>,
+    },
+    /// Problems that others have reported, the most alike first.
+    Problems(Vec<ProblemRow>),
+    /// What became of a report.
+    Reported(Reported),
     /// A room was created, joined or found.
     Room(OwnedRoomId),
     /// People found.
@@ -61,8 +75,19 @@ pub enum Answer {
     Presence(Vec<PresenceRow>),
     /// Bytes on the disk of this computer.
     Storage(u64),
+    /// How far somebody is to be trusted.
+    Trust(Trust),
     /// Messages found, or pinned.
     Hits(Vec<HitRow>),
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reported {
+    /// The server has it; this many people have the same problem.
+    Taken { people: u64 },
+    /// It waits on this computer until the server takes it.
+    Kept,
 }
 
 /// Which size of a picture was asked for.
@@ -106,6 +131,8 @@ pub enum KeyStorage {
     /// The keys on the server wait for the password or recovery key:
     /// [`AccountCommand::UnlockKeys`](super::command::AccountCommand::UnlockKeys).
     Locked,
+    /// The account keeps no keys on the server.
+    Off,
 }
 
 /// A change in an open room.

@@ -1,7 +1,9 @@
 //! Models for the views: they live on the UI thread and hold rows.
 
+pub mod article_search;
 pub mod diff_model;
 pub mod news;
 mod patch;
+pub mod quiz_pack;
 pub mod sections;
 pub mod window;

@@ -2,11 +2,13 @@
 
 pub mod blocks;
 pub mod emoji;
+pub mod games;
 pub mod highlight;
 pub mod html;
 pub mod mentions;
 pub mod names;
 pub mod plain;
+pub mod sas;
 pub mod size;
 pub mod styled;
 pub mod text;

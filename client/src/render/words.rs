@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     bridge::trouble::Trouble,
-    rows::{Notice, NoticeRow, Preview, PreviewKind, Section},
+    rows::{Notice, NoticeRow, Preview, PreviewKind, Section, Undecryptable},
 };
 
 use Language::{English, Russian};
@@ -29,6 +29,14 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
         Trouble::CertificateNotTrusted => [
             "Этот компьютер не доверяет сертификату сервера. Обратитесь к администратору.",
             "This computer does not trust the server's certificate. Ask the administrator.",
+        ],
+        Trouble::JoinFileInvalid => [
+            "Это не файл подключения, или он повреждён. Попросите новый.",
+            "This is no join file, or it is damaged. Ask for a new one.",
+        ],
+        Trouble::JoinFileNewer => [
+            "Этот файл для более новой программы. Обновите её.",
+            "This file is for a newer program. Update this one.",
         ],
         Trouble::WrongPassword => ["Неверное имя или пароль.", "Wrong name or password."],
         Trouble::PasswordWrong => ["Неверный пароль.", "Wrong password."],
@@ -54,6 +62,10 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
         Trouble::SessionEnded => [
             "Сеанс завершён. Войдите снова.",
             "The session has ended. Sign in again.",
+        ],
+        Trouble::SessionExpired => [
+            "Срок входа истёк. Введите пароль, и всё будет на месте, черновики тоже.",
+            "The sign-in has expired. Type your password: everything is still here, drafts too.",
         ],
         Trouble::SlowDown(wait) => return slow_down(language, *wait),
         Trouble::NotAllowed => ["На это нет прав.", "You are not allowed to do this."],
@@ -86,6 +98,34 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
         ],
     };
     choose(language, russian, english).to_owned()
+}
+
+/// Why a message cannot be read, in one line.
+#[must_use]
+pub fn undecryptable(language: Language, reason: Undecryptable) -> &'static str {
+    let [russian, english] = match reason {
+        Undecryptable::Waiting => [
+            "Ключ к этому сообщению ещё не пришёл: оно откроется само",
+            "The key to this message has not arrived yet: it will open by itself",
+        ],
+        Undecryptable::BeforeJoining => [
+            "Отправлено до того, как вы пришли в чат",
+            "Sent before you came to the chat",
+        ],
+        Undecryptable::BeforeSignIn => [
+            "Отправлено до входа на этом компьютере, ключ не сохранился",
+            "Sent before you signed in on this computer, and its key was not kept",
+        ],
+        Undecryptable::Withheld => [
+            "Отправитель не передал ключ на этот компьютер",
+            "The sender did not give this computer the key",
+        ],
+        Undecryptable::Untrusted => [
+            "Отправлено с компьютера, за который отправитель не поручился",
+            "Sent from a computer its sender has not vouched for",
+        ],
+    };
+    choose(language, russian, english)
 }
 
 fn slow_down(language: Language, wait: Option<Duration>) -> String {

@@ -17,6 +17,16 @@ pub struct ServerRow {
     pub password_sign_in: bool,
 }
 
+/// A server that answers on this network, before anybody has chosen it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundServerRow {
+    pub name: String,
+    /// Goes back in `CheckServer`.
+    pub address: String,
+    /// Its certificate is trusted: nobody else can pose as it.
+    pub trusted: bool,
+}
+
 /// Who may create an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registrations {
@@ -57,4 +67,6 @@ pub struct DeviceRow {
     pub last_address: Option<String>,
     /// This program.
     pub own: bool,
+    /// The account's owner has vouched for it, by password or by comparing pictures.
+    pub trusted: bool,
 }

@@ -13,9 +13,10 @@ use matrix_sdk::ruma::{
         },
     },
 };
-use matrix_sdk_ui::timeline::{EventTimelineItem, MsgLikeContent, MsgLikeKind};
+use matrix_sdk_base::crypto::types::events::UtdCause;
+use matrix_sdk_ui::timeline::{EncryptedMessage, EventTimelineItem, MsgLikeContent, MsgLikeKind};
 
-use super::{Body, FileBody, MediaBody, TextBody, message::media_key};
+use super::{Body, FileBody, MediaBody, TextBody, Undecryptable, message::media_key};
 use crate::render::{blocks::Block, html, names, plain, text::beginning};
 
 /// Longer text is shown only in part: laying out more would stop the window.
@@ -29,8 +30,25 @@ pub(super) fn body_of(event: &EventTimelineItem, content: &MsgLikeContent) -> Bo
         MsgLikeKind::Sticker(sticker) => Body::Unknown(Some(sticker.content().body.clone())),
         MsgLikeKind::Poll(poll) => Body::Unknown(poll.fallback_text()),
         MsgLikeKind::Redacted => Body::Deleted,
-        MsgLikeKind::UnableToDecrypt(_) => Body::Undecryptable,
+        MsgLikeKind::UnableToDecrypt(message) => Body::Undecryptable(reason(message)),
         MsgLikeKind::Other(_) | MsgLikeKind::LiveLocation(_) => Body::Unknown(None),
+    }
+}
+
+fn reason(message: &EncryptedMessage) -> Undecryptable {
+    let EncryptedMessage::MegolmV1AesSha2 { cause, .. } = message else {
+        return Undecryptable::Waiting;
+    };
+    match cause {
+        UtdCause::SentBeforeWeJoined => Undecryptable::BeforeJoining,
+        UtdCause::HistoricalMessageAndBackupIsDisabled => Undecryptable::BeforeSignIn,
+        UtdCause::WithheldBySender | UtdCause::WithheldForUnverifiedOrInsecureDevice => {
+            Undecryptable::Withheld
+        }
+        UtdCause::VerificationViolation | UtdCause::UnsignedDevice | UtdCause::UnknownDevice => {
+            Undecryptable::Untrusted
+        }
+        _ => Undecryptable::Waiting,
     }
 }
 

@@ -6,6 +6,7 @@
 mod account_row;
 mod arrange;
 mod body;
+mod feedback_row;
 mod found_row;
 mod media_key;
 mod member_row;
@@ -15,13 +16,16 @@ pub(crate) mod preview;
 mod room_row;
 pub mod timeline;
 mod timeline_row;
+mod verification_row;
 
-pub use account_row::{AccountRow, DeviceRow, PersonRow, Registrations, ServerRow};
+pub use account_row::{AccountRow, DeviceRow, FoundServerRow, PersonRow, Registrations, ServerRow};
+pub use feedback_row::{FeedbackCategory, ProblemRow};
 pub use found_row::{DirectoryRow, HitRow, SpaceRow};
 pub use media_key::MediaKey;
 pub use member_row::{MemberRights, MemberRow, PresenceRow, Role};
 pub use room_row::{Invitation, Preview, PreviewKind, RoomHeader, RoomRow, Section};
 pub use timeline_row::{
     Body, Delivery, FileBody, MediaBody, MessageRow, Notice, NoticeRow, Progress, ReactionRow,
-    ReplyRow, RowId, RowKind, TextBody, TimelineRow,
+    ReplyRow, RowId, RowKind, TextBody, TimelineRow, Undecryptable,
 };
+pub use verification_row::{Trust, VerificationEnd, VerificationRow, VerificationStage};

@@ -112,6 +112,8 @@ pub struct RoomHeader {
     /// Only those in charge may write.
     pub read_only: bool,
     pub pinned: Vec<OwnedEventId>,
+    /// The academy's bot is here.
+    pub has_bot: bool,
     /// The address to give to others, where there is one.
     pub alias: Option<OwnedRoomAliasId>,
 }

@@ -85,9 +85,24 @@ pub enum Body {
     /// Taken back by its sender or a moderator.
     Deleted,
     /// Encrypted, and the key has not arrived (yet).
-    Undecryptable,
+    Undecryptable(Undecryptable),
     /// A newer kind of message, with its fallback text if it has one.
     Unknown(Option<String>),
+}
+
+/// Why a message cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undecryptable {
+    /// Its key is on the way, as far as anybody knows.
+    Waiting,
+    /// It is older than the reader's time in the room.
+    BeforeJoining,
+    /// It is older than this sign-in, and no key was kept.
+    BeforeSignIn,
+    /// Its sender did not give this computer the key.
+    Withheld,
+    /// Its sender is not whom it was compared with, or has not vouched for the computer it comes from.
+    Untrusted,
 }
 
 /// Text.

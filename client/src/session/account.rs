@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, future::Future, sync::Arc};
 
-use matrix_sdk::{Client, SessionChange, ruma::OwnedRoomId};
+use matrix_sdk::{Client, ruma::OwnedRoomId};
 use matrix_sdk_ui::sync_service::SyncService;
 use tokio::{
     sync::mpsc,
@@ -10,8 +10,12 @@ use tokio::{
 };
 
 use super::{
+    Config,
     account_store::{Account, AccountStore, Keys},
+    certificates::extra_roots,
     connection, encryption,
+    ending::{SessionEnded, Watch},
+    feedback::Feedback,
     media::MediaLoader,
     outbox::Outbox,
     profile,
@@ -20,24 +24,24 @@ use super::{
     rooms,
     sign_in::Opened,
     spaces,
+    verification::{self, Step},
 };
 use crate::bridge::{
-    command::{RequestId, TimelineCommand},
+    command::{FeedbackCommand, RequestId, TimelineCommand, VerificationCommand},
     trouble::Trouble,
     update::{Answer, SessionState, Update},
 };
 
-/// The server ended the session from its side.
-#[derive(Debug)]
-pub(super) struct SessionEnded;
-
 pub(super) struct SignedIn {
     pub(super) client: Client,
     pub(super) account: Account,
+    pub(super) keys: Keys,
     pub(super) media: MediaLoader,
     sync: Arc<SyncService>,
     open_rooms: HashMap<OwnedRoomId, OpenRoom>,
     nudges: mpsc::UnboundedSender<Nudge>,
+    verification: mpsc::UnboundedSender<Step>,
+    feedback: mpsc::UnboundedSender<(RequestId, FeedbackCommand)>,
     outbox: Outbox,
     tasks: Vec<AbortHandle>,
 }
@@ -46,6 +50,7 @@ impl SignedIn {
     /// Starts everything for an account. The room list known from last time is delivered before the server answers.
     pub(super) async fn start(
         opened: Opened,
+        config: &Config,
         store: &AccountStore,
         outbox: Outbox,
         ended: mpsc::UnboundedSender<SessionEnded>,
@@ -56,12 +61,16 @@ impl SignedIn {
             keys,
             password,
         } = opened;
+        // Before anything is asked of the server: it may refuse the first request.
+        let changes = client.subscribe_to_session_changes();
         let sync = SyncService::builder(client.clone())
             .with_offline_mode()
             .build()
             .await;
         let sync = Arc::new(sync.map_err(|error| Trouble::Other(error.to_string()))?);
         let (nudges, nudged) = mpsc::unbounded_channel();
+        let (steps, coming) = mpsc::unbounded_channel();
+        let (reports, reported) = mpsc::unbounded_channel();
         let media = MediaLoader::new(client.clone(), outbox.clone(), store.sounds(&account.id));
         client.send_queue().enable_upload_progress(true);
         outbox
@@ -75,11 +84,34 @@ impl SignedIn {
             sync: sync.clone(),
             open_rooms: HashMap::new(),
             nudges: nudges.clone(),
+            verification: steps.clone(),
+            feedback: reports,
             outbox: outbox.clone(),
             tasks: Vec::new(),
             account,
+            keys: keys.clone(),
             client,
         };
+        let watch = Watch {
+            client: this.client.clone(),
+            account: this.account.clone(),
+            keys,
+            store: store.clone(),
+            ended,
+        };
+        this.spawn(watch.run(changes));
+        let feedback = Feedback::new(
+            this.client.clone(),
+            &store.database(&this.account.id),
+            extra_roots(config),
+        )?;
+        this.spawn(feedback.run(reported, sync.state(), outbox.clone()));
+        this.spawn(verification::run(
+            this.client.clone(),
+            steps,
+            coming,
+            outbox.clone(),
+        ));
         this.spawn(room_list::watch(
             sync.room_list_service(),
             nudged,
@@ -91,13 +123,6 @@ impl SignedIn {
         this.spawn(connection::watch_queue(this.client.clone()));
         this.spawn(spaces::watch(this.client.clone(), outbox.clone()));
         this.spawn(encryption::watch(this.client.clone(), password, outbox));
-        this.spawn(watch_session(
-            this.client.clone(),
-            this.account.clone(),
-            keys,
-            store.clone(),
-            ended,
-        ));
         this.client
             .send_queue()
             .respawn_tasks_for_rooms_with_unsent_requests()
@@ -136,6 +161,33 @@ impl SignedIn {
             .map(|open| open.send(request, command));
         if !matches!(sent, Some(Ok(()))) {
             self.outbox.answer(request, Err(Trouble::NotFound)).await;
+        }
+    }
+
+    /// Hands a command to the comparison of pictures.
+    pub(super) async fn verify(&self, request: RequestId, command: VerificationCommand) {
+        if self
+            .verification
+            .send(Step::Command(request, command))
+            .is_err()
+        {
+            self.outbox.answer(request, Err(Trouble::NotFound)).await;
+        }
+    }
+
+    /// Hands a command to the way of reports.
+    pub(super) async fn report(&self, request: RequestId, command: FeedbackCommand) {
+        if self.feedback.send((request, command)).is_err() {
+            self.outbox.answer(request, Err(Trouble::NotFound)).await;
+        }
+    }
+
+    /// What opens the account, with the tokens of now.
+    pub(super) fn current_keys(&self) -> Keys {
+        let tokens = self.client.session_tokens();
+        Keys {
+            tokens: tokens.unwrap_or_else(|| self.keys.tokens.clone()),
+            ..self.keys.clone()
         }
     }
 
@@ -180,43 +232,6 @@ impl Drop for SignedIn {
     fn drop(&mut self) {
         for task in &self.tasks {
             task.abort();
-        }
-    }
-}
-
-/// Keeps refreshed tokens, and notices when the server ends the session.
-async fn watch_session(
-    client: Client,
-    account: Account,
-    mut keys: Keys,
-    store: AccountStore,
-    ended: mpsc::UnboundedSender<SessionEnded>,
-) {
-    let mut changes = client.subscribe_to_session_changes();
-    while let Ok(change) = changes.recv().await {
-        match change {
-            SessionChange::TokensRefreshed => {
-                let Some(tokens) = client.session_tokens() else {
-                    continue;
-                };
-                keys.tokens = tokens;
-                if account.shared_computer {
-                    continue;
-                }
-                let (id, keys) = (account.id.clone(), keys.clone());
-                if let Err(trouble) = store
-                    .blocking(move |store| store.keep_keys(&id, &keys))
-                    .await
-                {
-                    tracing::error!(?trouble, "new tokens were not kept");
-                }
-            }
-            SessionChange::UnknownToken(_) => {
-                if ended.send(SessionEnded).is_err() {
-                    tracing::debug!("the session ended twice");
-                }
-                return;
-            }
         }
     }
 }

@@ -142,10 +142,26 @@ impl AccountStore {
         )
     }
 
+    /// Changes whether others use this computer: then the keys stay in memory only.
+    pub(super) fn set_shared(&self, account: &Account, keys: &Keys) -> io::Result<()> {
+        if account.shared_computer {
+            self.vault.forget(&account.id)?;
+        }
+        self.keep(account, keys)
+    }
+
     /// Replaces an account's keys, when the server has given new tokens.
     pub(super) fn keep_keys(&self, id: &str, keys: &Keys) -> io::Result<()> {
         self.vault
             .keep(id, &Secret::new(serde_json::to_string(keys)?))
+    }
+
+    /// The same for an account that may have become one on a shared computer since.
+    pub(super) fn renew_keys(&self, id: &str, keys: &Keys) -> io::Result<()> {
+        match self.describe(id) {
+            Some(account) if !account.shared_computer => self.keep_keys(id, keys),
+            _ => Ok(()),
+        }
     }
 
     /// The account kept here, if it can be opened. Left-overs of a failed sign-in or of a shared computer that was

@@ -6,15 +6,17 @@ use tokio::sync::mpsc;
 
 use super::{
     Config,
-    account::{SessionEnded, SignedIn},
-    account_store::AccountStore,
+    account::SignedIn,
+    account_store::{Account, AccountStore, Keys},
     certificates::extra_roots,
-    devices, encryption, notices,
+    devices, encryption,
+    ending::SessionEnded,
+    find_servers, join_file, notices,
     outbox::Outbox,
-    people, presence, room_settings, rooms, server, sign_in, storage,
+    people, presence, room_settings, rooms, server, sign_in, storage, verification,
 };
 use crate::bridge::{
-    command::{AccountCommand, Command, Envelope, PeopleCommand, RequestId},
+    command::{AccountCommand, Command, Envelope, PeopleCommand, RequestId, VerificationCommand},
     trouble::Trouble,
     update::{Answer, SessionState, Update},
 };
@@ -32,6 +34,7 @@ pub async fn run(
         config,
         outbox,
         signed_in: None,
+        expired: None,
         ended,
     };
     loop {
@@ -44,7 +47,7 @@ pub async fn run(
                 Some(Envelope { request, command }) => actor.carry_out(request, command).await,
                 None => return actor.shut_down().await,
             },
-            Some(SessionEnded) = endings.recv() => actor.forget(Some(Trouble::SessionEnded)).await,
+            Some(ending) = endings.recv() => actor.end(ending).await,
         }
     }
 }
@@ -54,6 +57,8 @@ struct Actor {
     store: AccountStore,
     outbox: Outbox,
     signed_in: Option<SignedIn>,
+    /// The account whose session has expired: all of it waits for the person to sign in again.
+    expired: Option<(Account, Keys)>,
     ended: mpsc::UnboundedSender<SessionEnded>,
 }
 
@@ -80,6 +85,17 @@ impl Actor {
                     async move { Ok(Answer::Server(server::check(&address, roots).await?)) };
                 return self.outbox.answer_later(request, check);
             }
+            AccountCommand::FindServers => {
+                let roots = extra_roots(&self.config);
+                return self
+                    .outbox
+                    .answer_later(request, async move { Ok(find_servers::find(roots).await) });
+            }
+            AccountCommand::OpenJoinFile { file } => {
+                let config = self.config.clone();
+                let open = async move { join_file::open(&config, &file).await };
+                return self.outbox.answer_later(request, open);
+            }
             AccountCommand::SignIn {
                 server,
                 user,
@@ -92,8 +108,7 @@ impl Actor {
                     password,
                     shared_computer,
                 };
-                let opened = Box::pin(sign_in::sign_in(&self.config, &self.store, form)).await;
-                self.enter(opened).await
+                self.sign_in(form).await
             }
             AccountCommand::Register(form) => {
                 let opened = Box::pin(sign_in::register(&self.config, &self.store, form)).await;
@@ -101,6 +116,7 @@ impl Actor {
             }
             AccountCommand::Restore => self.restore().await,
             AccountCommand::SignOut => self.sign_out().await,
+            AccountCommand::SetSharedComputer { shared } => self.set_shared_computer(shared).await,
             AccountCommand::SetDisplayName { name } => self.set_display_name(&name).await,
             AccountCommand::SetAvatar { file } => self.set_avatar(file).await,
             AccountCommand::LoadDevices
@@ -131,12 +147,33 @@ impl Actor {
     async fn enter(&mut self, opened: Result<sign_in::Opened, Trouble>) -> Result<(), Trouble> {
         let started = SignedIn::start(
             opened?,
+            &self.config,
             &self.store,
             self.outbox.clone(),
             self.ended.clone(),
         );
         self.signed_in = Some(Box::pin(started).await?);
+        self.expired = None;
         Ok(())
+    }
+
+    /// Goes on with the account whose session has expired, if it is the same person.
+    async fn sign_in(&mut self, form: sign_in::SignIn) -> Result<(), Trouble> {
+        let kept = self.expired.clone().filter(|(kept, _)| form.is_for(kept));
+        let opened = match kept {
+            Some((account, keys)) => {
+                Box::pin(sign_in::again(
+                    &self.config,
+                    &self.store,
+                    account,
+                    keys,
+                    form,
+                ))
+                .await
+            }
+            None => Box::pin(sign_in::sign_in(&self.config, &self.store, form)).await,
+        };
+        self.enter(opened).await
     }
 
     async fn restore(&mut self) -> Result<(), Trouble> {
@@ -151,6 +188,19 @@ impl Actor {
             self.show_signed_out(Some(trouble.clone())).await;
         }
         entered
+    }
+
+    async fn set_shared_computer(&mut self, shared: bool) -> Result<(), Trouble> {
+        let signed_in = self.signed_in.as_mut().ok_or(Trouble::SessionEnded)?;
+        signed_in.account.shared_computer = shared;
+        let (account, keys) = (signed_in.account.clone(), signed_in.current_keys());
+        self.store
+            .blocking(move |store| store.set_shared(&account, &keys))
+            .await?;
+        if let Some(signed_in) = &mut self.signed_in {
+            signed_in.refresh_profile();
+        }
+        Ok(())
     }
 
     async fn set_display_name(&mut self, name: &str) -> Result<(), Trouble> {
@@ -232,6 +282,21 @@ impl Actor {
         Ok(())
     }
 
+    /// The server has ended the session.
+    async fn end(&mut self, ending: SessionEnded) {
+        match ending {
+            SessionEnded::Removed => self.forget(Some(Trouble::SessionEnded)).await,
+            SessionEnded::Expired => {
+                let Some(signed_in) = self.signed_in.take() else {
+                    return;
+                };
+                self.expired = Some((signed_in.account.clone(), signed_in.keys.clone()));
+                drop(signed_in.stop().await);
+                self.show_signed_out(Some(Trouble::SessionExpired)).await;
+            }
+        }
+    }
+
     /// Ends the session here and removes its data.
     async fn forget(&mut self, reason: Option<Trouble>) {
         let Some(signed_in) = self.signed_in.take() else {
@@ -258,6 +323,15 @@ impl Actor {
             }
             Some(signed_in) => drop(signed_in.stop().await),
             None => {}
+        }
+        if let Some((account, _)) = self.expired.take()
+            && account.shared_computer
+            && let Err(trouble) = self
+                .store
+                .blocking(move |store| store.wipe(&account.id))
+                .await
+        {
+            tracing::error!(?trouble, "the expired session was not removed");
         }
     }
 
@@ -292,6 +366,15 @@ async fn hand_over(
                 async move { rooms::carry_out(&client, command).await },
             );
         }
+        Command::Feedback(command) => signed_in.report(request, command).await,
+        Command::Verification(VerificationCommand::Trust { user }) => {
+            let client = signed_in.client.clone();
+            outbox.answer_later(
+                request,
+                async move { verification::trust(&client, user).await },
+            );
+        }
+        Command::Verification(command) => signed_in.verify(request, command).await,
         Command::People(PeopleCommand::Search { term }) => {
             let client = signed_in.client.clone();
             outbox.answer_later(request, async move { people::search(&client, &term).await });
@@ -304,8 +387,7 @@ async fn hand_over(
         }
         Command::People(PeopleCommand::Notify { title, text }) => {
             outbox.answer_later(request, async move {
-                notices::show(title, text).await;
-                Ok(Answer::Done)
+                notices::show(title, text).await.map(|()| Answer::Done)
             });
         }
         // Taken care of by the caller.

@@ -19,11 +19,16 @@ use crate::{
 pub(super) async fn load(client: &Client) -> Result<Answer, Trouble> {
     let found = client.devices().await?;
     let own = client.device_id();
+    let user = client.user_id().ok_or(Trouble::SessionEnded)?;
+    let keys = client.encryption().get_user_devices(user).await?;
     let mut rows: Vec<_> = found
         .devices
         .into_iter()
         .map(|device| DeviceRow {
             own: Some(&*device.device_id) == own,
+            trusted: keys
+                .get(&device.device_id)
+                .is_some_and(|device| device.is_verified_with_cross_signing()),
             name: device
                 .display_name
                 .unwrap_or_else(|| device.device_id.to_string()),

@@ -161,6 +161,12 @@ fn candidates(address: &str) -> Vec<Candidate> {
         Candidate::ServerName(address.to_owned()),
         Candidate::BaseUrl(format!("https://{address}")),
     ];
+    if !has_port(address) {
+        candidates.push(Candidate::BaseUrl(format!("https://{address}:8448")));
+        if is_domain(address) {
+            candidates.push(Candidate::BaseUrl(format!("https://chat.{address}")));
+        }
+    }
     if is_local(address) {
         candidates.push(Candidate::BaseUrl(format!("http://{address}")));
         if !has_port(address) {
@@ -168,6 +174,12 @@ fn candidates(address: &str) -> Vec<Candidate> {
         }
     }
     candidates
+}
+
+/// Whether a server may have a name of its own below this one.
+fn is_domain(address: &str) -> bool {
+    let is_address = address.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    address.contains('.') && !is_address && !address.starts_with("chat.")
 }
 
 fn has_port(address: &str) -> bool {
@@ -208,7 +220,12 @@ mod tests {
         let name = Candidate::ServerName("campus.example".to_owned());
         assert_eq!(
             candidates("campus.example"),
-            [name, url("https://campus.example")]
+            [
+                name,
+                url("https://campus.example"),
+                url("https://campus.example:8448"),
+                url("https://chat.campus.example")
+            ]
         );
     }
 

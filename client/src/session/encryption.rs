@@ -55,8 +55,9 @@ async fn settle(client: &Client, password: &Secret) -> Result<(), Trouble> {
 fn shown(state: &RecoveryState) -> KeyStorage {
     match state {
         RecoveryState::Unknown => KeyStorage::Working,
-        // Disabled: there is nothing a password could open.
-        RecoveryState::Enabled | RecoveryState::Disabled => KeyStorage::Ready,
+        RecoveryState::Enabled => KeyStorage::Ready,
+        // There is nothing a password could open.
+        RecoveryState::Disabled => KeyStorage::Off,
         RecoveryState::Incomplete => KeyStorage::Locked,
     }
 }

@@ -11,7 +11,12 @@ mod connection;
 mod devices;
 mod directory;
 mod discovery;
+mod dns_sd;
 mod encryption;
+mod ending;
+mod feedback;
+mod find_servers;
+mod join_file;
 mod media;
 mod media_cache;
 mod notices;
@@ -32,6 +37,7 @@ mod sign_in;
 mod spaces;
 mod storage;
 mod troubles;
+mod verification;
 
 use std::path::PathBuf;
 

@@ -2,11 +2,13 @@
 
 use notify_rust::{Notification, Timeout};
 
+use crate::bridge::trouble::Trouble;
+
 /// How long a notice stays, in milliseconds.
 const SHOWN: u32 = 6000;
 
 /// Shows a notice. A desktop without the service shows none; the list of rooms tells the same.
-pub(super) async fn show(title: String, text: String) {
+pub(super) async fn show(title: String, text: String) -> Result<(), Trouble> {
     let shown = tokio::task::spawn_blocking(move || {
         Notification::new()
             .appname("Fialka")
@@ -18,10 +20,11 @@ pub(super) async fn show(title: String, text: String) {
             .map(drop)
     });
     match shown.await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => tracing::debug!(%error, "no notice was shown"),
         Err(error) => tracing::warn!(%error, "a notice ended with a panic"),
     }
+    Err(Trouble::Unsupported)
 }
 
 /// Some desktops take the text for markup.

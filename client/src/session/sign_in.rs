@@ -3,12 +3,16 @@
 use std::path::Path;
 
 use matrix_sdk::{
-    Client, SqliteStoreConfig,
+    Client, HttpError, SessionTokens, SqliteStoreConfig,
     encryption::{BackupDownloadStrategy, EncryptionSettings},
     ruma::api::{
         client::{
             account::register,
-            uiaa::{AuthData, AuthType, Dummy, RegistrationToken, UiaaInfo},
+            session::login,
+            uiaa::{
+                AuthData, AuthType, Dummy, MatrixUserIdentifier, RegistrationToken, UiaaInfo,
+                UserIdentifier,
+            },
         },
         error::ErrorKind,
     },
@@ -40,6 +44,52 @@ pub(super) struct SignIn {
     pub(super) shared_computer: bool,
 }
 
+impl SignIn {
+    /// Whether this is the person whose account is kept here.
+    pub(super) fn is_for(&self, kept: &Account) -> bool {
+        let user = self.user.trim();
+        let same_user = user == kept.user_id.as_str() || user == kept.user_id.localpart();
+        let server = |url: &str| url.trim_end_matches('/').to_owned();
+        same_user && server(&self.server) == server(&kept.base_url)
+    }
+}
+
+/// Signs in again after the session has expired, as the same device: keys, drafts and messages that wait are kept.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#soft-logout)
+pub(super) async fn again(
+    config: &Config,
+    store: &AccountStore,
+    account: Account,
+    mut keys: Keys,
+    form: SignIn,
+) -> Result<Opened, Trouble> {
+    // Asked without a session of its own, which would make new keys for the device.
+    let asking = Client::builder()
+        .homeserver_url(&account.base_url)
+        .add_root_certificates(extra_roots(config))
+        .build()
+        .await?;
+    let user = UserIdentifier::Matrix(MatrixUserIdentifier::new(account.user_id.to_string()));
+    let password = login::v3::Password::new(user, form.password.reveal().to_owned());
+    let mut request = login::v3::Request::new(login::v3::LoginInfo::Password(password));
+    request.device_id = Some(account.device_id.clone());
+    request.refresh_token = true;
+    let answer = asking.send(request).await.map_err(wrong_password)?;
+    keys.tokens = SessionTokens {
+        access_token: answer.access_token,
+        refresh_token: answer.refresh_token,
+    };
+    let (kept, kept_keys) = (account.clone(), keys.clone());
+    store
+        .blocking(move |store| store.keep(&kept, &kept_keys))
+        .await?;
+    let opened = restore(config, store, account, keys).await?;
+    Ok(Opened {
+        password: Some(form.password),
+        ..opened
+    })
+}
+
 /// Signs in with a password.
 pub(super) async fn sign_in(
     config: &Config,
@@ -57,17 +107,22 @@ pub(super) async fn sign_in(
             .initial_device_display_name(&config.device_name)
             .request_refresh_token()
             .await
-            .map_err(|error| {
-                // At sign-in "forbidden" means name or password.
-                match error.client_api_error_kind() {
-                    Some(ErrorKind::Forbidden) => Trouble::WrongPassword,
-                    _ => error.into(),
-                }
+            .map_err(|error| match error {
+                matrix_sdk::Error::Http(error) => wrong_password(*error),
+                error => error.into(),
             })?;
         Ok(client)
     };
     let client = signed_in.await;
     finish(store, folder, client, form.password, form.shared_computer).await
+}
+
+/// At sign-in "forbidden" means name or password.
+fn wrong_password(error: HttpError) -> Trouble {
+    match error.client_api_error_kind() {
+        Some(ErrorKind::Forbidden) => Trouble::WrongPassword,
+        _ => error.into(),
+    }
 }
 
 /// Creates an account and signs in with it.

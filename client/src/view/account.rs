@@ -70,6 +70,10 @@ impl Account {
             let page = self.clone();
             adapter.on_change_password(move || page.change_password());
             let page = self.clone();
+            adapter.on_shared_computer_chosen(move |shared| {
+                page.send(AccountCommand::SetSharedComputer { shared });
+            });
+            let page = self.clone();
             adapter.on_device_toggled(move |id| page.toggle(&id));
         });
     }
@@ -269,6 +273,7 @@ impl Account {
             name: device.name.as_str().into(),
             detail: detail(language, device).as_str().into(),
             own: device.own,
+            trusted: device.trusted,
             chosen: chosen.contains(&device.id),
         });
         self.model.set_vec(items.collect::<Vec<_>>());

@@ -3,7 +3,10 @@
 use slint::Image;
 
 use super::Icons;
-use crate::render::Language;
+use crate::{
+    model::article_search::{Searched, rank},
+    render::Language,
+};
 
 /// An article: its id, and its file in Russian and in English.
 pub(super) struct Article {
@@ -18,6 +21,8 @@ pub(super) struct Page {
     pub(super) title: &'static str,
     /// The line below the title in a list, empty for questions.
     pub(super) detail: &'static str,
+    /// Other words people use for it.
+    pub(super) words: &'static str,
     /// Markdown.
     pub(super) text: &'static str,
 }
@@ -39,10 +44,11 @@ impl Page {
         let (title, rest) = file.split_once('\n').unwrap_or((file, ""));
         let (about, text) = rest.split_once("-->").unwrap_or(("", rest));
         // Behind the bar are words for searches.
-        let (detail, _words) = about.split_once('|').unwrap_or((about, ""));
+        let (detail, words) = about.split_once('|').unwrap_or((about, ""));
         Self {
             title: title.trim_start_matches('#').trim(),
             detail: detail.trim().trim_start_matches("<!--").trim(),
+            words,
             text: text.trim(),
         }
     }
@@ -117,6 +123,24 @@ pub(super) const QUESTIONS: &[Article] = &[
 /// All articles.
 pub(super) fn all() -> impl Iterator<Item = &'static Article> {
     GUIDES.iter().chain(QUESTIONS)
+}
+
+/// The articles that fit a question, the best first.
+pub(super) fn search(language: Language, question: &str) -> Vec<&'static Article> {
+    let articles: Vec<_> = all().collect();
+    let searched: Vec<_> = articles
+        .iter()
+        .map(|article| {
+            let page = article.page(language);
+            Searched {
+                title: page.title,
+                words: page.words,
+                text: page.text,
+            }
+        })
+        .collect();
+    let order = rank(question, &searched);
+    order.into_iter().map(|at| articles[at]).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     rc::Rc,
     time::Duration,
 };
@@ -24,6 +24,9 @@ use crate::{
 /// How long a good message stays.
 const DONE_SHOWN: Duration = Duration::from_secs(4);
 
+/// Failures remembered for reports.
+const TROUBLES: usize = 20;
+
 /// What is done with the answer to a command.
 type Continuation = Box<dyn FnOnce(Result<Answer, Trouble>)>;
 
@@ -39,6 +42,8 @@ pub(super) struct Context {
     classes: RefCell<HashSet<OwnedRoomId>>,
     /// Who is online, as far as it is known.
     pub(super) presence: presence::Known,
+    /// The kinds of the last failures: no words, no names.
+    troubles: RefCell<VecDeque<String>>,
 }
 
 impl Context {
@@ -51,6 +56,7 @@ impl Context {
             waiting: RefCell::default(),
             classes: RefCell::default(),
             presence: presence::Known::default(),
+            troubles: RefCell::default(),
         })
     }
 
@@ -96,11 +102,32 @@ impl Context {
 
     /// Hands an answer to whoever asked.
     pub(super) fn answered(&self, request: RequestId, result: Result<Answer, Trouble>) {
+        if let Err(trouble) = &result
+            && !self.pictures.is_own(request)
+        {
+            self.remember(trouble);
+        }
         let continuation = self.waiting.borrow_mut().remove(&request);
         match (continuation, result) {
             (Some(then), result) => then(result),
             (None, Err(trouble)) if !self.pictures.is_own(request) => self.show_failure(&trouble),
             (None, _) => {}
+        }
+    }
+
+    /// The kinds of the last failures, for reports.
+    pub(super) fn recent_troubles(&self) -> Vec<String> {
+        self.troubles.borrow().iter().cloned().collect()
+    }
+
+    fn remember(&self, trouble: &Trouble) {
+        // What stands behind the kind may name a room, a person or a file.
+        let whole = format!("{trouble:?}");
+        let kind = whole.split('(').next().unwrap_or_default();
+        let mut troubles = self.troubles.borrow_mut();
+        troubles.push_back(kind.to_owned());
+        if troubles.len() > TROUBLES {
+            troubles.pop_front();
         }
     }
 

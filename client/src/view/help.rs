@@ -6,12 +6,15 @@ use matrix_sdk::ruma::events::room::message::FormattedBody;
 use slint::{ComponentHandle, ModelRc, VecModel};
 
 use super::{
-    ArticleItem, HelpAdapter, Icons, KeysAdapter,
+    AppAdapter, ArticleItem, HelpAdapter, Icons, KeysAdapter, Page, RailAdapter, TourAdapter,
     articles::{self, Article},
     context::Context,
     flow,
 };
 use crate::render::{Language, html};
+
+/// Answers to a question that are shown.
+const ANSWERS: usize = 6;
 
 /// The help page of the right pane.
 pub(super) struct Help {
@@ -31,6 +34,16 @@ impl Help {
             adapter.on_open(move |id| page.show(&id));
             let page = help.clone();
             adapter.on_back(move || page.show(""));
+            let page = help.clone();
+            adapter.on_asked(move |question| page.search(&question));
+            let weak = window.as_weak();
+            adapter.on_tour(move || {
+                if let Some(window) = weak.upgrade() {
+                    window.global::<AppAdapter>().set_page(Page::Chats);
+                    window.global::<RailAdapter>().set_settings_open(false);
+                    window.global::<TourAdapter>().set_step(1);
+                }
+            });
             let keys = window.as_weak();
             adapter.on_keys(move || {
                 if let Some(window) = keys.upgrade() {
@@ -66,15 +79,33 @@ impl Help {
             adapter.set_guides(self.list(articles::GUIDES, &icons));
             adapter.set_questions(self.list(articles::QUESTIONS, &icons));
         });
+        let mut question = slint::SharedString::default();
+        self.context
+            .with_window(|window| question = window.global::<HelpAdapter>().get_question());
+        self.search(&question);
         let open = self.open.borrow().map(|article| article.id);
         if let Some(id) = open {
             self.show(id);
         }
     }
 
-    fn list(&self, articles: &'static [Article], icons: &Icons<'_>) -> ModelRc<ArticleItem> {
+    /// Shows what fits a question.
+    fn search(&self, question: &str) {
+        let found = articles::search(self.context.language(), question);
+        self.context.with_window(|window| {
+            let icons = window.global::<Icons>();
+            let answers = self.list(found.into_iter().take(ANSWERS), &icons);
+            window.global::<HelpAdapter>().set_answers(answers);
+        });
+    }
+
+    fn list(
+        &self,
+        articles: impl IntoIterator<Item = &'static Article>,
+        icons: &Icons<'_>,
+    ) -> ModelRc<ArticleItem> {
         let language = self.context.language();
-        let items = articles.iter().map(|article| {
+        let items = articles.into_iter().map(|article| {
             let page = article.page(language);
             ArticleItem {
                 id: article.id.into(),

@@ -101,7 +101,9 @@ fn message_item(context: &Context, row: &MessageRow) -> TimelineItem {
             .unwrap_or_default(),
         media: media_item(context, row),
         reactions: ModelRc::from(Rc::new(VecModel::from_iter(
-            row.reactions.iter().map(reaction_item),
+            row.reactions
+                .iter()
+                .map(|reaction| reaction_item(row, reaction)),
         ))),
         summary: one_line(language, row).as_str().into(),
         edited: row.edited,
@@ -154,17 +156,14 @@ fn blocks(body: &Body) -> &[Block] {
         Body::Text(text) => &text.blocks,
         Body::Picture(media) | Body::Video(media) => &media.caption,
         Body::Audio(file) | Body::File(file) => &file.caption,
-        Body::Deleted | Body::Undecryptable | Body::Unknown(_) => &[],
+        Body::Deleted | Body::Undecryptable(_) | Body::Unknown(_) => &[],
     }
 }
 
 fn remark(language: Language, body: &Body) -> String {
     let [russian, english] = match body {
         Body::Deleted => ["Сообщение удалено", "Message deleted"],
-        Body::Undecryptable => [
-            "Ключ к этому сообщению ещё не пришёл",
-            "The key to this message has not arrived yet",
-        ],
+        Body::Undecryptable(reason) => return words::undecryptable(language, *reason).to_owned(),
         Body::Unknown(Some(text)) => return text.clone(),
         Body::Unknown(None) => ["Сообщение нового вида", "A newer kind of message"],
         _ => return String::new(),
@@ -212,7 +211,7 @@ fn reply_item(language: Language, reply: &ReplyRow) -> ReplyItem {
     }
 }
 
-fn reaction_item(reaction: &ReactionRow) -> ReactionItem {
+fn reaction_item(row: &MessageRow, reaction: &ReactionRow) -> ReactionItem {
     let image = emoji::image(&reaction.key);
     let people: Vec<_> = reaction
         .senders
@@ -226,6 +225,7 @@ fn reaction_item(reaction: &ReactionRow) -> ReactionItem {
         count: i32::try_from(reaction.count).unwrap_or(i32::MAX),
         own: reaction.own,
         people: people.join(", ").as_str().into(),
+        offered: reaction.senders.contains(&row.sender),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Finding a server, signing in, registering.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
-use slint::ComponentHandle;
+use slint::{ComponentHandle, ModelRc, VecModel};
 
-use super::{OnboardingAdapter, ServerState, context::Context};
+use super::{OnboardingAdapter, ServerItem, ServerState, context::Context};
 use crate::{
     bridge::{
         command::{AccountCommand, Command, Registration},
@@ -29,6 +29,9 @@ enum Place {
 pub(super) struct Onboarding {
     context: Rc<Context>,
     server: RefCell<Option<ServerRow>>,
+    /// Given on the command line or let go over the window before anybody was asked to sign in.
+    join_file: RefCell<Option<PathBuf>>,
+    on_arrived: RefCell<Box<dyn Fn(bool)>>,
 }
 
 impl Onboarding {
@@ -36,6 +39,8 @@ impl Onboarding {
         let onboarding = Rc::new(Self {
             context: context.clone(),
             server: RefCell::default(),
+            join_file: RefCell::default(),
+            on_arrived: RefCell::new(Box::new(|_| {})),
         });
         onboarding.bind();
         onboarding
@@ -48,6 +53,8 @@ impl Onboarding {
             adapter.set_shared_computer(self.context.settings.get().shared_computer);
             let view = self.clone();
             adapter.on_check_server(move |address| view.check_server(&address));
+            let view = self.clone();
+            adapter.on_join_file(move || view.choose_join_file());
             let view = self.clone();
             adapter.on_sign_in(move || view.sign_in());
             let view = self.clone();
@@ -76,9 +83,93 @@ impl Onboarding {
             }
         });
         self.show_trouble(reason.as_ref());
+        let join_file = self.join_file.borrow_mut().take();
+        if let Some(file) = join_file {
+            return self.open_join_file(file);
+        }
         if !address.is_empty() {
             self.check_server(&address);
         }
+        self.find_servers(address.is_empty());
+    }
+
+    /// What happens after somebody has come in; it is told whether the account is new.
+    pub(super) fn on_arrived(&self, act: impl Fn(bool) + 'static) {
+        *self.on_arrived.borrow_mut() = Box::new(act);
+    }
+
+    /// Keeps a join file until somebody is asked to sign in.
+    pub(super) fn keep_join_file(&self, file: PathBuf) {
+        *self.join_file.borrow_mut() = Some(file);
+    }
+
+    /// Goes to the server that a join file names.
+    pub(super) fn open_join_file(self: &Rc<Self>, file: PathBuf) {
+        self.show_server(ServerState::Checking, "");
+        let view = self.clone();
+        let command = Command::Account(AccountCommand::OpenJoinFile { file });
+        self.context.ask(command, move |result| match result {
+            Ok(Answer::Joined { server, token }) => {
+                view.context.with_window(|window| {
+                    let adapter = window.global::<OnboardingAdapter>();
+                    adapter.set_address(server.base_url.as_str().into());
+                    if let Some(token) = token {
+                        adapter.set_token(token.reveal().into());
+                        adapter.set_tab(1);
+                    }
+                });
+                view.server_found(server);
+            }
+            Ok(_) => {}
+            Err(trouble) => {
+                let sentence = words::trouble(view.context.language(), &trouble);
+                view.show_server(ServerState::Failed, &sentence);
+            }
+        });
+    }
+
+    fn choose_join_file(self: &Rc<Self>) {
+        let view = self.clone();
+        let choose = async move {
+            let dialog = rfd::AsyncFileDialog::new().add_filter("Fialka", &["fialka", "json"]);
+            if let Some(file) = dialog.pick_file().await {
+                view.open_join_file(file.path().to_owned());
+            }
+        };
+        if let Err(error) = slint::spawn_local(choose) {
+            tracing::warn!(%error, "no file can be chosen");
+        }
+    }
+
+    /// Lists the servers of this network. The only one is taken at once if its certificate proves who it is; passwords
+    /// must not go to whoever answers first.
+    fn find_servers(self: &Rc<Self>, take: bool) {
+        let view = self.clone();
+        let command = Command::Account(AccountCommand::FindServers);
+        self.context.ask(command, move |result| {
+            let Ok(Answer::Servers(found)) = result else {
+                return;
+            };
+            let items = found.iter().map(|server| ServerItem {
+                name: server.name.as_str().into(),
+                address: server.address.as_str().into(),
+            });
+            let items: Vec<_> = items.collect();
+            let mut is_free = false;
+            view.context.with_window(|window| {
+                let adapter = window.global::<OnboardingAdapter>();
+                adapter.set_servers(ModelRc::from(Rc::new(VecModel::from(items))));
+                is_free = adapter.get_server_state() == ServerState::Unknown
+                    && adapter.get_address().is_empty();
+            });
+            if let [only] = found.as_slice()
+                && take
+                && is_free
+                && only.trusted
+            {
+                view.check_server(&only.address);
+            }
+        });
     }
 
     fn check_server(self: &Rc<Self>, address: &str) {
@@ -130,12 +221,13 @@ impl Onboarding {
                 self.show_trouble(Some(&Trouble::WrongPassword));
                 return;
             }
-            self.submit(AccountCommand::SignIn {
+            let command = AccountCommand::SignIn {
                 server,
                 user: user.trim().to_owned(),
                 password: Secret::new(password.as_str()),
                 shared_computer: adapter.get_shared_computer(),
-            });
+            };
+            self.submit(command, false);
         });
     }
 
@@ -157,25 +249,29 @@ impl Onboarding {
                 self.show_trouble(trouble.as_ref());
                 return;
             }
-            self.submit(AccountCommand::Register(Registration {
+            let command = AccountCommand::Register(Registration {
                 server,
                 user: user.trim().to_owned(),
                 display_name: String::new(),
                 password: Secret::new(password.as_str()),
                 token: (!token.is_empty()).then(|| Secret::new(token)),
                 shared_computer: adapter.get_shared_computer(),
-            }));
+            });
+            self.submit(command, true);
         });
     }
 
-    fn submit(self: &Rc<Self>, command: AccountCommand) {
+    fn submit(self: &Rc<Self>, command: AccountCommand, is_new: bool) {
         self.show_trouble(None);
         self.set_busy(true);
         let view = self.clone();
         self.context.ask(Command::Account(command), move |result| {
             view.set_busy(false);
             match result {
-                Ok(_) => view.signed_in(),
+                Ok(_) => {
+                    view.signed_in();
+                    (view.on_arrived.borrow())(is_new);
+                }
                 Err(trouble) => view.show_trouble(Some(&trouble)),
             }
         });

@@ -52,7 +52,9 @@ impl Person {
         self.context.with_window(|window| {
             let adapter = window.global::<PersonAdapter>();
             adapter.set_error("".into());
+            adapter.set_trust(0);
             adapter.set_open(true);
+            adapter.invoke_opened();
         });
     }
 

@@ -10,7 +10,7 @@ use std::{
 use matrix_sdk::ruma::OwnedUserId;
 use slint::{Timer, TimerMode};
 
-use super::{Presence as Dot, context::Context};
+use super::{Presence as Dot, context::Context, room::Room, room_list::RoomList};
 use crate::{
     bridge::{
         command::{Command, PeopleCommand},
@@ -145,4 +145,26 @@ impl Presence {
             }
         });
     }
+}
+
+/// Who is online concerns the list, the header and the people of the open room.
+pub(super) fn of(context: &Rc<Context>, list: &Rc<RoomList>, room: &Rc<Room>) -> Rc<Presence> {
+    let (shown, others) = (list.clone(), room.clone());
+    let people = move || {
+        let mut people = shown.people(PEOPLE);
+        people.extend(others.people());
+        people
+    };
+    let (list, room) = (list.clone(), room.clone());
+    let redraw = move || {
+        list.refresh_presence();
+        room.refresh_presence();
+    };
+    Presence::new(
+        context,
+        Watched {
+            people: Box::new(people),
+            redraw: Box::new(redraw),
+        },
+    )
 }

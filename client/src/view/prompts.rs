@@ -75,6 +75,10 @@ impl Prompts {
                 .on_report_requested(move |row| prompts.ask(PromptKind::Report, &row, ""));
             let prompts = self.clone();
             window
+                .global::<AccountAdapter>()
+                .on_unlock_keys(move || prompts.ask(PromptKind::UnlockKeys, "", ""));
+            let prompts = self.clone();
+            window
                 .global::<AppAdapter>()
                 .on_unlock_keys(move || prompts.ask(PromptKind::UnlockKeys, "", ""));
 

@@ -8,8 +8,9 @@ use slint::ComponentHandle;
 use super::{
     AppAdapter, AppWindow, ComposerAdapter, HeaderAdapter, MembersAdapter, PaneAdapter, PaneKind,
     RoomHead, RoomListAdapter, SearchAdapter, TimelineAdapter, attach::Attach, avatars::avatar,
-    composer::Composer, context::Context, emoji_picker::EmojiPicker, members::Members, pane::Pane,
-    person::Person, presence, room_list::RoomList, room_pane::RoomPane, timeline::Timeline,
+    composer::Composer, context::Context, emoji_picker::EmojiPicker, head, members::Members,
+    pane::Pane, person::Person, presence, room_list::RoomList, room_pane::RoomPane,
+    timeline::Timeline,
 };
 use crate::{
     bridge::{
@@ -343,7 +344,7 @@ impl Room {
             can_send: true,
             ..RoomHead::default()
         };
-        self.context.with_window(|window| show_head(window, head));
+        self.context.with_window(|window| head::show(window, head));
     }
 
     fn show_header(&self) {
@@ -376,6 +377,7 @@ impl Room {
             favourite: header.favourite,
             can_send: header.can_send,
             can_invite: header.can_invite,
+            games: header.has_bot && header.can_send,
         };
         self.page.show(header, &facts);
         let flat = match self.context.settings.get().layout {
@@ -385,18 +387,7 @@ impl Room {
         };
         self.context.with_window(|window| {
             window.global::<TimelineAdapter>().set_flat(flat);
-            show_head(window, head);
+            head::show(window, head);
         });
     }
-}
-
-fn show_head(window: &AppWindow, head: RoomHead) {
-    window.global::<TimelineAdapter>().set_direct(head.direct);
-    window
-        .global::<ComposerAdapter>()
-        .set_can_send(head.can_send);
-    window
-        .global::<MembersAdapter>()
-        .set_can_invite(head.can_invite);
-    window.global::<HeaderAdapter>().set_room(head);
 }

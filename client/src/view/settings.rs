@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     bridge::{
-        command::{AccountCommand, Command},
+        command::{AccountCommand, Command, PeopleCommand},
         update::Answer,
     },
     i18n,
@@ -117,6 +117,10 @@ impl Settings {
         adapter.on_set_notification_text(move |on| {
             page.change(|choices| choices.notification_text = on);
         });
+        let page = self.clone();
+        adapter.on_set_do_not_disturb(move |on| page.change(|choices| choices.do_not_disturb = on));
+        let page = self.clone();
+        adapter.on_test_notification(move || page.test_notification());
     }
 
     fn bind_elsewhere(self: &Rc<Self>, window: &AppWindow) {
@@ -151,6 +155,8 @@ impl Settings {
         self.context
             .with_window(|window| window.global::<SettingsAdapter>().set_page(page));
         self.show_facts();
+        self.context
+            .with_window(|window| window.global::<SettingsAdapter>().set_tested("".into()));
         match page {
             DEVICES => self.account.load_devices(),
             ABOUT => self.ask_storage(AccountCommand::MeasureStorage),
@@ -236,6 +242,32 @@ impl Settings {
         self.apply_zoom();
     }
 
+    fn test_notification(self: &Rc<Self>) {
+        let title = self.context.say("Фиалка", "Fialka").to_owned();
+        let text = self
+            .context
+            .say(
+                "Так выглядит уведомление",
+                "This is what a notification looks like",
+            )
+            .to_owned();
+        let page = self.clone();
+        let command = Command::People(PeopleCommand::Notify { title, text });
+        self.context.ask(command, move |result| {
+            let said = match result {
+                Ok(_) => page
+                    .context
+                    .say("Отправлено: видно его?", "Sent: do you see it?"),
+                Err(_) => page.context.say(
+                    "На этом компьютере нечем показывать уведомления",
+                    "Nothing on this computer shows notifications",
+                ),
+            };
+            page.context
+                .with_window(|window| window.global::<SettingsAdapter>().set_tested(said.into()));
+        });
+    }
+
     fn set_language(&self, language: Language) {
         self.change(|choices| choices.language = language);
         i18n::select(language);
@@ -270,6 +302,7 @@ impl Settings {
             adapter.set_software_rendering(choices.software_rendering);
             adapter.set_notifications(choices.notifications);
             adapter.set_notification_text(choices.notification_text);
+            adapter.set_do_not_disturb(choices.do_not_disturb);
             window
                 .global::<RoomListAdapter>()
                 .set_compact(choices.compact_rooms);
@@ -295,7 +328,7 @@ fn index_of<T: PartialEq>(choices: &[T], wanted: T) -> i32 {
 }
 
 /// The program's share of the memory in bytes, where the system tells it.
-fn memory() -> Option<u64> {
+pub(super) fn memory() -> Option<u64> {
     let rollup = fs::read_to_string("/proc/self/smaps_rollup").ok()?;
     let line = rollup.lines().find(|line| line.starts_with("Pss:"))?;
     let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

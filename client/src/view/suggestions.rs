@@ -12,6 +12,7 @@ use crate::{
     bridge::command::Mention,
     render::{
         emoji::{self, Emoji},
+        games::{self, BOT, BotCommand},
         mentions::word_at,
     },
     rows::MemberRow,
@@ -19,6 +20,8 @@ use crate::{
 
 /// More would cover the messages.
 const SHOWN: usize = 6;
+/// Commands are looked through, not typed.
+const COMMANDS: usize = 8;
 /// Letters after which emoji are offered: a smiley such as `:)` is none.
 const EMOJI_LETTERS: usize = 2;
 
@@ -26,6 +29,7 @@ const EMOJI_LETTERS: usize = 2;
 enum Offer {
     Person(MemberRow),
     Emoji(Emoji),
+    Command(BotCommand),
 }
 
 /// The text with a suggestion in it.
@@ -33,6 +37,12 @@ pub(super) struct Choice {
     pub(super) text: String,
     pub(super) caret: usize,
     pub(super) mention: Option<Mention>,
+}
+
+/// The word after a slash that begins the text.
+fn slash_word(text: &str, caret: usize) -> Option<&str> {
+    let word = text.get(..caret)?.strip_prefix('/')?;
+    (!word.contains(char::is_whitespace)).then_some(word)
 }
 
 /// What is offered, and who can be named.
@@ -68,7 +78,12 @@ impl Suggestions {
     /// Offers what fits the word at the caret. Returns whether the people of the room are needed for it.
     pub(super) fn show(&self, text: &str, caret: usize) -> bool {
         let mut needs_people = false;
-        let offers = if let Some(word) = word_at(text, caret, '@') {
+        let offers = if let Some(word) = slash_word(text, caret) {
+            if self.people.borrow().is_empty() && !self.waiting.replace(true) {
+                needs_people = true;
+            }
+            self.commands(word)
+        } else if let Some(word) = word_at(text, caret, '@') {
             if self.people.borrow().is_empty() && !self.waiting.replace(true) {
                 needs_people = true;
             }
@@ -113,7 +128,16 @@ impl Suggestions {
     pub(super) fn choose(&self, text: &str, caret: usize, index: i32) -> Option<Choice> {
         let offers = self.offers.borrow();
         let offer = offers.get(usize::try_from(index).ok()?)?;
+        if let Offer::Command(command) = offer {
+            let text = format!("{} ", command.text);
+            return Some(Choice {
+                caret: text.len(),
+                text,
+                mention: None,
+            });
+        }
         let (mark, piece, mention) = match offer {
+            Offer::Command(_) => return None,
             Offer::Person(person) => {
                 let text = format!("@{}", person.name);
                 let mention = Mention {
@@ -133,6 +157,23 @@ impl Suggestions {
             caret: start + piece.len(),
             mention,
         })
+    }
+
+    /// What the academy's bot can be asked, where it is.
+    fn commands(&self, word: &str) -> Vec<Offer> {
+        let people = self.people.borrow();
+        if !people
+            .iter()
+            .any(|person| person.user_id.localpart() == BOT)
+        {
+            return Vec::new();
+        }
+        let found = games::commands(self.context.language(), word);
+        found
+            .into_iter()
+            .take(COMMANDS)
+            .map(Offer::Command)
+            .collect()
     }
 
     fn people_called(&self, word: &str) -> Vec<Offer> {
@@ -182,6 +223,13 @@ impl Suggestions {
             Offer::Emoji(emoji) => Suggestion {
                 title: emoji.name(language).into(),
                 image: pictures::image(emoji.text).unwrap_or_default(),
+                pictured: true,
+                ..Suggestion::default()
+            },
+            Offer::Command(command) => Suggestion {
+                title: command.title.as_str().into(),
+                detail: command.text.as_str().into(),
+                image: pictures::image("🎲").unwrap_or_default(),
                 pictured: true,
                 ..Suggestion::default()
             },

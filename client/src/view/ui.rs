@@ -1,42 +1,42 @@
 //! The window with all its views.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{cell::Cell, path::PathBuf, rc::Rc, time::Duration};
 
-use slint::{ComponentHandle, PlatformError, Timer, TimerMode};
+use slint::{ComponentHandle, PlatformError, Timer};
 
 use super::{
-    AppAdapter, AppWindow, HeaderAdapter, Page, PaneKind, RailAdapter, RoomListAdapter,
-    SettingsAdapter,
+    AppAdapter, AppWindow, HeaderAdapter, HelpAdapter, Page, PaneKind, RailAdapter,
+    RoomListAdapter, SettingsAdapter,
     account::Account,
     context::Context,
     directory::Directory,
+    feedback::Feedback,
+    games::Games,
     help::Help,
     input, links,
     notices::Notices,
+    offline::Offline,
     onboarding::Onboarding,
     people::People,
-    presence::{self, Presence, Watched},
+    presence::{self, Presence},
     prompts::Prompts,
     rail::Rail,
     room::Room,
     room_list::RoomList,
     settings::Settings,
     switcher::Switcher,
+    verification::Verification,
     viewer::Viewer,
+    welcome::Welcome,
 };
 use crate::{
     bridge::{
         command::{AccountCommand, Command, Commands, FileSource},
-        update::{Connection, KeyStorage, SessionState, TimelineUpdate, Update},
+        update::{KeyStorage, SessionState, TimelineUpdate, Update},
     },
     rows::MediaKey,
     settings,
 };
-
-/// Short interruptions are not worth a banner.
-const OFFLINE_GRACE: Duration = Duration::from_secs(2);
-/// The session tries again about this often, in seconds.
-const RETRY: i32 = 5;
 
 /// The views' side of the bridge.
 pub struct Ui {
@@ -57,8 +57,11 @@ pub struct Ui {
     presence: Rc<Presence>,
     /// The list of rooms was shown once.
     listed: Cell<bool>,
-    offline: Rc<Timer>,
-    countdown: Rc<Timer>,
+    verification: Rc<Verification>,
+    feedback: Rc<Feedback>,
+    welcome: Rc<Welcome>,
+    games: Rc<Games>,
+    offline: Offline,
 }
 
 impl Ui {
@@ -90,10 +93,13 @@ impl Ui {
             rail: Rail::new(&context, &list),
             help: Help::new(&context),
             notices: Notices::new(&context),
-            presence: presence_of(&context, &list, &room),
+            presence: presence::of(&context, &list, &room),
             listed: Cell::default(),
-            offline: Rc::default(),
-            countdown: Rc::default(),
+            verification: Verification::new(&context, &room.person),
+            feedback: Feedback::new(&context),
+            welcome: Welcome::new(&context),
+            games: Games::new(&context, &room),
+            offline: Offline::new(&window),
             settings,
             account,
             window,
@@ -101,6 +107,9 @@ impl Ui {
             list,
             room,
         };
+        let welcome = ui.welcome.clone();
+        ui.onboarding
+            .on_arrived(move |is_new| welcome.arrived(is_new));
         ui.bind();
         ui.bind_rail();
         ui.bind_window();
@@ -118,15 +127,22 @@ impl Ui {
         self.room.attach.offer(files);
     }
 
+    /// Goes to the server that a join file names, once nobody is signed in.
+    pub fn open_join_file(&self, file: PathBuf) {
+        self.onboarding.keep_join_file(file);
+    }
+
     /// Puts an update into the models.
     pub fn apply(&self, update: Update) {
         match update {
             Update::Answered { request, result } => self.context.answered(request, result),
             Update::Session(state) => self.show_session(state),
-            Update::Connection(connection) => self.show_connection(connection),
+            Update::Connection(connection) => self.offline.show(connection),
             Update::KeyStorage(state) => {
                 self.adapter().set_keys_locked(state == KeyStorage::Locked);
+                self.verification.show_keys(state);
             }
+            Update::Verification(row) => self.verification.show(row),
             Update::Rooms(diffs) => {
                 self.list.apply(diffs);
                 if !self.listed.get() && !self.list.all().is_empty() {
@@ -214,12 +230,16 @@ impl Ui {
             self.room.clone(),
             self.help.clone(),
             self.account.clone(),
+            self.verification.clone(),
+            self.games.clone(),
         );
         self.settings.on_redraw(move || {
             redraw.0.refresh_all();
             redraw.1.refresh_all();
             redraw.2.refresh_all();
             redraw.3.refresh_all();
+            redraw.4.refresh_all();
+            redraw.5.refresh_all();
         });
     }
 
@@ -270,8 +290,21 @@ impl Ui {
     }
 
     fn bind_window(&self) {
-        let room = self.room.clone();
-        let files = move |paths: Vec<std::path::PathBuf>| {
+        let (room, onboarding, window) = (
+            self.room.clone(),
+            self.onboarding.clone(),
+            self.window.as_weak(),
+        );
+        let files = move |paths: Vec<PathBuf>| {
+            let page = window
+                .upgrade()
+                .map(|window| window.global::<AppAdapter>().get_page());
+            if page == Some(Page::Onboarding) {
+                if let Some(file) = paths.into_iter().next() {
+                    onboarding.open_join_file(file);
+                }
+                return;
+            }
             room.attach
                 .offer(paths.into_iter().map(FileSource::Path).collect());
         };
@@ -295,6 +328,8 @@ impl Ui {
         match state {
             SessionState::SignedIn(account) => {
                 self.account.show(&account);
+                self.games.signed_in(&account);
+                self.window.global::<HelpAdapter>().set_can_report(true);
                 if self.adapter().get_page() != Page::Settings {
                     show_page(&self.window.as_weak(), Page::Chats);
                 }
@@ -307,6 +342,11 @@ impl Ui {
                 self.room.open(None);
                 self.context.pictures.clear();
                 self.account.clear();
+                self.verification.show(None);
+                self.feedback.clear();
+                self.welcome.clear();
+                self.games.clear();
+                self.window.global::<HelpAdapter>().set_can_report(false);
                 self.notices.clear();
                 self.presence.set_silent(true);
                 self.presence.forget();
@@ -315,32 +355,6 @@ impl Ui {
                 self.adapter().set_keys_locked(false);
                 self.onboarding.start(server, user, reason);
                 self.adapter().set_page(Page::Onboarding);
-            }
-        }
-    }
-
-    fn show_connection(&self, connection: Connection) {
-        let window = self.window.as_weak();
-        let countdown = self.countdown.clone();
-        let show = move |offline| {
-            if let Some(window) = window.upgrade() {
-                window.global::<AppAdapter>().set_offline(offline);
-                window.global::<RailAdapter>().set_online(!offline);
-                window.global::<HeaderAdapter>().set_offline(offline);
-            }
-            match offline {
-                true => count_down(&countdown, &window),
-                false => countdown.stop(),
-            }
-        };
-        match connection {
-            Connection::Offline => {
-                self.offline
-                    .start(TimerMode::SingleShot, OFFLINE_GRACE, move || show(true));
-            }
-            Connection::Connecting | Connection::Online => {
-                self.offline.stop();
-                show(false);
             }
         }
     }
@@ -373,47 +387,6 @@ impl Ui {
     fn adapter(&self) -> AppAdapter<'_> {
         self.window.global::<AppAdapter>()
     }
-}
-
-/// Who is online concerns the list, the header and the people of the open room.
-fn presence_of(context: &Rc<Context>, list: &Rc<RoomList>, room: &Rc<Room>) -> Rc<Presence> {
-    let (shown, others) = (list.clone(), room.clone());
-    let people = move || {
-        let mut people = shown.people(presence::PEOPLE);
-        people.extend(others.people());
-        people
-    };
-    let (list, room) = (list.clone(), room.clone());
-    let redraw = move || {
-        list.refresh_presence();
-        room.refresh_presence();
-    };
-    Presence::new(
-        context,
-        Watched {
-            people: Box::new(people),
-            redraw: Box::new(redraw),
-        },
-    )
-}
-
-/// Says in the banner how long it is until the next attempt.
-fn count_down(timer: &Timer, window: &slint::Weak<AppWindow>) {
-    let window = window.clone();
-    if let Some(window) = window.upgrade() {
-        window.global::<AppAdapter>().set_retry_in(RETRY);
-    }
-    let left = Cell::new(RETRY);
-    timer.start(TimerMode::Repeated, Duration::from_secs(1), move || {
-        left.set(if left.get() <= 1 {
-            RETRY
-        } else {
-            left.get() - 1
-        });
-        if let Some(window) = window.upgrade() {
-            window.global::<AppAdapter>().set_retry_in(left.get());
-        }
-    });
 }
 
 fn show_page(window: &slint::Weak<AppWindow>, page: Page) {

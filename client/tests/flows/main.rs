@@ -4,9 +4,14 @@
 
 mod accounts;
 mod conversation;
+mod expiry;
+mod feedback;
+mod join;
 mod person;
+mod proxy;
 mod rights;
 mod server;
+mod trust;
 
 use std::env;
 

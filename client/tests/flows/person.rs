@@ -22,7 +22,7 @@ use client::{
     render::plain,
     rows::{
         AccountRow, Body, Delivery, MemberRow, MessageRow, Notice, RoomHeader, RoomRow, RowId,
-        RowKind, TimelineRow,
+        RowKind, TimelineRow, VerificationRow,
     },
     session::Config,
 };
@@ -46,6 +46,10 @@ pub(crate) struct Screen {
     pub(crate) members: Vec<MemberRow>,
     pub(crate) typing: Vec<String>,
     pub(crate) picture: Option<Pixels>,
+    pub(crate) verification: Option<VerificationRow>,
+    pub(crate) draft: String,
+    /// Why nobody is signed in any more.
+    pub(crate) signed_out: Option<Trouble>,
     answers: HashMap<RequestId, Result<Answer, Trouble>>,
 }
 
@@ -238,9 +242,10 @@ impl Screen {
         match update {
             Update::Answered { request, result } => drop(self.answers.insert(request, result)),
             Update::Session(SessionState::SignedIn(account)) => self.account = Some(account),
-            Update::Session(SessionState::SignedOut { .. }) => {
+            Update::Session(SessionState::SignedOut { reason, .. }) => {
                 *self = Self {
                     answers: self.answers.clone(),
+                    signed_out: reason,
                     ..Self::default()
                 }
             }
@@ -249,6 +254,7 @@ impl Screen {
             Update::Rooms(diffs) => diffs
                 .into_iter()
                 .for_each(|diff| diff.apply(&mut self.rooms)),
+            Update::Verification(row) => self.verification = row,
             Update::RoomsComplete | Update::Spaces(_) => {}
             Update::Picture { pixels, .. } => self.picture = Some(pixels),
             Update::Timeline(room, update) => self.apply_to_timeline(room, update),
@@ -264,7 +270,8 @@ impl Screen {
             }
             TimelineUpdate::Members(members) => self.members = members,
             TimelineUpdate::Typing(names) => self.typing = names,
-            TimelineUpdate::Pagination(_) | TimelineUpdate::Draft(_) => {}
+            TimelineUpdate::Draft(text) => self.draft = text,
+            TimelineUpdate::Pagination(_) => {}
         }
     }
 

@@ -21,12 +21,15 @@ static TURN: Mutex<()> = Mutex::new(());
 pub(crate) enum Mode {
     Open,
     Token,
+    /// Open, and with a certificate of an authority that nobody knows.
+    Lan,
 }
 
 pub(crate) struct Server {
     binary: PathBuf,
     folder: TempDir,
     port: u16,
+    tls_port: u16,
     child: Child,
     _turn: MutexGuard<'static, ()>,
 }
@@ -34,30 +37,39 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(binary: PathBuf, mode: Mode) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let mode = match mode {
-            Mode::Open => "open",
+        let registration = match mode {
+            Mode::Open | Mode::Lan => "open",
             Mode::Token => "token",
         };
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let config = format!(
+        let (port, tls_port) = (free_port(), free_port());
+        let mut config = format!(
             "server_name = \"flows.test\"\n\
              data_dir = \"{}\"\n\
              [[listen]]\n\
              address = \"127.0.0.1:{port}\"\n\
              [registration]\n\
-             mode = \"{mode}\"\n\
+             mode = \"{registration}\"\n\
              [limits]\n\
              enabled = false\n",
             folder.path().join("data").display()
         );
-        init(&binary, &folder);
+        if mode == Mode::Lan {
+            config.push_str(&format!(
+                "[[listen]]\n\
+                 address = \"127.0.0.1:{tls_port}\"\n\
+                 tls_cert = \"keys/server.pem\"\n\
+                 tls_key = \"keys/server.key\"\n"
+            ));
+        }
+        init(&binary, &folder, mode == Mode::Lan);
         fs::write(folder.path().join("fialka.toml"), config).unwrap();
         let child = spawn(&binary, &folder);
         let mut server = Self {
             binary,
             folder,
             port,
+            tls_port,
             child,
             _turn: turn,
         };
@@ -68,6 +80,23 @@ impl Server {
     /// What a person would type.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where it answers with its certificate.
+    pub(crate) fn secure_address(&self) -> String {
+        format!("https://localhost:{}", self.tls_port)
+    }
+
+    /// The file that brings computers in, with these fields changed.
+    pub(crate) fn join_file(&self, changes: serde_json::Value) -> PathBuf {
+        let made = self.folder.path().join("data/flows.test.fialka");
+        let mut file: serde_json::Value = serde_json::from_slice(&fs::read(made).unwrap()).unwrap();
+        for (name, value) in changes.as_object().unwrap() {
+            file[name] = value.clone();
+        }
+        let path = self.folder.path().join("academy.fialka");
+        fs::write(&path, file.to_string()).unwrap();
+        path
     }
 
     /// A code with which one person may register.
@@ -137,10 +166,11 @@ impl Drop for Server {
 }
 
 /// Makes the signing key; the configuration that comes with it is replaced by the test's.
-fn init(binary: &PathBuf, folder: &TempDir) {
+fn init(binary: &PathBuf, folder: &TempDir, lan: bool) {
     let made = Command::new(binary)
         .args(["init", "--server-name", "flows.test", "--data-dir"])
         .arg(folder.path().join("data"))
+        .args(lan.then_some("--lan"))
         .output()
         .unwrap_or_else(|error| panic!("{} cannot be started: {error}", binary.display()));
     assert!(

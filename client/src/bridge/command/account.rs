@@ -12,6 +12,11 @@ pub enum AccountCommand {
     /// Looks whether a homeserver answers at what was typed (`campus.example`, `10.0.2.5:8008`, a URL).
     /// Answer: [`Answer::Server`](crate::bridge::update::Answer::Server).
     CheckServer { address: String },
+    /// Looks for servers on the network. Answer: [`Answer::Servers`](crate::bridge::update::Answer::Servers).
+    FindServers,
+    /// Opens a join file: trusts the authority in it and finds the server it names.
+    /// Answer: [`Answer::Joined`](crate::bridge::update::Answer::Joined).
+    OpenJoinFile { file: PathBuf },
     /// Signs in; `server` is [`ServerRow::base_url`](crate::rows::ServerRow::base_url). Answer: `Done`, and
     /// [`Update::Session`](crate::bridge::update::Update::Session) follows.
     SignIn {
@@ -25,6 +30,8 @@ pub enum AccountCommand {
     /// Opens the session kept on this computer, if any. Sent once at start.
     /// Answer: `Done`; [`Update::Session`](crate::bridge::update::Update::Session) says what was found.
     Restore,
+    /// Says whether others use this computer too: then nothing stays here when the program ends.
+    SetSharedComputer { shared: bool },
     /// Signs out on the server and removes everything local.
     SignOut,
     /// Changes the own display name.

@@ -1,9 +1,11 @@
 //! What a person can ask for. Commands own their data and name things by id, never by position.
 
 mod account;
+mod feedback;
 mod people;
 mod rooms;
 mod timeline;
+mod verification;
 
 use std::sync::{
     Arc,
@@ -15,9 +17,11 @@ use tokio::sync::mpsc;
 
 pub use self::{
     account::{AccountCommand, Registration},
+    feedback::{FeedbackCommand, Report},
     people::{MediaCommand, PeopleCommand},
     rooms::{RoomsCommand, SearchScope},
     timeline::{FileSource, Mention, TimelineCommand},
+    verification::VerificationCommand,
 };
 
 /// Ties an answer to its command.
@@ -37,6 +41,10 @@ pub enum Command {
     People(PeopleCommand),
     /// Pictures and files.
     Media(MediaCommand),
+    /// Reports about the program.
+    Feedback(FeedbackCommand),
+    /// Comparing pictures with another computer.
+    Verification(VerificationCommand),
 }
 
 /// A command on its way, with the id its answer will carry.

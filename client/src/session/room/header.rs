@@ -9,7 +9,8 @@ use matrix_sdk::{
         OwnedUserId, UserId,
         events::{
             AnySyncStateEvent, AnySyncTimelineEvent, MessageLikeEventType, StateEventType,
-            SyncStateEvent, room::power_levels::RoomPowerLevels,
+            SyncStateEvent,
+            room::{member::MembershipState, power_levels::RoomPowerLevels},
         },
     },
 };
@@ -18,7 +19,10 @@ use super::{
     super::room_row::{avatar_of, direct_with, name_of},
     members,
 };
-use crate::rows::{Role, RoomHeader, timeline::RowContext};
+use crate::{
+    render::games::BOT,
+    rows::{Role, RoomHeader, timeline::RowContext},
+};
 
 /// What rows depend on besides their events.
 pub(super) async fn context(room: &Room) -> RowContext {
@@ -67,8 +71,19 @@ pub(super) async fn header(room: &Room) -> RoomHeader {
         can_change_rights: levels.user_can_send_state(own_user, StateEventType::RoomPowerLevels),
         read_only: levels.events_default > levels.users_default,
         pinned: room.pinned_event_ids().unwrap_or_default(),
+        has_bot: has_bot(room).await,
         alias: room.canonical_alias(),
     }
+}
+
+/// As far as this computer knows the people of the room.
+async fn has_bot(room: &Room) -> bool {
+    let id = format!("@{BOT}:{}", room.own_user_id().server_name());
+    let Ok(bot) = UserId::parse(&id) else {
+        return false;
+    };
+    let member = room.get_member_no_sync(&bot).await.ok().flatten();
+    member.is_some_and(|member| *member.membership() == MembershipState::Join)
 }
 
 fn may_send(room: &Room, levels: &RoomPowerLevels, own_user: &UserId) -> bool {

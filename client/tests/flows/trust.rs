@@ -1,0 +1,118 @@
+//! Comparing seven pictures: with another computer of one's own, and with another person.
+
+use std::time::Duration;
+
+use client::{
+    bridge::{
+        command::{AccountCommand, Command, RoomsCommand, VerificationCommand},
+        update::Answer,
+    },
+    rows::{Trust, VerificationEnd, VerificationStage},
+};
+
+use super::{person::Person, server::Mode, start};
+
+fn verify(command: VerificationCommand) -> Command {
+    Command::Verification(command)
+}
+
+/// The numbers of the pictures, once they are on the screen.
+fn pictures(person: &mut Person) -> [u8; 7] {
+    person.until("see seven pictures", |screen| {
+        matches!(
+            screen.verification.as_ref().map(|row| &row.stage),
+            Some(VerificationStage::Compare(_))
+        )
+    });
+    match person.screen.verification.as_ref().map(|row| &row.stage) {
+        Some(VerificationStage::Compare(numbers)) => *numbers,
+        other => panic!("no pictures but {other:?}"),
+    }
+}
+
+fn until_over(person: &mut Person, end: VerificationEnd) {
+    person.until("see the end", |screen| {
+        screen
+            .verification
+            .as_ref()
+            .is_some_and(|row| row.stage == VerificationStage::Ended(end))
+    });
+}
+
+/// The one who is asked accepts, both see the same, and both say so.
+fn compare(asker: &mut Person, asked: &mut Person) {
+    asked.until("be asked to compare", |screen| {
+        screen
+            .verification
+            .as_ref()
+            .is_some_and(|row| row.stage == VerificationStage::Asked)
+    });
+    asked.ask(verify(VerificationCommand::Accept));
+    assert_eq!(pictures(asker), pictures(asked));
+    asker.ask(verify(VerificationCommand::Matches));
+    asked.ask(verify(VerificationCommand::Matches));
+    until_over(asker, VerificationEnd::Same);
+    until_over(asked, VerificationEnd::Same);
+}
+
+#[test]
+fn people_and_computers_are_compared() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&server.address());
+    let mut boris = Person::sit_down("Boris", folder.path().join("boris"));
+    boris.register(&server.address());
+
+    let user = boris.screen.account.as_ref().unwrap().user_id.clone();
+    anna.ask(Command::Rooms(RoomsCommand::StartDirect {
+        user: user.clone(),
+    }));
+    boris.accept_invitation();
+    let trust = |anna: &mut Person| match anna
+        .ask(verify(VerificationCommand::Trust { user: user.clone() }))
+    {
+        Answer::Trust(trust) => trust,
+        other => panic!("no trust but {other:?}"),
+    };
+    assert_eq!(trust(&mut anna), Trust::NotCompared);
+    anna.ask(verify(VerificationCommand::Start {
+        user: Some(user.clone()),
+    }));
+    compare(&mut anna, &mut boris);
+    // The signature is on its way when the dialog says that all is well.
+    let is_trusted = (0..300).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        trust(&mut anna) == Trust::Compared
+    });
+    assert!(is_trusted, "Boris has been compared");
+
+    // The password opens the keys on a second computer, which is trusted therefore; comparing is there all the same.
+    let mut elsewhere = Person::sit_down("Anna", folder.path().join("elsewhere"));
+    elsewhere.sign_in(&server.address());
+    elsewhere.ask(verify(VerificationCommand::Start { user: None }));
+    compare(&mut elsewhere, &mut anna);
+    let devices = match anna.ask(Command::Account(AccountCommand::LoadDevices)) {
+        Answer::Devices(devices) => devices,
+        other => panic!("no devices but {other:?}"),
+    };
+    assert_eq!(devices.len(), 2);
+    assert!(devices.iter().all(|device| device.trusted), "{devices:?}");
+
+    // Somebody who sees other pictures says so.
+    anna.ask(verify(VerificationCommand::Start { user: Some(user) }));
+    boris.until("be asked to compare", |screen| {
+        screen
+            .verification
+            .as_ref()
+            .is_some_and(|row| row.stage == VerificationStage::Asked)
+    });
+    boris.ask(verify(VerificationCommand::Accept));
+    pictures(&mut anna);
+    pictures(&mut boris);
+    boris.ask(verify(VerificationCommand::Differs));
+    until_over(&mut anna, VerificationEnd::Different);
+    until_over(&mut boris, VerificationEnd::Different);
+}
