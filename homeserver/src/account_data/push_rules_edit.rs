@@ -208,14 +208,15 @@ pub(super) fn set_actions(ruleset: &mut Ruleset, rule: &Rule, actions: Vec<Actio
         .map_err(|_| not_found())
 }
 
-/// Actions a client sent. `dont_notify` and `coalesce` were in the specification once and do nothing.
+/// Actions a client sent. `dont_notify` and `coalesce` were in the specification once: they do nothing, but clients that
+/// know them find them again.
 pub(super) fn parse_actions(actions: Vec<JsonValue>) -> ApiResult<Vec<Action>> {
     let unknown = || refused("An action is \"notify\" or an object with \"set_tweak\".");
     let mut parsed = Vec::with_capacity(actions.len());
     for action in actions {
         match &action {
-            JsonValue::String(name) if name == "notify" => {}
-            JsonValue::String(name) if name == "dont_notify" || name == "coalesce" => continue,
+            JsonValue::String(name) if matches!(&**name, "notify" | "dont_notify" | "coalesce") => {
+            }
             JsonValue::Object(object)
                 if object.get("set_tweak").is_some_and(JsonValue::is_string) => {}
             _ => return Err(unknown()),
@@ -411,10 +412,11 @@ mod tests {
     }
 
     #[test]
-    fn unknown_actions_are_refused_and_outdated_ones_dropped() {
+    fn unknown_actions_are_refused_and_outdated_ones_do_nothing() {
         assert!(parse_actions(vec![json!("dance")]).is_err());
         assert!(parse_actions(vec![json!({ "tweak": 1 })]).is_err());
-        let parsed = parse_actions(vec![json!("dont_notify"), json!("notify")]).unwrap();
-        assert_eq!(parsed.len(), 1);
+        let parsed = parse_actions(vec![json!("dont_notify")]).unwrap();
+        assert!(!parsed[0].should_notify());
+        assert_eq!(json!(parsed), json!(["dont_notify"]));
     }
 }

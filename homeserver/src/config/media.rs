@@ -23,6 +23,8 @@ pub struct Media {
     pub keep_remote: Option<Period>,
     /// Whether clients may ask what a page on the web says of itself.
     pub url_previews: bool,
+    /// Whether files can be had without an access token, too, from the endpoints that were closed in 2024.
+    pub unauthenticated: bool,
     /// Where the files are kept.
     pub store: MediaStore,
     /// The bucket, if they are kept in one.
@@ -81,6 +83,7 @@ impl Default for Media {
             keep_local: None,
             keep_remote: None,
             url_previews: false,
+            unauthenticated: false,
             store: MediaStore::File,
             s3: None,
         }

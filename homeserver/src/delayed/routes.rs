@@ -211,7 +211,9 @@ async fn update(
     Ruma(request): Ruma<Post<(String, String), Nothing>>,
 ) -> ApiResult<Raw> {
     let (id, action) = request.path;
-    server.delayed.update(&id, Action::parse(&action)?).await?;
+    // Only actions have a path.
+    let action = Action::parse(&action).map_err(|_| ApiError::unrecognized())?;
+    server.delayed.update(&id, action).await?;
     json(&json!({})).map(Raw)
 }
 

@@ -73,6 +73,10 @@ impl E2ee {
         if keys.is_empty() && moves.came.is_empty() && moves.went.is_empty() {
             return Ok(lists);
         }
+        // Whoever enters a room is told of their own devices, too: the others of them may have to share keys there.
+        if moves.came.contains(user.0) {
+            lists.changed.insert(user);
+        }
         let sharing = sharing_a_room(snapshot, user)?;
         let mut went = moves.went - &sharing;
         went.remove(user.0);

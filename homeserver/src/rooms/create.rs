@@ -165,7 +165,7 @@ fn check_words(request: &Request) -> ApiResult<()> {
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom)
 fn invalid_state(error: ApiError) -> ApiError {
     match error.kind() {
-        Some(ErrorKind::Forbidden) => {
+        Some(ErrorKind::Forbidden | ErrorKind::InvalidParam) => {
             ApiError::bad_request(ErrorKind::InvalidRoomState, error.message().to_owned())
         }
         _ => error,
@@ -345,9 +345,9 @@ impl Plan {
 
     /// The state a preset stands for, except where `initial_state` says otherwise.
     fn preset_state(&self, txn: &mut Txn<'_>) -> ApiResult<()> {
-        let (join_rule, guests) = match self.preset {
-            RoomPreset::PublicChat => ("public", "forbidden"),
-            _ => ("invite", "can_join"),
+        let join_rule = match self.preset {
+            RoomPreset::PublicChat => "public",
+            _ => "invite",
         };
         self.set(
             txn,
@@ -359,10 +359,14 @@ impl Plan {
             TimelineEventType::RoomHistoryVisibility,
             &json!({ "history_visibility": "shared" }),
         )?;
+        // Guests are kept out where nothing is said of them.
+        if self.preset == RoomPreset::PublicChat {
+            return Ok(());
+        }
         self.set(
             txn,
             TimelineEventType::RoomGuestAccess,
-            &json!({ "guest_access": guests }),
+            &json!({ "guest_access": "can_join" }),
         )
     }
 

@@ -13,6 +13,15 @@ use crate::{
     storage::{Result, Snapshot},
 };
 
+impl Rooms {
+    /// Refuses an invitation of another server to a user of this one who does not want it.
+    pub async fn check_invitation(&self, invitation: &Pdu) -> ApiResult<()> {
+        let pdu = invitation.clone();
+        self.read(move |rooms, snapshot| check(rooms, snapshot, &pdu))
+            .await
+    }
+}
+
 /// Refuses an event that invites a user of this server who does not want that.
 pub(super) fn check(rooms: &Rooms, snapshot: &Snapshot<'_>, pdu: &Pdu) -> ApiResult<()> {
     let Some(Ok(invited)) = pdu.state_key().map(<&UserId>::try_from) else {

@@ -1,7 +1,7 @@
 //! Rooms this server is not in: invitations to them and knocks at them.
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#inviting-to-a-room)
 
-use ruma::{OwnedUserId, UserId};
+use ruma::{OwnedUserId, RoomVersionId, UserId};
 
 use super::{
     Rooms,
@@ -32,6 +32,12 @@ impl Rooms {
     pub fn is_resident(&self, snapshot: &Snapshot<'_>, room: RoomNid) -> ApiResult<bool> {
         let summary: Option<RoomSummary> = self.summary(snapshot, room)?;
         Ok(summary.is_some_and(|summary| summary.joined > summary.remote))
+    }
+
+    /// Whether this server knows a room well, and nobody is in it any more.
+    pub fn is_empty(&self, room: RoomNid) -> ApiResult<bool> {
+        let summary: Option<RoomSummary> = self.summary(&self.storage().snapshot(), room)?;
+        Ok(summary.is_some_and(|summary| summary.joined == 0 && !summary.version.is_empty()))
     }
 
     /// Notes what a user is to a room that this server is not in.
@@ -87,6 +93,38 @@ impl Rooms {
         Ok(())
     }
 
+    /// The version of a room that this server is not in, as an invitation or an answer to a knock told it, and the event
+    /// that made the user's membership.
+    pub fn outside_of(
+        &self,
+        snapshot: &Snapshot<'_>,
+        room: RoomNid,
+        user: &UserId,
+    ) -> ApiResult<Option<(RoomVersionId, Pdu)>> {
+        let Some(user) = self.storage().interner().find_user(user)? else {
+            return Ok(None);
+        };
+        let row = tables::USER_ROOM.get(snapshot, (user, room))?;
+        let row =
+            row.filter(|row| matches!(row.membership, Membership::Invite | Membership::Knock));
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let Some(last) = self.event(snapshot, row.event)? else {
+            return Ok(None);
+        };
+        let known = self.summary(snapshot, room)?;
+        let version = match known.filter(|summary| !summary.version.is_empty()) {
+            Some(summary) => Some(summary.version),
+            None => row
+                .stripped_state
+                .iter()
+                .find_map(|event| told_version(event)),
+        };
+        let version = version.and_then(|version| version.try_into().ok());
+        Ok(version.map(|version| (version, last.pdu.clone())))
+    }
+
     /// Who can lead a user into a room, as the invitation or knock tells: the servers of those who take part in it.
     pub fn inviters(
         &self,
@@ -118,6 +156,23 @@ impl Rooms {
         servers.retain(|server| seen.insert(server.clone()));
         Ok(servers)
     }
+}
+
+/// The room version that a stripped create event names.
+fn told_version(event: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Create {
+        #[serde(rename = "type")]
+        kind: String,
+        content: CreateContent,
+    }
+    #[derive(serde::Deserialize)]
+    struct CreateContent {
+        room_version: Option<String>,
+    }
+    let event: Create = serde_json::from_str(event).ok()?;
+    let version = event.content.room_version.unwrap_or_else(|| "1".to_owned());
+    (event.kind == "m.room.create").then_some(version)
 }
 
 fn outlier(room: RoomNid, pdu: &Pdu) -> (ruma::OwnedEventId, EventRow) {

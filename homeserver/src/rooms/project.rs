@@ -152,7 +152,7 @@ pub fn membership_of(event: &RoomEvent) -> Option<Membership> {
 }
 
 /// The same for an event that is not stored.
-pub(super) fn membership_in(pdu: &events::Pdu) -> Option<Membership> {
+pub fn membership_in(pdu: &events::Pdu) -> Option<Membership> {
     #[derive(Deserialize)]
     struct Content<'a> {
         #[serde(borrow)]

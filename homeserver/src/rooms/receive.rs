@@ -127,17 +127,17 @@ impl Txn<'_> {
         Ok(Outcome::Accepted(event))
     }
 
-    /// Keeps an event that allows others, without a place in the room. Those that allow it must be known.
+    /// Keeps an event that allows others, without a place in the room. One that is allowed by events that are not known is
+    /// not kept: it would be rejected for good, and they may come yet.
     pub fn receive_outlier(&mut self, pdu: Pdu) -> ApiResult<Standing> {
         if let Some(event) = self.find(pdu.event_id())? {
             return Ok(event.row.standing);
         }
-        let missing = self.unknown(pdu.auth_events())?;
-        let allowed = if missing.is_empty() {
-            self.is_allowed_by_its_auth_events(&pdu)?
-        } else {
-            Err("events that should allow it are not known".to_owned())
-        };
+        if !self.unknown(pdu.auth_events())?.is_empty() {
+            tracing::info!(event = %pdu.event_id(), "events that should allow an event are not known");
+            return Ok(Standing::Rejected);
+        }
+        let allowed = self.is_allowed_by_its_auth_events(&pdu)?;
         let (pdu, standing) = match allowed {
             Ok(()) => (pdu, Standing::Accepted),
             Err(reason) => {
@@ -407,6 +407,7 @@ impl Rooms {
             if !txn.is_resident() {
                 txn.leave_behind();
             }
+            txn.is_told = true;
             match txn.receive(join, Some(before))? {
                 Outcome::Accepted(_) | Outcome::Known => Ok(()),
                 Outcome::SoftFailed(reason) | Outcome::Rejected(reason) => Err(

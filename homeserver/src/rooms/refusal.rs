@@ -25,12 +25,32 @@ pub(super) fn explain(txn: &Txn<'_>, pdu: &Pdu) -> ApiResult<Option<ApiError>> {
     if txn.membership(sender)? != Some(Membership::Join) {
         return Ok(Some(not_joined()));
     }
+    if *pdu.event_type() == TimelineEventType::RoomPowerLevels && names_creators(txn, pdu)? {
+        return Ok(Some(ApiError::invalid_param(
+            "Those who made this room have all power in it and cannot be named in \"users\".",
+        )));
+    }
     let kind = pdu.event_type().to_string();
     let action = match pdu.state_key() {
         Some(_) => Action::SendState(StateEventType::from(kind)),
         None => Action::SendMessage(MessageLikeEventType::from(kind)),
     };
     lacking(txn, sender, &action)
+}
+
+/// Whether power levels name users whose power is that of the room's creators.
+fn names_creators(txn: &Txn<'_>, pdu: &Pdu) -> ApiResult<bool> {
+    #[derive(serde::Deserialize)]
+    struct Content {
+        #[serde(default)]
+        users: serde_json::Map<String, serde_json::Value>,
+    }
+    let Ok(content) = serde_json::from_str::<Content>(pdu.content().get()) else {
+        return Ok(false);
+    };
+    let levels = txn.power_levels()?;
+    let mut creators = levels.rules.privileged_creators.iter().flatten();
+    Ok(creators.any(|creator| content.users.contains_key(creator.as_str())))
 }
 
 fn explain_membership(txn: &Txn<'_>, pdu: &Pdu) -> ApiResult<Option<ApiError>> {

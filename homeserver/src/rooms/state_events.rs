@@ -4,12 +4,16 @@
 use std::sync::Arc;
 
 use ruma::{OwnedEventId, events::TimelineEventType};
-use serde_json::{Value, value::RawValue};
+use serde_json::{
+    Map, Value,
+    value::{RawValue, to_raw_value},
+};
 
 use super::{
     Rooms, canonical_alias,
     event::RoomEvent,
     look::{Access, Look},
+    restricted,
     retention::RETENTION,
     state::tree::{self, StateRoot},
     txn::Txn,
@@ -20,6 +24,9 @@ use crate::{
     ids::RoomNid,
     storage::{Result, tables},
 };
+
+/// Names the member in whose name somebody enters a restricted room.
+const AUTHORISED_BY: &str = "join_authorised_via_users_server";
 
 impl Look<'_> {
     /// The room's state, as it was when the user left if they have left.
@@ -96,10 +103,45 @@ impl Txn<'_> {
         {
             return Ok(Arc::clone(current));
         }
+        let own;
+        let draft = match self.own_join(draft)? {
+            Some(join) => {
+                own = join;
+                &own
+            }
+            None => draft,
+        };
         if draft.event_type == TimelineEventType::RoomCanonicalAlias {
             canonical_alias::check(self, current.as_deref(), &draft.content)?;
         }
         self.append(draft)
+    }
+
+    /// A join that a member sends as state, with the member in whose name they enter a restricted room. Who that is is for
+    /// the server to say, and for nobody where no one is needed.
+    fn own_join(&self, draft: &Draft) -> ApiResult<Option<Draft>> {
+        if draft.event_type != TimelineEventType::RoomMember
+            || draft.state_key.as_deref() != Some(draft.sender.as_str())
+        {
+            return Ok(None);
+        }
+        let Ok(mut content) = serde_json::from_str::<Map<String, Value>>(draft.content.get())
+        else {
+            return Ok(None);
+        };
+        if content.get("membership") != Some(&"join".into()) {
+            return Ok(None);
+        }
+        content.remove(AUTHORISED_BY);
+        let old = self.membership(&draft.sender)?;
+        if let Some(member) = restricted::authorising_member(self, &draft.sender, old)? {
+            content.insert(AUTHORISED_BY.to_owned(), member.as_str().into());
+        }
+        let content = to_raw_value(&content).map_err(ApiError::internal)?;
+        Ok(Some(Draft {
+            content,
+            ..draft.clone()
+        }))
     }
 }
 

@@ -116,6 +116,8 @@ pub struct Txn<'a> {
     pub relayed_from: Option<OwnedServerName>,
     /// Whether events before the one that is being appended are missing.
     pub(super) follows_gap: bool,
+    /// Whether another server has taken the event in already and tells the others of it.
+    pub is_told: bool,
     events: Vec<NewEvent>,
     writes: Vec<Write>,
     numbered: Vec<Write>,
@@ -131,7 +133,7 @@ impl<'a> Txn<'a> {
         nodes: NewNodes<'a, Nodes<'a>>,
     ) -> Self {
         let (state, stored, stored_nids, servers, relayed_from) = Default::default();
-        let (follows_gap, events, writes, numbered) = Default::default();
+        let (is_told, follows_gap, events, writes, numbered) = Default::default();
         Self {
             rooms,
             snapshot,
@@ -145,6 +147,7 @@ impl<'a> Txn<'a> {
             servers,
             relayed_from,
             follows_gap,
+            is_told,
             events,
             writes,
             numbered,
@@ -344,7 +347,7 @@ impl<'a> Txn<'a> {
     pub(super) fn authorize(&self, pdu: &Pdu) -> ApiResult<()> {
         // The rules see from its prev_events that a create event is not the first one; with a state alone they cannot.
         if *pdu.event_type() == TimelineEventType::RoomCreate && !self.head.is_empty() {
-            return Err(ApiError::forbidden("A room is created once."));
+            return Err(ApiError::invalid_param("A room is created once."));
         }
         let verdict = auth::check_state_dependent(pdu, self.head.rules(), self);
         if let Err(AuthError::Forbidden(_)) = &verdict

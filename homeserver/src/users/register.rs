@@ -73,9 +73,11 @@ impl Users {
         Ok(Registered { user_id, signed_in })
     }
 
-    /// The user id a local part gives, if it follows the rules and nobody has it.
+    /// The user id a local part gives, if it follows the rules and nobody has it. Phones like to begin names with a capital
+    /// letter; such names become lower case, as they do when somebody signs in.
     pub async fn check_username(&self, localpart: &str) -> ApiResult<OwnedUserId> {
-        let user_id = new_user_id(localpart, &self.inner.server_name)?;
+        let localpart = localpart.to_ascii_lowercase();
+        let user_id = new_user_id(&localpart, &self.inner.server_name)?;
         if let Some(hooks) = self.hooks() {
             hooks.check_name(&user_id)?;
         }

@@ -293,10 +293,10 @@ impl Users {
         let verified = self.verify_password(&identifier, password.to_owned()).await;
         match verified {
             Ok(account) if Some(account.user) == operation.user => Ok(Ok(())),
-            Ok(_) => Ok(Err(Refused(
-                ErrorKind::Forbidden,
-                "This is the password of somebody else.".to_owned(),
-            ))),
+            // Somebody, but not the one whose account it is: another try with this password would change nothing.
+            Ok(_) => Err(ApiError::forbidden(
+                "This is the password of somebody else.",
+            )),
             Err(error) if error.status().is_client_error() => {
                 let kind = error.kind().cloned().unwrap_or(ErrorKind::Forbidden);
                 Ok(Err(Refused(kind, error.message().to_owned())))

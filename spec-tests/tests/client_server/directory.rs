@@ -325,3 +325,16 @@ fn unknown_tokens_are_refused() {
         .get("/v3/publicRooms?since=nonsense")
         .must_be(400);
 }
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3publicrooms)
+#[test]
+fn every_room_says_how_it_is_joined() {
+    covers!(POST "/_matrix/client/v3/publicRooms");
+    let alice = homeserver().register("alice");
+    let name = unique("club");
+    let options = json!({ "name": name, "preset": "public_chat", "visibility": "public" });
+    alice.create_room(&options);
+    let query = json!({ "filter": { "generic_search_term": name } });
+    let found = alice.post("/v3/publicRooms", &query).ok();
+    assert_eq!(found["chunk"][0]["join_rule"], "public", "{found}");
+}

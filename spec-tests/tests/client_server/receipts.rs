@@ -215,3 +215,29 @@ fn a_receipt_never_moves_back() {
     let unread = &seen["rooms"]["join"][&room]["unread_notifications"]["notification_count"];
     assert_eq!(*unread, 0);
 }
+
+/// One object holds one receipt of a user for an event: that for the whole room says more than that for a thread.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#threaded-read-receipts)
+#[test]
+fn a_receipt_for_the_room_is_not_hidden_by_one_for_a_thread() {
+    covers!(POST "/_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}");
+    let (alice, bob, room) = pair();
+    let root = alice.say(&room, "root");
+    let relation = json!({ "rel_type": "m.thread", "event_id": root });
+    let content = json!({ "msgtype": "m.text", "body": "reply", "m.relates_to": relation });
+    let reply = alice.send(&room, "m.room.message", &content);
+    let before = alice.initial_sync();
+    bob.read(&room, "m.read", &reply, None);
+    bob.read(&room, "m.read", &reply, Some(&root));
+    alice.must_see_after(&before, |response| {
+        let events = &response["rooms"]["join"][&room]["ephemeral"]["events"];
+        let receipts = events.as_array().into_iter().flatten();
+        let receipt = receipts
+            .map(|event| &event["content"][&reply]["m.read"][&bob.id])
+            .find(|receipt| receipt.is_object());
+        match receipt {
+            Some(receipt) if receipt.get("thread_id").is_none() => Ok(()),
+            other => Err(format!("the receipt is {other:?}")),
+        }
+    });
+}

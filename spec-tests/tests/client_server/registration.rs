@@ -231,3 +231,15 @@ fn a_nonce_registers_once_and_a_wrong_mac_never() {
     register(&right, &nonce).ok();
     register(&right, &nonce).must_be(400);
 }
+
+/// Phones like to begin names with a capital letter.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register)
+#[test]
+fn capital_letters_in_a_new_name_become_small_ones() {
+    covers!(POST "/_matrix/client/v3/register");
+    let name = unique("Anna");
+    let body = json!({ "username": name, "password": "a good password", "auth": { "type": "m.login.dummy" } });
+    let answer = homeserver().post("/v3/register", &body).ok();
+    let expected = format!("@{}:{}", name.to_lowercase(), homeserver().server_name());
+    assert_eq!(answer["user_id"], expected);
+}

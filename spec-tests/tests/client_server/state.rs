@@ -213,3 +213,46 @@ fn the_same_state_again_is_the_same_event() {
         .ok();
     assert_eq!(topic["event_id"], again);
 }
+
+/// [spec](https://spec.matrix.org/v1.19/rooms/v12/#authorization-rules)
+#[test]
+fn state_that_no_power_could_make_is_a_mistake_of_the_request() {
+    covers!(PUT "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}");
+    let alice = homeserver().register("alice");
+    let room = alice.create_room(&json!({ "room_version": "12" }));
+    let levels = json!({ "users": { &alice.id: 100 } });
+    alice
+        .try_set_state(&room, "m.room.power_levels", "", &levels)
+        .must_be(400);
+    let create = json!({ "room_version": "12", "more": true });
+    alice
+        .try_set_state(&room, "m.room.create", "", &create)
+        .must_be(400);
+}
+
+/// Who lets somebody into a restricted room is for the server to say.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms)
+#[test]
+fn a_member_changes_their_name_in_a_restricted_room() {
+    covers!(PUT "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let open = alice.public_room();
+    bob.join(&open);
+    let allow = json!([{ "type": "m.room_membership", "room_id": open }]);
+    let rules = json!({ "join_rule": "restricted", "allow": allow });
+    let room = alice.create_room(&json!({
+        "initial_state": [{ "type": "m.room.join_rules", "state_key": "", "content": rules }],
+    }));
+    bob.join(&room);
+    let content = json!({
+        "membership": "join", "displayname": "Bobby", "join_authorised_via_users_server": "unused",
+    });
+    bob.set_state(&room, "m.room.member", &bob.id, &content);
+    let member = alice.state(&room, "m.room.member", &bob.id).ok();
+    assert_eq!(member["displayname"], "Bobby");
+    assert!(
+        member.get("join_authorised_via_users_server").is_none(),
+        "{member}"
+    );
+}

@@ -398,3 +398,40 @@ fn new_state_shows_what_it_replaced() {
     assert_eq!(event["unsigned"]["prev_content"]["topic"], "old");
     must(&event["unsigned"], has(&["replaces_state"], &json!(first)));
 }
+
+/// Clients tell a gap from none without knowing what its absence means.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync)
+#[test]
+fn a_timeline_always_says_whether_it_has_a_gap() {
+    covers!(GET "/_matrix/client/v3/sync");
+    let alice = homeserver().register("alice");
+    let room = alice.private_room();
+    let limited =
+        |response: &Value| response["rooms"]["join"][&room]["timeline"]["limited"].clone();
+    let first = alice.initial_sync();
+    assert!(limited(&first).is_boolean(), "{first}");
+    alice.say(&room, "hello");
+    let next = alice.sync_after(&first);
+    assert_eq!(limited(&next), json!(false), "{next}");
+}
+
+/// A client that just joined knows nothing of what was said before, also where its filter hides that.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync)
+#[test]
+fn the_timeline_of_a_room_that_was_just_joined_has_a_gap_before_it() {
+    covers!(GET "/_matrix/client/v3/sync");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let room = alice.public_room();
+    alice.say(&room, "before");
+    let before = bob.initial_sync();
+    bob.join(&room);
+    let filter = path!(
+        "{}",
+        json!({ "room": { "timeline": { "types": ["m.room.message"] } } })
+    );
+    let query = format!("timeout=0&since={}&filter={filter}", since(&before));
+    let response = bob.sync(&query);
+    let timeline = &response["rooms"]["join"][&room]["timeline"];
+    assert_eq!(timeline["limited"], json!(true), "{response}");
+}

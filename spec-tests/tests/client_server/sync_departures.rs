@@ -252,3 +252,24 @@ fn unused_fallback_keys_have_their_earlier_name_too() {
         assert_eq!(response[name], json!([]), "{name}");
     }
 }
+
+/// The user's other devices learn that a room is gone, however soon it was forgotten.
+#[test]
+fn a_room_that_was_forgotten_at_once_is_seen_to_be_left() {
+    covers!(POST "/_matrix/client/v3/rooms/{roomId}/forget");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let room = alice.room_with(&[&bob]);
+    let before = bob.initial_sync();
+    alice.say(&room, "words that are not to be had any more");
+    bob.leave(&room);
+    bob.post(&path!("/v3/rooms/{}/forget", room), &json!({}))
+        .ok();
+    let response = bob.sync_after(&before);
+    must(&response, left(&room));
+    let seen = room_left(&response, &room).to_string();
+    assert!(!seen.contains("words that"), "{seen}");
+    let include = path!("{}", json!({ "room": { "include_leave": true } }));
+    let response = bob.sync(&format!("timeout=0&filter={include}"));
+    assert!(room_left(&response, &room).is_null(), "{response}");
+}

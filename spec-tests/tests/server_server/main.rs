@@ -4,6 +4,7 @@ mod asking;
 mod devices;
 mod files;
 mod history;
+mod invitations;
 mod keys;
 mod presence;
 mod queries;

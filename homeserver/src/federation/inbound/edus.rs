@@ -132,7 +132,11 @@ async fn receipts(server: &Server, origin: &ServerName, content: ReceiptContent)
                 event,
                 thread: ReceiptThread::parse(receipt.data.thread.as_str())?,
             };
-            server.rooms.set_receipt(room, receipt).await?;
+            if let Err(error) = server.rooms.set_receipt(room, receipt.clone()).await {
+                // The event may have come with it, and be taken in only now.
+                server.inbound.take_later(server, room, receipt);
+                tracing::debug!(%origin, %error, "a receipt waits for its event");
+            }
         }
     }
     Ok(())

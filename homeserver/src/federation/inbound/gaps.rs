@@ -56,7 +56,12 @@ pub(super) async fn fill(
 ) -> ApiResult<()> {
     let gap = Gap::of(server, room, origin).await?;
     let mut events = Vec::new();
-    if matches!(outcome, Outcome::MissingPrev(_)) {
+    let has_gap = match &outcome {
+        Outcome::MissingPrev(_) => true,
+        // What should allow it may be among the events before it.
+        _ => gap.follows_unknown(&pdu).await?,
+    };
+    if has_gap {
         events = gap.missing_events(&pdu).await.unwrap_or_else(|error| {
             tracing::info!(%error, %origin, "missing events were not to be had");
             Vec::new()
@@ -110,6 +115,12 @@ impl Gap<'_> {
                 txn.receive(pdu_now, root)
             });
             match write.await? {
+                // The state before it comes with all that allows it.
+                Outcome::MissingAuth(_)
+                    if state.is_none() && self.follows_unknown(&pdu).await? =>
+                {
+                    state = Some(self.state_before(&pdu).await?);
+                }
                 Outcome::MissingAuth(missing) => self.fetch_auth(&pdu, missing).await?,
                 Outcome::MissingPrev(_) => state = Some(self.state_before(&pdu).await?),
                 Outcome::NextChange => {}
@@ -122,6 +133,11 @@ impl Gap<'_> {
         Err(ApiError::not_found(
             "What the event refers to cannot be had.",
         ))
+    }
+
+    /// Whether an event comes after events that are not known.
+    async fn follows_unknown(&self, pdu: &Pdu) -> ApiResult<bool> {
+        Ok(!self.unknown(pdu.prev_events().to_vec()).await?.is_empty())
     }
 
     /// The events between what is known and an event.

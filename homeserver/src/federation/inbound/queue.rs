@@ -1,7 +1,10 @@
 //! One worker for each room that has events waiting. Rooms do not wait for each other: what is missing in one of them
 //! is asked for while the others go on.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use ruma::OwnedServerName;
@@ -12,10 +15,12 @@ use crate::{
     error::{ApiError, ApiResult},
     events::Pdu,
     ids::{RoomNid, StreamPos},
-    rooms::receive::Outcome,
+    rooms::{receipts::NewReceipt, receive::Outcome},
     storage::{Commit, tables},
 };
 
+/// Receipts of a room that wait for their events.
+const MOST_RECEIPTS: usize = 100;
 /// Events that one change to a room takes in.
 const AT_ONCE: usize = 50;
 
@@ -25,6 +30,8 @@ pub struct Inbound {
     /// Rooms with a worker; whether events came since it last looked.
     working: Arc<Mutex<HashSet<RoomNid>>>,
     again: Arc<Mutex<HashSet<RoomNid>>>,
+    /// Receipts for events that may still wait. They are tried once more when nothing does.
+    receipts: Arc<Mutex<HashMap<RoomNid, Vec<NewReceipt>>>>,
 }
 
 /// An event that waits.
@@ -53,6 +60,7 @@ impl Inbound {
                 if let Err(error) = drain(&all, room).await {
                     tracing::error!(%error, "events of other servers could not be taken in");
                 }
+                inbound.take_receipts(&all, room).await;
                 let mut working = inbound.working.lock();
                 if all.jobs.is_stopping() || !inbound.again.lock().contains(&room) {
                     working.remove(&room);
@@ -60,6 +68,26 @@ impl Inbound {
                 }
             }
         });
+    }
+
+    /// Tries a receipt again once the room has taken in what waits for it.
+    pub(super) fn take_later(&self, server: &Server, room: RoomNid, receipt: NewReceipt) {
+        let mut receipts = self.receipts.lock();
+        let waiting = receipts.entry(room).or_default();
+        if waiting.len() < MOST_RECEIPTS {
+            waiting.push(receipt);
+        }
+        drop(receipts);
+        self.wake(server, room);
+    }
+
+    async fn take_receipts(&self, server: &Server, room: RoomNid) {
+        let waiting = self.receipts.lock().remove(&room);
+        for receipt in waiting.into_iter().flatten() {
+            if let Err(error) = server.rooms.set_receipt(room, receipt).await {
+                tracing::debug!(%error, "a receipt is dropped");
+            }
+        }
     }
 
     /// Goes on with what waited when the server stopped.

@@ -11,7 +11,7 @@ use ruma::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{acl, edus, rows::StagedEvent, verify};
+use super::{acl, edus, outside, rows::StagedEvent, verify};
 use crate::{
     Server,
     error::{ApiError, ApiResult},
@@ -93,7 +93,7 @@ async fn check_room(
     });
     let (rules, is_allowed) = read.await?;
     let Some(rules) = rules else {
-        tracing::debug!(%origin, "events of a room that nobody here is in are dropped");
+        outside::take(server, origin, room, events).await?;
         return Ok(Vec::new());
     };
     let mut good = Vec::new();

@@ -9,7 +9,7 @@ use ruma::{
     },
 };
 
-use super::{Wish, candidates, complete, raw, refused, room_nid, rules_of, stripped};
+use super::{Wish, candidates, complete, raw, refused, room_nid, rules_of, stripped_with};
 use crate::{
     Server,
     error::{ApiError, ApiResult},
@@ -43,14 +43,14 @@ pub async fn knock(server: &Server, entry: Entry) -> ApiResult<()> {
 }
 
 /// Tries servers one after the other. A refusal counts more than not being reached.
-pub(super) async fn through<'a>(
+pub(super) async fn through<'a, T>(
     names: Vec<OwnedServerName>,
-    attempt: impl Fn(OwnedServerName) -> BoxFuture<'a, ApiResult<()>>,
-) -> ApiResult<()> {
+    attempt: impl Fn(OwnedServerName) -> BoxFuture<'a, ApiResult<T>>,
+) -> ApiResult<T> {
     let mut worst: Option<ApiError> = None;
     for name in names {
         match attempt(name.clone()).await {
-            Ok(()) => return Ok(()),
+            Ok(done) => return Ok(done),
             Err(error) => {
                 tracing::info!(%error, server = %name, "a server did not help with a membership");
                 let is_refusal = error.status().is_client_error();
@@ -154,8 +154,8 @@ async fn knock_through(server: &Server, entry: &Entry, name: OwnedServerName) ->
     let outside = Outside {
         user: user.clone(),
         membership: Membership::Knock,
+        stripped_state: stripped_with(answer.knock_room_state, &knock),
         event: Some(knock),
-        stripped_state: stripped(answer.knock_room_state),
     };
     server
         .rooms

@@ -6,6 +6,7 @@ use ruma::{
     OwnedRoomId, OwnedServerName, OwnedUserId,
     api::federation::membership::{create_leave_event, prepare_leave_event},
 };
+use serde_json::value::to_raw_value;
 
 use super::{
     Wish, candidates, complete,
@@ -14,7 +15,8 @@ use super::{
 };
 use crate::{
     Server,
-    error::ApiResult,
+    error::{ApiError, ApiResult},
+    events::Pdu,
     federation::Limits,
     rooms::{outside::Outside, rows::Membership},
 };
@@ -36,13 +38,17 @@ pub async fn leave(
         Ok(names) => through(names, |name| leave_through(server, &wish, name).boxed()).await,
         Err(error) => Err(error),
     };
-    if let Err(error) = told {
-        tracing::info!(%error, %room_id, "nobody in a room could be told that a user leaves it");
-    }
+    let event = match told {
+        Ok(leave) => Some(leave),
+        Err(error) => {
+            tracing::info!(%error, %room_id, "nobody in a room could be told that a user leaves it");
+            leave_by_oneself(server, &wish).await?
+        }
+    };
     let outside = Outside {
         user: user.clone(),
         membership: Membership::Leave,
-        event: None,
+        event,
         stripped_state: Vec::new(),
     };
     server
@@ -51,7 +57,7 @@ pub async fn leave(
         .await
 }
 
-async fn leave_through(server: &Server, wish: &Wish<'_>, name: OwnedServerName) -> ApiResult<()> {
+async fn leave_through(server: &Server, wish: &Wish<'_>, name: OwnedServerName) -> ApiResult<Pdu> {
     let name = &*name;
     let request =
         prepare_leave_event::v1::Request::new(wish.room_id.to_owned(), wish.user.to_owned());
@@ -64,5 +70,29 @@ async fn leave_through(server: &Server, wish: &Wish<'_>, name: OwnedServerName) 
         raw(&leave)?,
     );
     ask(server, name, request, Limits::QUERY).await?;
-    Ok(())
+    Ok(leave)
+}
+
+/// The event that the user's clients are shown where no server takes one: it follows the invitation or knock that it
+/// ends, and stays here.
+async fn leave_by_oneself(server: &Server, wish: &Wish<'_>) -> ApiResult<Option<Pdu>> {
+    let room = room_nid(server, &wish.room_id.to_owned())?;
+    let user = wish.user.to_owned();
+    let read = server
+        .rooms
+        .read(move |rooms, snapshot| rooms.outside_of(snapshot, room, &user));
+    let Some((version, last)) = read.await? else {
+        return Ok(None);
+    };
+    let Ok(rules) = rules_of(&version) else {
+        return Ok(None);
+    };
+    let before = [last.event_id()];
+    let template = serde_json::json!({
+        "prev_events": before,
+        "auth_events": before,
+        "depth": last.depth() + 1,
+    });
+    let template = to_raw_value(&template).map_err(ApiError::internal)?;
+    complete(server, &template, rules, wish).map(Some)
 }

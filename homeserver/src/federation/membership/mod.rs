@@ -121,6 +121,7 @@ async fn candidates(
     user: &UserId,
     via: Vec<OwnedServerName>,
 ) -> ApiResult<Vec<OwnedServerName>> {
+    let names_servers = !via.is_empty();
     let mut candidates = via;
     if let Some(room) = server.storage.interner().find_room(room_id)? {
         let user: OwnedUserId = user.to_owned();
@@ -131,7 +132,9 @@ async fn candidates(
         });
         candidates.extend(read.await?);
     }
-    candidates.extend(room_id.server_name().map(ToOwned::to_owned));
+    // The server that made the room need not be in it any more: it is a guess for those who know no better.
+    let maker = room_id.server_name().filter(|_| !names_servers);
+    candidates.extend(maker.map(ToOwned::to_owned));
     let mut seen = std::collections::HashSet::new();
     candidates.retain(|name| server.federation.allows(name) && seen.insert(name.clone()));
     candidates.truncate(MOST_SERVERS);
@@ -193,10 +196,10 @@ fn stripped(state: Vec<RawStrippedState>) -> Vec<String> {
     shown.take(MOST_STRIPPED).collect()
 }
 
-/// The same with the user's own invitation, which comes last.
-pub fn stripped_with(state: Vec<RawStrippedState>, invitation: &Pdu) -> Vec<String> {
+/// The same with the user's own invitation or knock, which comes last.
+pub fn stripped_with(state: Vec<RawStrippedState>, own: &Pdu) -> Vec<String> {
     let mut shown = stripped(state);
-    let own = StrippedState(invitation).to_raw::<Value>();
+    let own = StrippedState(own).to_raw::<Value>();
     shown.extend(own.map(|own| own.json().get().to_owned()));
     shown
 }

@@ -19,6 +19,9 @@ pub struct Log;
 
 impl Projection for Log {
     fn project(&self, txn: &Txn<'_>, new: &mut NewEvent) -> ApiResult<bool> {
+        if txn.is_told {
+            return Ok(false);
+        }
         let pdu = &new.event.pdu;
         let here = txn.rooms.server_name();
         if pdu.sender().server_name() != here && txn.relayed_from.is_none() {

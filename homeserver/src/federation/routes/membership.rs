@@ -11,6 +11,7 @@ use ruma::{
 };
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::membership_v1;
 use crate::{
     ApiError, ApiResult, Server,
     events::{Pdu, verify::Unverified, versions},
@@ -34,6 +35,14 @@ pub(super) fn router() -> Router<Server> {
         .ruma_route(make_knock)
         .ruma_route(send_knock)
         .ruma_route(invite)
+        .ruma_route_at(
+            "/_matrix/federation/v1/send_join/{room_id}/{event_id}",
+            membership_v1::send_join,
+        )
+        .ruma_route_at(
+            "/_matrix/federation/v1/send_leave/{room_id}/{event_id}",
+            membership_v1::send_leave,
+        )
 }
 
 /// A room that a server may ask about.
@@ -162,7 +171,7 @@ fn raws(events: Vec<String>) -> ApiResult<Vec<Box<RawValue>>> {
 
 /// Takes in a join.
 /// [spec](https://spec.matrix.org/v1.19/server-server-api/#put_matrixfederationv2send_joinroomideventid)
-async fn send_join(
+pub(super) async fn send_join(
     State(server): State<Server>,
     Signed { origin, request }: Signed<create_join_event::v2::Request>,
 ) -> ApiResult<create_join_event::v2::Response> {
@@ -183,7 +192,7 @@ async fn send_join(
 
 /// Takes in that somebody leaves.
 /// [spec](https://spec.matrix.org/v1.19/server-server-api/#put_matrixfederationv2send_leaveroomideventid)
-async fn send_leave(
+pub(super) async fn send_leave(
     State(server): State<Server>,
     Signed { origin, request }: Signed<create_leave_event::v2::Request>,
 ) -> ApiResult<create_leave_event::v2::Response> {
@@ -244,6 +253,7 @@ async fn invite(
     }
     let room = server.storage.interner().room(&request.room_id)?;
     acl::require(&server, room, &origin).await?;
+    server.rooms.check_invitation(&pdu).await?;
     let malformed =
         |error| ApiError::bad_json("The event is malformed.").because(anyhow::Error::new(error));
     let mut event = Unverified::parse(request.event.get(), rules).map_err(malformed)?;

@@ -5,6 +5,7 @@ mod history;
 mod keys;
 mod media;
 mod membership;
+mod membership_v1;
 mod public_rooms;
 mod queries;
 mod send;

@@ -48,7 +48,7 @@ pub(super) async fn download_as(
 }
 
 /// A file of this server, or one that another server gives out.
-async fn find(
+pub(super) async fn find(
     server: &Server,
     (server_name, media_id): (&ServerName, &str),
     patience: Duration,
@@ -64,7 +64,11 @@ async fn find(
     }
 }
 
-async fn send(stored: Stored, filename: Option<String>, headers: &HeaderMap) -> ApiResult<Raw> {
+pub(super) async fn send(
+    stored: Stored,
+    filename: Option<String>,
+    headers: &HeaderMap,
+) -> ApiResult<Raw> {
     let content = Content {
         name: stored.content_name(),
         content_type: stored.row.content_type,
@@ -83,14 +87,36 @@ pub(super) async fn thumbnail(
         request, headers, ..
     }: Streamed<get_content_thumbnail::v1::Request>,
 ) -> ApiResult<Raw> {
-    let wanted = ThumbnailRequest {
-        width: pixels(request.width),
-        height: pixels(request.height),
-        fit: fit(request.method)?,
-        animated: request.animated == Some(true),
-    };
+    let wanted = wanted(
+        (request.width, request.height),
+        request.method,
+        request.animated,
+    )?;
     let file = (&*request.server_name, request.media_id.as_str());
     let stored = find(&server, file, request.timeout_ms).await?;
+    send_thumbnail(&server, stored, wanted, &headers).await
+}
+
+/// What a thumbnail has to be like.
+pub(super) fn wanted(
+    (width, height): (UInt, UInt),
+    method: Option<Method>,
+    animated: Option<bool>,
+) -> ApiResult<ThumbnailRequest> {
+    Ok(ThumbnailRequest {
+        width: pixels(width),
+        height: pixels(height),
+        fit: fit(method)?,
+        animated: animated == Some(true),
+    })
+}
+
+pub(super) async fn send_thumbnail(
+    server: &Server,
+    stored: Stored,
+    wanted: ThumbnailRequest,
+    headers: &HeaderMap,
+) -> ApiResult<Raw> {
     let thumbnail = server.media.thumbnail(stored, wanted).await?;
     let content = Content {
         name: thumbnail.content_name,
@@ -98,7 +124,7 @@ pub(super) async fn thumbnail(
         filename: Some(thumbnail.filename.to_owned()),
         file: thumbnail.file,
     };
-    content.answer(&headers).await.map(Raw)
+    content.answer(headers).await.map(Raw)
 }
 
 fn pixels(side: UInt) -> u32 {

@@ -1,5 +1,5 @@
-//! The endpoints that took no access token. They know only files from before they were closed, and this server never
-//! had any.
+//! The endpoints that take no access token. They know only files from before they were closed, and this server never
+//! had any; the configuration can open them again for old clients.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#client-behaviour-12)
 #![expect(
     deprecated,
@@ -7,14 +7,17 @@
 )]
 
 use axum::extract::State;
-use ruma::api::client::media::{
-    get_content, get_content_as_filename, get_content_thumbnail, get_media_config,
+use ruma::{
+    ServerName,
+    api::client::media::{
+        get_content, get_content_as_filename, get_content_thumbnail, get_media_config,
+    },
 };
 
-use super::upload::max_upload;
+use super::{content, upload::max_upload};
 use crate::{
     ApiError, ApiResult, Server,
-    http::{Raw, Ruma, Session},
+    http::{Raw, Ruma, Session, Streamed},
 };
 
 /// Tells the largest size of a file.
@@ -26,31 +29,58 @@ pub(super) async fn config(
     Ok(get_media_config::v3::Response::new(max_upload(&server)))
 }
 
-/// Has no file.
+/// Sends a file, where that is allowed.
 pub(super) async fn download(
-    State(_): State<Server>,
-    Ruma(_): Ruma<get_content::v3::Request>,
+    State(server): State<Server>,
+    Streamed {
+        request, headers, ..
+    }: Streamed<get_content::v3::Request>,
 ) -> ApiResult<Raw> {
-    Err(closed())
+    check(&server, &request.server_name, request.allow_remote)?;
+    let file = (&*request.server_name, request.media_id.as_str());
+    let stored = content::find(&server, file, request.timeout_ms).await?;
+    content::send(stored, None, &headers).await
 }
 
-/// Has no file.
+/// Sends a file under another name, where that is allowed.
 pub(super) async fn download_as(
-    State(_): State<Server>,
-    Ruma(_): Ruma<get_content_as_filename::v3::Request>,
+    State(server): State<Server>,
+    Streamed {
+        request, headers, ..
+    }: Streamed<get_content_as_filename::v3::Request>,
 ) -> ApiResult<Raw> {
-    Err(closed())
+    check(&server, &request.server_name, request.allow_remote)?;
+    let file = (&*request.server_name, request.media_id.as_str());
+    let stored = content::find(&server, file, request.timeout_ms).await?;
+    content::send(stored, Some(request.filename), &headers).await
 }
 
-/// Has no picture.
+/// Sends a smaller picture of a picture, where that is allowed.
 pub(super) async fn thumbnail(
-    State(_): State<Server>,
-    Ruma(_): Ruma<get_content_thumbnail::v3::Request>,
+    State(server): State<Server>,
+    Streamed {
+        request, headers, ..
+    }: Streamed<get_content_thumbnail::v3::Request>,
 ) -> ApiResult<Raw> {
-    Err(closed())
+    check(&server, &request.server_name, request.allow_remote)?;
+    let wanted = content::wanted(
+        (request.width, request.height),
+        request.method,
+        request.animated,
+    )?;
+    let file = (&*request.server_name, request.media_id.as_str());
+    let stored = content::find(&server, file, request.timeout_ms).await?;
+    content::send_thumbnail(&server, stored, wanted, &headers).await
 }
 
-fn closed() -> ApiError {
-    let message = "Files are available from /_matrix/client/v1/media only, with an access token.";
-    ApiError::not_found(message)
+fn check(server: &Server, name: &ServerName, allow_remote: bool) -> ApiResult {
+    if !server.config.media.unauthenticated {
+        return Err(ApiError::not_found(
+            "Files are available from /_matrix/client/v1/media only, with an access token.",
+        ));
+    }
+    if !allow_remote && name != server.config.server_name {
+        return Err(ApiError::not_found("The file is not of this server."));
+    }
+    Ok(())
 }

@@ -88,7 +88,8 @@ pub struct Receipt {
     pub ts: MilliSecondsSinceUnixEpoch,
 }
 
-/// The content of an `m.receipt` event that tells of some receipts.
+/// The content of an `m.receipt` event that tells of some receipts. It has room for one receipt of a kind of each user
+/// for an event: where two are for the same event, the one for the whole room says more than that for a thread.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#mreceipt)
 pub fn receipts_event(receipts: &[Receipt]) -> ApiResult<Box<RawValue>> {
     let mut content: BTreeMap<&str, BTreeMap<&str, BTreeMap<&str, Value>>> = BTreeMap::new();
@@ -97,12 +98,20 @@ pub fn receipts_event(receipts: &[Receipt]) -> ApiResult<Box<RawValue>> {
         if let Some(thread) = &receipt.thread {
             data["thread_id"] = thread.as_str().into();
         }
-        content
+        let of_kind = content
             .entry(receipt.event.as_str())
             .or_default()
             .entry(receipt.kind.as_str())
-            .or_default()
-            .insert(receipt.user.as_str(), data);
+            .or_default();
+        let is_unthreaded = |data: &Value| data.get("thread_id").is_none();
+        if receipt.thread.is_some()
+            && of_kind
+                .get(receipt.user.as_str())
+                .is_some_and(is_unthreaded)
+        {
+            continue;
+        }
+        of_kind.insert(receipt.user.as_str(), data);
     }
     let event = json!({ "type": "m.receipt", "content": content });
     to_raw_value(&event).map_err(ApiError::internal)

@@ -3,6 +3,7 @@
 use axum::{Router, extract::State};
 use ruma::{
     ServerName,
+    api::OutgoingResponse,
     api::client::{
         directory::{
             get_public_rooms, get_public_rooms_filtered, get_room_visibility, set_room_visibility,
@@ -14,10 +15,11 @@ use ruma::{
         get_public_rooms_filtered as search_remote_public_rooms,
     },
 };
+use serde_json::Value;
 
 use crate::{
     ApiError, ApiResult, Server,
-    http::{RouterExt, Ruma},
+    http::{Answer, RouterExt, Ruma},
     rooms::directory::{self, DirectoryQuery},
     users::Session,
 };
@@ -30,12 +32,30 @@ pub(super) fn router() -> Router<Server> {
         .ruma_route(set_visibility)
 }
 
+/// An answer in which every room says how it is joined. Ruma leaves out `public`, which clients may assume, but not all
+/// do.
+struct WithJoinRules<T>(T);
+
+impl<T: OutgoingResponse> Answer for WithJoinRules<T> {
+    fn into_http(self) -> ApiResult<axum::response::Response> {
+        let response = self.0.try_into_http_response::<Vec<u8>>();
+        let (parts, body) = response.map_err(ApiError::internal)?.into_parts();
+        let mut json: Value = serde_json::from_slice(&body).map_err(ApiError::internal)?;
+        let rooms = json.get_mut("chunk").and_then(Value::as_array_mut);
+        for room in rooms.into_iter().flatten().filter_map(Value::as_object_mut) {
+            room.entry("join_rule").or_insert_with(|| "public".into());
+        }
+        let body = serde_json::to_vec(&json).map_err(ApiError::internal)?;
+        Ok(axum::response::Response::from_parts(parts, body.into()))
+    }
+}
+
 /// The directory.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3publicrooms)
 async fn public_rooms(
     State(server): State<Server>,
     Ruma(request): Ruma<get_public_rooms::v3::Request>,
-) -> ApiResult<get_public_rooms::v3::Response> {
+) -> ApiResult<WithJoinRules<get_public_rooms::v3::Response>> {
     if let Some(other) = foreign(&server, request.server.as_deref()) {
         let mut question = get_remote_public_rooms::v1::Request::new();
         question.limit = request.limit;
@@ -45,7 +65,7 @@ async fn public_rooms(
         answer.next_batch = page.next_batch;
         answer.prev_batch = page.prev_batch;
         answer.total_room_count_estimate = page.total_room_count_estimate;
-        return Ok(answer);
+        return Ok(WithJoinRules(answer));
     }
     let query = DirectoryQuery {
         limit: directory::limit(request.limit),
@@ -58,7 +78,7 @@ async fn public_rooms(
     answer.next_batch = next_batch;
     answer.prev_batch = prev_batch;
     answer.total_room_count_estimate = total;
-    Ok(answer)
+    Ok(WithJoinRules(answer))
 }
 
 /// Searches the directory.
@@ -67,7 +87,7 @@ async fn search_public_rooms(
     State(server): State<Server>,
     _session: Session,
     Ruma(request): Ruma<get_public_rooms_filtered::v3::Request>,
-) -> ApiResult<get_public_rooms_filtered::v3::Response> {
+) -> ApiResult<WithJoinRules<get_public_rooms_filtered::v3::Response>> {
     let mut answer = get_public_rooms_filtered::v3::Response::new();
     if let Some(other) = foreign(&server, request.server.as_deref()) {
         let mut question = search_remote_public_rooms::v1::Request::new();
@@ -83,7 +103,7 @@ async fn search_public_rooms(
         answer.next_batch = page.next_batch;
         answer.prev_batch = page.prev_batch;
         answer.total_room_count_estimate = page.total_room_count_estimate;
-        return Ok(answer);
+        return Ok(WithJoinRules(answer));
     }
     let query = DirectoryQuery {
         network: request.room_network.into(),
@@ -98,7 +118,7 @@ async fn search_public_rooms(
     answer.next_batch = next_batch;
     answer.prev_batch = prev_batch;
     answer.total_room_count_estimate = total;
-    Ok(answer)
+    Ok(WithJoinRules(answer))
 }
 
 /// Whether a room is in the directory.

@@ -136,6 +136,10 @@ async fn leave_from_outside(
     let room = server.rooms.find(room_id)?;
     let row = server.rooms.user_room(&session.user_id, room)?;
     match row.map(|row| row.membership) {
+        // The last one has left: nobody elsewhere has to be told.
+        Some(Membership::Invite | Membership::Knock) if server.rooms.is_empty(room)? => {
+            change_own(server, session, room, Step::Leave, reason).await
+        }
         Some(Membership::Invite | Membership::Knock) => {
             federation::membership::leave::leave(server, room_id, &session.user_id, reason).await
         }

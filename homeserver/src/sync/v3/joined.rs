@@ -14,7 +14,7 @@ use ruma::{
             },
         },
     },
-    events::AnySyncStateEvent,
+    events::{AnySyncStateEvent, TimelineEventType},
     serde::Raw,
     uint,
 };
@@ -65,7 +65,13 @@ impl Build<'_> {
         let mut joined = JoinedRoom::new();
         joined.state = self.as_state(Vec::new());
         if changed || self.ask.full_state {
-            let stretch = self.stretch(room, &viewer, since, self.upto)?;
+            let mut stretch = self.stretch(room, &viewer, since, self.upto)?;
+            // The client knows nothing of what was before, also where the filter hides all of it.
+            let begins =
+                |event: &Arc<RoomEvent>| *event.pdu.event_type() == TimelineEventType::RoomCreate;
+            stretch.limited |= self.ask.since.is_some()
+                && since.is_none()
+                && !stretch.events.first().is_some_and(begins);
             self.note_entries(room, since, &stretch)?;
             joined.summary = self.summary(room, since)?;
             let wanted = Wanted {

@@ -263,10 +263,15 @@ impl Build<'_> {
             Membership::Leave | Membership::Ban => {
                 let wanted = match self.ask.since {
                     // Nothing is left to show of a room that was deleted.
-                    None => filter.include_leave && row.last_event_of_deleted_room().is_none(),
+                    None => {
+                        filter.include_leave
+                            && row.last_event_of_deleted_room().is_none()
+                            && !row.forgotten
+                    }
+                    // The user's other devices have to learn that a room is gone, however soon it was forgotten.
                     Some(_) => is_new,
                 };
-                if wanted && !row.forgotten {
+                if wanted {
                     section.leave.insert(id, self.left(room, &row)?);
                 }
             }

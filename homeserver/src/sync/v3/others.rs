@@ -50,8 +50,9 @@ impl Build<'_> {
             row.clone(),
         );
         self.add_account_data(&mut left.account_data, room, self.ask.since)?;
-        // Somebody who only declined an invitation was never shown the room, but sees how it ended.
-        if !row.was_joined {
+        // Somebody who only declined an invitation was never shown the room, but sees how it ended. Of a forgotten room
+        // nothing else is left to show.
+        if !row.was_joined || row.forgotten {
             let own = self.rooms.known_event(self.snapshot, row.event)?;
             let stretch = Stretch {
                 start: own.row.place,

@@ -1,10 +1,15 @@
 //! What Ruma's type of the answer cannot say.
 
+use std::collections::BTreeMap;
+
 use http::Response;
 use ruma::{
-    OneTimeKeyAlgorithm,
+    OneTimeKeyAlgorithm, OwnedRoomId,
     api::{OutgoingResponse, client::sync::sync_events::v3},
+    events::{AnySyncEphemeralRoomEvent, AnySyncTimelineEvent},
+    serde::Raw,
 };
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::{ApiError, ApiResult};
@@ -20,23 +25,20 @@ pub struct Shape<'a> {
 
 /// The answer over HTTP.
 pub fn into_http(mut answer: v3::Response, shape: Shape<'_>) -> ApiResult<Response<Vec<u8>>> {
-    // Ruma leaves out the rooms where there is nothing but knocks.
-    let knocks = if answer.rooms.is_empty() {
-        std::mem::take(&mut answer.rooms.knock)
-    } else {
-        Default::default()
-    };
+    // Ruma leaves out rooms where there is nothing but knocks. It says nothing of a timeline that has no gap nor of what
+    // passes in a room where nothing does, which some clients want to be told.
+    let rooms = RoomsBody::of(std::mem::take(&mut answer.rooms));
     let unused = answer.device_unused_fallback_key_types.clone();
     let response = answer
         .try_into_http_response::<Vec<u8>>()
         .map_err(ApiError::internal)?;
     let (parts, mut body) = response.into_parts();
-    if !knocks.is_empty() || shape.event_fields.is_some() || shape.unstable_state_after {
+    if !rooms.is_empty() {
+        let rooms = serde_json::to_string(&rooms).map_err(ApiError::internal)?;
+        add_first(&mut body, &format!("\"rooms\":{rooms}"));
+    }
+    if shape.event_fields.is_some() || shape.unstable_state_after {
         let mut json: Value = serde_json::from_slice(&body).map_err(ApiError::internal)?;
-        if !knocks.is_empty() {
-            let knocks = serde_json::to_value(knocks).map_err(ApiError::internal)?;
-            json["rooms"] = serde_json::json!({ "knock": knocks });
-        }
         if let Some(fields) = shape.event_fields {
             for membership in ["join", "leave"] {
                 reduce(&mut json["rooms"][membership], fields);
@@ -54,12 +56,99 @@ pub fn into_http(mut answer: v3::Response, shape: Shape<'_>) -> ApiResult<Respon
     Ok(Response::from_parts(parts, body))
 }
 
-/// Adds the unused fallback keys under their name of MSC2732 too, which some clients still look for. The object gets the
-/// field as its first, so that a large answer is not parsed for it.
+/// Adds a field to an object that has some, as its first, so that a large answer is not parsed for it.
+fn add_first(body: &mut Vec<u8>, field: &str) {
+    body.splice(1..1, format!("{field},").into_bytes());
+}
+
+/// The rooms of an answer.
+#[derive(Serialize)]
+struct RoomsBody {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    leave: BTreeMap<OwnedRoomId, WithTimeline<v3::LeftRoom>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    join: BTreeMap<OwnedRoomId, WithTimeline<JoinedBody>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    invite: BTreeMap<OwnedRoomId, v3::InvitedRoom>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    knock: BTreeMap<OwnedRoomId, v3::KnockedRoom>,
+}
+
+/// A room without its timeline, and that.
+#[derive(Serialize)]
+struct WithTimeline<T> {
+    #[serde(flatten)]
+    room: T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeline: Option<TimelineBody>,
+}
+
+/// A joined room without its timeline.
+#[derive(Serialize)]
+struct JoinedBody {
+    #[serde(flatten)]
+    room: v3::JoinedRoom,
+    ephemeral: EphemeralBody,
+}
+
+#[derive(Serialize)]
+struct EphemeralBody {
+    events: Vec<Raw<AnySyncEphemeralRoomEvent>>,
+}
+
+#[derive(Serialize)]
+struct TimelineBody {
+    limited: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prev_batch: Option<String>,
+    events: Vec<Raw<AnySyncTimelineEvent>>,
+}
+
+impl RoomsBody {
+    fn of(rooms: v3::Rooms) -> Self {
+        let leave = rooms.leave.into_iter().map(|(id, mut room)| {
+            let timeline = TimelineBody::of(std::mem::take(&mut room.timeline));
+            (id, WithTimeline { room, timeline })
+        });
+        let join = rooms.join.into_iter().map(|(id, mut room)| {
+            let timeline = TimelineBody::of(std::mem::take(&mut room.timeline));
+            let ephemeral = EphemeralBody {
+                events: std::mem::take(&mut room.ephemeral).events,
+            };
+            let room = JoinedBody { room, ephemeral };
+            (id, WithTimeline { room, timeline })
+        });
+        Self {
+            leave: leave.collect(),
+            join: join.collect(),
+            invite: rooms.invite,
+            knock: rooms.knock,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.leave.is_empty()
+            && self.join.is_empty()
+            && self.invite.is_empty()
+            && self.knock.is_empty()
+    }
+}
+
+impl TimelineBody {
+    fn of(timeline: v3::Timeline) -> Option<Self> {
+        (!timeline.is_empty()).then_some(Self {
+            limited: timeline.limited,
+            prev_batch: timeline.prev_batch,
+            events: timeline.events,
+        })
+    }
+}
+
+/// Adds the unused fallback keys under their name of MSC2732 too, which some clients still look for.
 fn add_unstable_fallback_types(body: &mut Vec<u8>, unused: &[OneTimeKeyAlgorithm]) -> ApiResult {
     let unused = serde_json::to_string(unused).map_err(ApiError::internal)?;
-    let field = format!("\"org.matrix.msc2732.device_unused_fallback_key_types\":{unused},");
-    body.splice(1..1, field.into_bytes());
+    let name = "org.matrix.msc2732.device_unused_fallback_key_types";
+    add_first(body, &format!("\"{name}\":{unused}"));
     Ok(())
 }
 
