@@ -92,7 +92,11 @@ pub(super) fn is_in_allowed_room(
         let Some(room) = rooms.storage().interner().find_room(room)? else {
             continue;
         };
-        if rooms.membership_in(snapshot, room, user)? == Some(Membership::Join) {
+        // What is known of the members of a room that this server has left is out of date.
+        let is_resident = rooms
+            .summary(snapshot, room)?
+            .is_some_and(|summary| summary.joined > summary.remote);
+        if is_resident && rooms.membership_in(snapshot, room, user)? == Some(Membership::Join) {
             return Ok(true);
         }
     }

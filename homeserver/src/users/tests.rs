@@ -292,7 +292,7 @@ async fn password_stage_takes_only_the_password_of_the_session() {
                 .await
         }
     };
-    assert_eq!(confirm(auth("rosa")).await.unwrap_err().status(), 401);
+    assert_eq!(confirm(auth("rosa")).await.unwrap_err().status(), 403);
     confirm(auth("lilia")).await.unwrap();
 }
 

@@ -19,6 +19,7 @@ use crate::{
 };
 
 /// A user of this server who wants to enter a room.
+#[derive(Clone)]
 pub struct Entry {
     /// The room.
     pub room_id: OwnedRoomId,
@@ -42,7 +43,7 @@ pub async fn knock(server: &Server, entry: Entry) -> ApiResult<()> {
     through(names, |name| knock_through(server, &entry, name).boxed()).await
 }
 
-/// Tries servers one after the other. A refusal counts more than not being reached.
+/// Tries servers one after the other. The first refusal counts more than others, and than not being reached.
 pub(super) async fn through<'a, T>(
     names: Vec<OwnedServerName>,
     attempt: impl Fn(OwnedServerName) -> BoxFuture<'a, ApiResult<T>>,
@@ -53,8 +54,9 @@ pub(super) async fn through<'a, T>(
             Ok(done) => return Ok(done),
             Err(error) => {
                 tracing::info!(%error, server = %name, "a server did not help with a membership");
-                let is_refusal = error.status().is_client_error();
-                if worst.is_none() || is_refusal {
+                let is_refusal = |error: &ApiError| error.status().is_client_error();
+                let is_worse = worst.as_ref().is_none_or(|worst| !is_refusal(worst));
+                if is_worse && (worst.is_none() || is_refusal(&error)) {
                     worst = Some(error);
                 }
             }

@@ -1,5 +1,7 @@
 //! [Room membership](https://spec.matrix.org/v1.19/client-server-api/#room-membership).
 
+use std::time::Duration;
+
 use axum::{Router, extract::State};
 use http::StatusCode;
 use ruma::{
@@ -103,7 +105,9 @@ async fn enter(
     if let Some(room) = known.filter(|_| resident) {
         return match change_own(server, session, room, step, reason).await {
             Err(error) if restricted::is_for_others(&error) => {
-                join_with_help(server, entry, error).await
+                let is_entitled = error.kind() == Some(&ErrorKind::UnableToGrantJoin);
+                let pauses = if is_entitled { &PAUSES[..] } else { &[] };
+                join_with_help(server, session, (room, entry), pauses).await
             }
             done => done,
         };
@@ -114,16 +118,40 @@ async fn enter(
     }
 }
 
+/// Pauses after which a restricted room is tried again for somebody who is in a room that lets them in: if they have just
+/// entered it, other servers may not know that yet.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+];
+
 /// Enters a restricted room that this server is in, but nobody of it may let others in, through another server.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms)
-async fn join_with_help(server: &Server, entry: Entry, error: ApiError) -> ApiResult<()> {
-    let joined = federation::membership::join::join(server, entry).await;
-    joined.map_err(|other| {
-        tracing::debug!(%error, %other, "nobody lets a user into a restricted room");
-        ApiError::forbidden(
-            "To join this room you have to be in one of the rooms that it is open to, and somebody has to be there to let you in.",
-        )
-    })
+async fn join_with_help(
+    server: &Server,
+    session: &Session,
+    (room, entry): (RoomNid, Entry),
+    pauses: &[Duration],
+) -> ApiResult<()> {
+    let mut pauses = pauses.iter();
+    loop {
+        let Err(other) = federation::membership::join::join(server, entry.clone()).await else {
+            return Ok(());
+        };
+        tracing::debug!(%other, "nobody lets a user into a restricted room");
+        let Some(pause) = pauses.next() else {
+            return Err(ApiError::forbidden(
+                "To join this room you have to be in one of the rooms that it is open to, and somebody has to be there to let you in.",
+            ));
+        };
+        tokio::time::sleep(*pause).await;
+        let reason = entry.reason.clone();
+        match change_own(server, session, room, Step::Join, reason).await {
+            Err(error) if restricted::is_for_others(&error) => {}
+            done => return done,
+        }
+    }
 }
 
 /// Declines an invitation to a room that this server is not in, or takes back a knock.
