@@ -15,14 +15,15 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 /// A connection to a homeserver, with the access token its requests carry, if any.
-pub(crate) struct Connection {
+pub struct Connection {
     address: SocketAddr,
     token: String,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Connection {
-    pub(crate) fn new(address: SocketAddr, token: &str) -> Self {
+    /// Connects at the first request.
+    pub fn new(address: SocketAddr, token: &str) -> Self {
         Self {
             address,
             token: token.to_owned(),
@@ -31,12 +32,12 @@ impl Connection {
     }
 
     /// Another connection of the same user.
-    pub(crate) fn another(&self) -> Self {
+    pub fn another(&self) -> Self {
         Self::new(self.address, &self.token)
     }
 
     /// Sends JSON and reads JSON; any status but 200 is an error.
-    pub(crate) async fn json(&mut self, method: Method, path: &str, body: &Value) -> Result<Value> {
+    pub async fn json(&mut self, method: Method, path: &str, body: &Value) -> Result<Value> {
         let body = self
             .ok(method, path, "application/json", body.to_string().into())
             .await?;
@@ -44,13 +45,13 @@ impl Connection {
     }
 
     /// Reads what is at a path and returns the bytes unparsed.
-    pub(crate) async fn get(&mut self, path: &str) -> Result<Bytes> {
+    pub async fn get(&mut self, path: &str) -> Result<Bytes> {
         self.ok(Method::GET, path, "application/json", Bytes::new())
             .await
     }
 
     /// Sends a body; any status but 200 is an error.
-    pub(crate) async fn ok(
+    pub async fn ok(
         &mut self,
         method: Method,
         path: &str,
@@ -65,7 +66,7 @@ impl Connection {
     }
 
     /// Sends a body and returns the answer, whatever its status.
-    pub(crate) async fn exchange(
+    pub async fn exchange(
         &mut self,
         method: Method,
         path: &str,

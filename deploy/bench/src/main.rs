@@ -4,18 +4,16 @@
 //! can be trusted, and Synapse. Every row runs on every server before it runs again, so that a disturbance of the
 //! machine hits all of them. The load comes from one thread.
 
-mod connection;
 mod meter;
 mod report;
 mod rows;
 mod stage;
-mod usage;
-mod user;
 
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use clap::Parser;
+use fialka_bench::{connection, usage, user};
 
 use crate::{
     report::Report,

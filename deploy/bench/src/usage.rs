@@ -8,14 +8,14 @@ use anyhow::{Context as _, Result};
 const TICKS_PER_SECOND: u64 = 100;
 
 /// The CPU time of these processes and all their descendants, in user and kernel mode, ended children included.
-pub(crate) fn cpu_time(roots: &[u32]) -> Result<Duration> {
+pub fn cpu_time(roots: &[u32]) -> Result<Duration> {
     let ticks: u64 = tree(roots)?.iter().map(|process| process.ticks).sum();
     Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
 }
 
 /// The proportional share of memory of these processes and all their descendants, in bytes: memory that several of
 /// them share counts once, and for a single process this is its resident memory.
-pub(crate) fn memory(roots: &[u32]) -> Result<u64> {
+pub fn memory(roots: &[u32]) -> Result<u64> {
     let mut kibibytes = 0;
     for process in tree(roots)? {
         let path = format!("/proc/{}/smaps_rollup", process.id);

@@ -8,15 +8,18 @@ use serde_json::{Value, json};
 
 use crate::connection::Connection;
 
-pub(crate) struct User {
-    pub(crate) id: String,
-    pub(crate) connection: Connection,
+pub struct User {
+    /// `@name:server`.
+    pub id: String,
+    /// The requests of this user.
+    pub connection: Connection,
     /// How many requests with a transaction id were made.
     transactions: u64,
 }
 
 impl User {
-    pub(crate) async fn register(address: SocketAddr, name: &str) -> Result<Self> {
+    /// Creates an account.
+    pub async fn register(address: SocketAddr, name: &str) -> Result<Self> {
         let mut connection = Connection::new(address, "");
         let request = json!({
             "username": name, "password": "quite secret words", "auth": { "type": "m.login.dummy" },
@@ -32,7 +35,8 @@ impl User {
         })
     }
 
-    pub(crate) async fn create_room(&mut self, request: &Value) -> Result<String> {
+    /// Creates a room and returns its id.
+    pub async fn create_room(&mut self, request: &Value) -> Result<String> {
         let answer = self
             .connection
             .json(Method::POST, "/_matrix/client/v3/createRoom", request)
@@ -40,12 +44,14 @@ impl User {
         text(&answer, "room_id")
     }
 
-    pub(crate) async fn create_public_room(&mut self, name: &str) -> Result<String> {
+    /// Creates a room that anybody may join.
+    pub async fn create_public_room(&mut self, name: &str) -> Result<String> {
         self.create_room(&json!({ "preset": "public_chat", "name": name }))
             .await
     }
 
-    pub(crate) async fn join(&mut self, room_id: &str) -> Result<()> {
+    /// Joins a room.
+    pub async fn join(&mut self, room_id: &str) -> Result<()> {
         let path = format!("/_matrix/client/v3/join/{room_id}");
         self.connection
             .json(Method::POST, &path, &json!({}))
@@ -54,7 +60,7 @@ impl User {
     }
 
     /// Sends a text of usual length and returns the event's id.
-    pub(crate) async fn send(&mut self, room_id: &str) -> Result<String> {
+    pub async fn send(&mut self, room_id: &str) -> Result<String> {
         self.transactions += 1;
         let number = self.transactions;
         let path = format!("/_matrix/client/v3/rooms/{room_id}/send/m.room.message/{number}");
@@ -73,7 +79,7 @@ impl User {
     }
 
     /// Syncs from the beginning and returns the token to go on from.
-    pub(crate) async fn first_sync(&mut self) -> Result<String> {
+    pub async fn first_sync(&mut self) -> Result<String> {
         let answer = self
             .connection
             .get("/_matrix/client/v3/sync?timeout=0")
@@ -82,7 +88,7 @@ impl User {
     }
 
     /// Syncs without waiting until nothing new comes, so that background work of earlier rows is over.
-    pub(crate) async fn catch_up(&mut self) -> Result<String> {
+    pub async fn catch_up(&mut self) -> Result<String> {
         let mut since = self.first_sync().await?;
         loop {
             let path = format!("/_matrix/client/v3/sync?timeout=0&since={since}");
@@ -99,7 +105,7 @@ impl User {
 }
 
 /// A field of an answer that has to be text.
-pub(crate) fn text(answer: &Value, field: &str) -> Result<String> {
+pub fn text(answer: &Value, field: &str) -> Result<String> {
     answer[field]
         .as_str()
         .map(str::to_owned)

@@ -36,6 +36,8 @@ pub(crate) struct Options {
 enum Part {
     /// How many commits the storage engine makes in a second, alone and from many writers, with and without fsync.
     Append,
+    /// What the desktop client costs, on a screen nobody sees; other clients that are installed beside it.
+    Client,
     /// What a message costs in a room of two and in a room of six hundred.
     Push,
 }
@@ -47,6 +49,7 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
         Some(Part::Append) => workspace
             .cargo(["bench", "--package", "homeserver", "--bench", "append"])
             .run(),
+        Some(Part::Client) => client(workspace),
         Some(Part::Push) => workspace
             .cargo(["bench", "--package", "homeserver", "--bench", "push"])
             .run(),
@@ -91,6 +94,24 @@ fn compare(workspace: &Workspace, options: &Options) -> Result<()> {
             .args([PathBuf::from("docs/performance.md")]);
     }
     processes.run("The load generator", load)
+}
+
+/// The client with fifty rooms of a server of ours.
+fn client(workspace: &Workspace) -> Result<()> {
+    let crates = ["homeserver", "client", "bench"];
+    let build = workspace.cargo(["build", "--release", "--bins"]);
+    build
+        .args(crates.iter().flat_map(|name| ["--package", name]))
+        .run()?;
+    let scratch = Scratch::new("bench-client")?;
+    let mut processes = Processes::default();
+    let server = fialka::start(workspace, &mut processes, &scratch, "Fialka", true)?;
+    let measure = workspace.program(workspace.binary("fialka-client-bench", true));
+    let measure = measure
+        .args(["--server", &server.address.to_string()])
+        .args(["--program".into(), workspace.binary("fialka", true)])
+        .args(["--folder".into(), scratch.folder("client")?]);
+    processes.run("The measurement", measure)
 }
 
 /// `NAME=ADDRESS=PROCESS[,PROCESS…]`, as the load generator wants it.

@@ -1,0 +1,83 @@
+//! Fifty rooms of six people, ten of them with pictures.
+
+use std::{io::Cursor, net::SocketAddr};
+
+use anyhow::Result;
+use hyper::Method;
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use serde_json::json;
+
+use crate::user::{User, text};
+
+pub(crate) const NAME: &str = "pupil";
+/// What [`User::register`] gives everybody.
+pub(crate) const PASSWORD: &str = "quite secret words";
+/// The rooms with pictures are the newest.
+pub(crate) const PICTURED: usize = 10;
+
+const ROOMS: usize = 50;
+const MESSAGES: usize = 25;
+const PICTURES: usize = 10;
+
+pub(crate) async fn fill(server: SocketAddr) -> Result<()> {
+    eprintln!("filling {ROOMS} rooms");
+    let mut pupil = User::register(server, NAME).await?;
+    let mut mates = Vec::new();
+    for number in 0..5 {
+        mates.push(User::register(server, &format!("mate{number}")).await?);
+    }
+    let mut pictures = Vec::new();
+    for number in 0..2 * PICTURES {
+        pictures.push(upload(&mut mates[0], number).await?);
+    }
+    for number in 0..ROOMS {
+        let maker = number % mates.len();
+        let room = mates[maker]
+            .create_public_room(&format!("Room {number}"))
+            .await?;
+        pupil.join(&room).await?;
+        for mate in (0..mates.len()).filter(|mate| *mate != maker) {
+            mates[mate].join(&room).await?;
+        }
+        for message in 0..MESSAGES {
+            let mate = message % mates.len();
+            mates[mate].send(&room).await?;
+        }
+        if number + PICTURED >= ROOMS {
+            for picture in 0..PICTURES {
+                let address = &pictures[(number + picture) % pictures.len()];
+                send_picture(&mut mates[maker], &room, picture, address).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn upload(user: &mut User, number: usize) -> Result<String> {
+    let shade = u8::try_from(number * 12 % 256)?;
+    let picture = RgbImage::from_fn(1600, 1200, |x, y| {
+        Rgb([(x % 256) as u8, (y % 256) as u8, shade])
+    });
+    let mut jpeg = Cursor::new(Vec::new());
+    DynamicImage::from(picture).write_to(&mut jpeg, ImageFormat::Jpeg)?;
+    let answer = user
+        .connection
+        .ok(
+            Method::POST,
+            "/_matrix/media/v3/upload?filename=board.jpg",
+            "image/jpeg",
+            jpeg.into_inner().into(),
+        )
+        .await?;
+    text(&serde_json::from_slice(&answer)?, "content_uri")
+}
+
+async fn send_picture(user: &mut User, room: &str, number: usize, address: &str) -> Result<()> {
+    let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/picture{number}");
+    let event = json!({
+        "msgtype": "m.image", "body": "board.jpg", "url": address,
+        "info": { "w": 1600, "h": 1200, "mimetype": "image/jpeg" },
+    });
+    user.connection.json(Method::PUT, &path, &event).await?;
+    Ok(())
+}
