@@ -1,6 +1,7 @@
 //! `cargo xtask package`: what people install.
 
 mod clean_root;
+mod client;
 mod debian;
 mod server;
 
@@ -31,6 +32,8 @@ pub(crate) struct Options {
 enum What {
     /// The homeserver.
     Server,
+    /// The desktop client.
+    Client,
 }
 
 pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<()> {
@@ -38,6 +41,10 @@ pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<()> {
         What::Server => {
             server::build(workspace, options.debug)?;
             server::package(workspace, options.debug, options.check)
+        }
+        What::Client => {
+            client::build(workspace, options.debug)?;
+            client::package(workspace, options.debug, options.check)
         }
     }
 }

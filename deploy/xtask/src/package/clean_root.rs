@@ -29,6 +29,14 @@ const FILES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
 ];
 
+/// What libraries read by name.
+const DATA: [&str; 4] = [
+    "/usr/share/X11",
+    "/usr/share/fonts",
+    "/usr/share/fontconfig",
+    "/etc/fonts",
+];
+
 pub(super) struct CleanRoot<'w> {
     workspace: &'w Workspace,
     folder: PathBuf,
@@ -177,6 +185,27 @@ impl<'w> CleanRoot<'w> {
             }
         }
         fs::remove_dir_all(&unpacked)?;
+        Ok(())
+    }
+
+    /// Copies the libraries, the X11 data and the fonts of a package of the running system, as if it were installed here.
+    pub(super) fn bring_package(&self, name: &str) -> Result<()> {
+        let listing = self
+            .workspace
+            .program("dpkg-query")
+            .args(["--listfiles", name])
+            .capture()?;
+        for line in listing.lines() {
+            let path = Path::new(line);
+            if !path.is_file() {
+                continue;
+            }
+            if line.contains(".so.") {
+                self.bring(path)?;
+            } else if DATA.iter().any(|folder| path.starts_with(folder)) {
+                place(&path.canonicalize()?, &self.inside(path), 0o644)?;
+            }
+        }
         Ok(())
     }
 
