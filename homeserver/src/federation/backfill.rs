@@ -18,8 +18,8 @@ use ruma::{
         backfill::get_backfill,
         event::{get_event, get_event_by_timestamp},
     },
-    uint,
 };
+use tokio::sync::oneshot;
 
 use super::{Limits, inbound::gaps::Gap};
 use crate::{
@@ -39,6 +39,10 @@ use crate::{
 
 /// Servers that are asked one after the other.
 const MOST_SERVERS: usize = 5;
+/// How long one who reads waits for what is fetched.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Events that are asked for at once, and taken from one answer.
+const MOST_EVENTS: u32 = 100;
 /// Events of one answer for which the state before them is asked for: where the history is forked, there are several.
 const MOST_STATES: usize = 8;
 /// How long a gap is left alone about which nobody could tell anything.
@@ -85,8 +89,23 @@ struct End {
 }
 
 impl Backfill {
-    /// Has events fetched that belong before a place. Returns whether there are more of them now.
+    /// Has events fetched that belong before a place. Returns whether there are more of them now. Where that takes long,
+    /// it goes on without whoever asked for it, and they find the events when they ask again.
     pub async fn fill(&self, server: &Server, room: RoomNid, place: Place) -> bool {
+        let (this, all) = (self.clone(), server.clone());
+        let (done, filled) = oneshot::channel();
+        server.jobs.track(async move {
+            tokio::select! {
+                () = all.jobs.stopping() => {}
+                // Whoever asked may have gone.
+                filled = this.fill_now(&all, room, place) => drop(done.send(filled)),
+            }
+        });
+        let filled = tokio::time::timeout(PATIENCE, filled).await;
+        matches!(filled, Ok(Ok(true)))
+    }
+
+    async fn fill_now(&self, server: &Server, room: RoomNid, place: Place) -> bool {
         let _turn = self.inner.flights.board(room).await;
         if self.rests(server, (room, place)) {
             return false;
@@ -206,9 +225,11 @@ async fn fetch(
 ) -> ApiResult<usize> {
     let gap = Gap::of(server, room, name).await?;
     let room_id = gap.room_id.clone();
-    let request = get_backfill::v1::Request::new(room_id, missing.to_vec(), uint!(100));
+    let request = get_backfill::v1::Request::new(room_id, missing.to_vec(), MOST_EVENTS.into());
     let answer = gap.ask(request, Limits::QUERY).await?;
-    let events = gap.verified(answer.pdus).await?;
+    let mut events = answer.pdus;
+    events.truncate(MOST_EVENTS as usize);
+    let events = gap.verified(events).await?;
     let past = complete(&gap, in_order(missing, events)).await?;
     if past.is_empty() {
         return Ok(0);

@@ -75,6 +75,7 @@ struct Inner {
     keys: SigningKeys,
     web: Arc<Web>,
     files: Flights<(OwnedServerName, String)>,
+    lately: queries::Lately,
     clock: SharedClock,
 }
 
@@ -112,6 +113,7 @@ impl Federation {
             peers,
             web,
             files: Flights::default(),
+            lately: queries::Lately::default(),
             clock,
         };
         Ok(Self {

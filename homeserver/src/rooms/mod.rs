@@ -74,7 +74,8 @@ use self::{
     state::{
         auth_chain::ChainCache,
         node::{Node, NodeHash},
-        tree::{NewNodes, NodeStore},
+        resolve::Changes,
+        tree::{NewNodes, NodeStore, StateRoot},
     },
     txn::Txn,
 };
@@ -96,6 +97,9 @@ const CACHED_HEADS: usize = 4_000;
 /// Bytes of auth chains kept in memory.
 const CACHED_CHAINS: usize = 16 << 20;
 
+/// Resolutions of states kept in memory.
+const CACHED_RESOLUTIONS: usize = 500;
+
 /// Receipts that may be taken at once.
 const RECEIPT_TURNS: usize = 32;
 
@@ -113,6 +117,8 @@ struct Inner {
     events: Cache<EventNid, Arc<RoomEvent>>,
     nodes: Cache<NodeHash, Arc<Node>>,
     chains: ChainCache,
+    /// How states were resolved: those that met, and what changes in the first of them.
+    resolved: Cache<Vec<StateRoot>, Arc<Changes>>,
     news: tokio::sync::broadcast::Sender<news::News>,
     changed: Mutex<VecDeque<(EventNid, event::Changed)>>,
     heads: Mutex<HashMap<RoomNid, Arc<tokio::sync::Mutex<Option<Head>>>>>,
@@ -150,6 +156,7 @@ impl Rooms {
             events: Cache::new(CACHED_EVENTS),
             nodes: Cache::new(CACHED_NODES),
             chains: ChainCache::with_capacity(CACHED_CHAINS),
+            resolved: Cache::new(CACHED_RESOLUTIONS),
             news: tokio::sync::broadcast::Sender::new(news::UNSEEN),
             changed: Mutex::default(),
             heads: Mutex::default(),

@@ -1,23 +1,25 @@
 //! State resolution over what a change to a room sees: the snapshot and the events it has stored so far.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use ruma::{EventId, events::StateEventType};
+use ruma::{EventId, OwnedEventId, events::StateEventType, room_version_rules::RoomVersionRules};
 
 use super::{
+    Nodes, Rooms,
+    head::Head,
     state::{
         auth_chain::AuthEdges,
         node::{Node, NodeHash},
-        resolve::{self, ResolveError, ResolveStore},
-        tree::{NodeStore, StateRoot},
+        resolve::{self, Changes, ResolveError, ResolveStore},
+        tree::{NewNodes, NodeStore, StateRoot},
     },
     txn::Txn,
 };
 use crate::{
     error::{ApiError, ApiResult},
     events::{Pdu, auth::StateView},
-    ids::{EventNid, StateKeyNid},
-    storage::{self, tables},
+    ids::{EventNid, RoomNid, StateKeyNid},
+    storage::{self, Snapshot, tables},
 };
 
 impl NodeStore for Txn<'_> {
@@ -85,13 +87,165 @@ impl Txn<'_> {
         if roots.len() == 1 {
             return Ok(first);
         }
-        let chains = &self.rooms.inner.chains;
-        let changes = resolve::resolve(&*self, chains, self.head.rules(), &roots);
-        let changes = changes.map_err(|error| match error {
+        let changes = self.rooms.resolved(&*self, self.head.rules(), &roots)?;
+        Ok(self.nodes.apply(first, &changes)?)
+    }
+}
+
+impl Rooms {
+    /// How to get from the first of several states to the one they make. The answer depends on nothing else, so it is
+    /// kept for those who ask next.
+    fn resolved<S: ResolveStore<Failure = storage::Error>>(
+        &self,
+        store: &S,
+        rules: &RoomVersionRules,
+        roots: &[StateRoot],
+    ) -> ApiResult<Arc<Changes>> {
+        if let Some(known) = self.inner.resolved.get(roots) {
+            return Ok(known);
+        }
+        let changes = resolve::resolve(store, &self.inner.chains, rules, roots);
+        let changes = Arc::new(changes.map_err(|error| match error {
             ResolveError::Read(error) => error.into(),
             error => ApiError::internal(error),
-        })?;
-        Ok(self.nodes.apply(first, &changes)?)
+        })?);
+        self.inner
+            .resolved
+            .insert(roots.to_vec(), Arc::clone(&changes));
+        Ok(changes)
+    }
+
+    /// Resolves the states that events will meet when they are taken in, so that the room is not held up by it then.
+    pub async fn resolve_ahead(&self, room: RoomNid, events: Vec<Pdu>) -> ApiResult<()> {
+        self.read(move |rooms, snapshot| {
+            let mut extremities = Vec::new();
+            for row in tables::EXTREMITY.scan(snapshot, (room,))? {
+                let event = rooms.known_event(snapshot, row?.0.1)?;
+                extremities.push((event.pdu.event_id().clone(), event.row.state_after));
+            }
+            if extremities.len() < 2 && events.iter().all(|pdu| pdu.prev_events().len() < 2) {
+                return Ok(());
+            }
+            let Some(head) = Head::load(rooms, snapshot, room)? else {
+                return Ok(());
+            };
+            let nodes = rooms.nodes(snapshot);
+            let mut ahead = Ahead {
+                rooms,
+                snapshot,
+                nodes: NewNodes::on(&nodes),
+                roots: HashMap::new(),
+            };
+            for pdu in &events {
+                ahead.meet(pdu, &extremities, head.rules())?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// What resolution sees before events are taken in: the snapshot.
+struct Ahead<'a> {
+    rooms: &'a Rooms,
+    snapshot: &'a Snapshot<'a>,
+    nodes: NewNodes<'a, Nodes<'a>>,
+    /// The states at events that were looked at already.
+    roots: HashMap<OwnedEventId, StateRoot>,
+}
+
+impl Ahead<'_> {
+    fn meet(
+        &mut self,
+        pdu: &Pdu,
+        extremities: &[(OwnedEventId, StateRoot)],
+        rules: &RoomVersionRules,
+    ) -> ApiResult<()> {
+        let mut roots = Vec::new();
+        for id in pdu.prev_events() {
+            let root = match self.roots.get(id) {
+                Some(root) => Some(*root),
+                None => self
+                    .rooms
+                    .event_by_id(self.snapshot, id)?
+                    .map(|event| event.row.state_after),
+            };
+            match root {
+                Some(root) if root != StateRoot::EMPTY => roots.push(root),
+                _ => return Ok(()),
+            }
+        }
+        let Some(before) = self.resolve(roots, rules)? else {
+            return Ok(());
+        };
+        // What a state event makes of it depends on the number that it will get.
+        if pdu.state_key().is_some() {
+            return Ok(());
+        }
+        self.roots.insert(pdu.event_id().clone(), before);
+        let others = extremities
+            .iter()
+            .filter(|(id, _)| !pdu.prev_events().contains(id));
+        let roots = others.map(|(_, root)| *root).chain([before]);
+        self.resolve(roots.collect(), rules)?;
+        Ok(())
+    }
+
+    fn resolve(
+        &mut self,
+        mut roots: Vec<StateRoot>,
+        rules: &RoomVersionRules,
+    ) -> ApiResult<Option<StateRoot>> {
+        roots.sort_unstable();
+        roots.dedup();
+        let Some(&first) = roots.first() else {
+            return Ok(None);
+        };
+        if roots.len() == 1 {
+            return Ok(Some(first));
+        }
+        let changes = self.rooms.resolved(&*self, rules, &roots)?;
+        Ok(Some(self.nodes.apply(first, &changes)?))
+    }
+}
+
+impl NodeStore for Ahead<'_> {
+    type Error = storage::Error;
+
+    fn node(&self, hash: &NodeHash) -> storage::Result<Arc<Node>> {
+        self.nodes.node(hash)
+    }
+}
+
+impl AuthEdges for Ahead<'_> {
+    type Error = storage::Error;
+
+    fn auth_edges(&self, event: EventNid) -> storage::Result<Vec<EventNid>> {
+        Ok(tables::AUTH_EDGES
+            .get(self.snapshot, event)?
+            .unwrap_or_default())
+    }
+}
+
+impl ResolveStore for Ahead<'_> {
+    type Failure = storage::Error;
+
+    fn event(&self, event: EventNid) -> storage::Result<Option<Pdu>> {
+        let event = self.rooms.event(self.snapshot, event)?;
+        Ok(event.map(|event| event.pdu.clone()))
+    }
+
+    fn event_nid(&self, event_id: &EventId) -> storage::Result<Option<EventNid>> {
+        tables::EVENT_NID.get(self.snapshot, event_id)
+    }
+
+    fn state_key_nid(
+        &self,
+        event_type: &StateEventType,
+        state_key: &str,
+    ) -> storage::Result<StateKeyNid> {
+        let interner = self.rooms.storage().interner();
+        interner.state_key(&event_type.to_string(), state_key)
     }
 }
 

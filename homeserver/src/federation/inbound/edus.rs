@@ -61,6 +61,7 @@ fn require_of(origin: &ServerName, user: &UserId) -> ApiResult<()> {
 /// Keys of other servers' users are asked for when somebody wants them, so all there is to know is that they changed.
 async fn devices_changed(server: &Server, origin: &ServerName, user: OwnedUserId) -> ApiResult<()> {
     require_of(origin, &user)?;
+    server.federation.keys_changed(&user);
     server.e2ee.changed_elsewhere(user).await
 }
 

@@ -106,6 +106,8 @@ impl Gap<'_> {
     async fn take_in(&self, pdu: Pdu) -> ApiResult<()> {
         let mut state: Option<Vec<OwnedEventId>> = None;
         for _ in 0..TRIES {
+            let rooms = &self.server.rooms;
+            rooms.resolve_ahead(self.room, vec![pdu.clone()]).await?;
             let (pdu_now, given) = (pdu.clone(), state.clone());
             let write = self.server.rooms.write(self.room, move |txn| {
                 let root = match &given {

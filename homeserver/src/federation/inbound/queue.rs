@@ -141,6 +141,8 @@ async fn take_in(
     room: RoomNid,
     waiting: Vec<Waiting>,
 ) -> ApiResult<Option<(Waiting, Outcome)>> {
+    let events = waiting.iter().map(|event| event.pdu.clone()).collect();
+    server.rooms.resolve_ahead(room, events).await?;
     let write = server.rooms.write(room, move |txn| {
         let mut taken = false;
         for event in waiting {

@@ -90,10 +90,14 @@ fn from_log(
         }
         let (pos, logged) = logged?;
         // What was removed meanwhile is not sent any more.
-        if concerns(snapshot, server, &logged, &mut is_in)?
-            && let Some(event) = rooms.event(snapshot, logged.event)?
-        {
-            next.pdus.push(event.pdu.json().to_owned());
+        if concerns(snapshot, server, &logged, &mut is_in)? {
+            let pdu = match logged.pdu {
+                Some(pdu) => Some(pdu),
+                None => rooms
+                    .event(snapshot, logged.event)?
+                    .map(|event| event.pdu.json().to_owned()),
+            };
+            next.pdus.extend(pdu);
         }
         next.after.sent = pos;
     }

@@ -9,6 +9,7 @@ use crate::{
     error::ApiResult,
     rooms::{
         project::Projection,
+        servers,
         txn::{NewEvent, Txn},
     },
     storage::tables,
@@ -31,7 +32,7 @@ impl Projection for Log {
         let target = pdu
             .state_key()
             .and_then(|key| <&UserId>::try_from(key).ok());
-        let also: Vec<_> = target
+        let mut also: Vec<_> = target
             .filter(|user| new.state.is_some() && user.server_name() != here)
             .map(|user| user.server_name().to_owned())
             .into_iter()
@@ -39,11 +40,17 @@ impl Projection for Log {
         if txn.head.summary().remote == 0 && also.is_empty() {
             return Ok(false);
         }
+        // Of a room that is being deleted nothing is left when a server that is away comes back.
+        let closes = txn.rooms.is_closing(txn.room);
+        if closes {
+            also.extend(servers::servers_in(txn.snapshot, txn.room)?);
+        }
         let row = LoggedEvent {
             room: txn.room,
             event: Arc::clone(&new.event).nid,
             also,
             except: txn.relayed_from.clone(),
+            pdu: closes.then(|| pdu.json().to_owned()),
         };
         new.write(move |batch, pos| tables::FEDERATION_LOG.put(batch, pos, &row));
         Ok(false)

@@ -21,6 +21,9 @@ pub struct LoggedEvent {
     /// The server the event came from, where this server only passes it on.
     #[serde(default)]
     pub except: Option<OwnedServerName>,
+    /// The event itself, as it is exchanged, where it will be gone from the room before everybody has it.
+    #[serde(default)]
+    pub pdu: Option<String>,
 }
 
 /// How far another server is.

@@ -136,6 +136,7 @@ mod tests {
                     event: EventNid(pos),
                     also: Vec::new(),
                     except: None,
+                    pdu: None,
                 };
                 tables::FEDERATION_LOG.put(batch, StreamPos(pos), &logged);
             }

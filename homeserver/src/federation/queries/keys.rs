@@ -1,6 +1,6 @@
 //! Keys of other servers' users and their devices.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use ruma::{
@@ -14,10 +14,17 @@ use serde::Deserialize;
 use crate::{
     e2ee::ClaimedKeys,
     federation::{Federation, Limits, RequestError},
+    flights::Flights,
+    read_cache::{Generation, ReadCache},
 };
 
 /// The longest time that other servers are waited for, whatever a client says.
 const LONGEST: Duration = Duration::from_secs(10);
+
+/// How long keys are not asked for again, unless their server says that they have changed.
+const LIFETIME: Duration = Duration::from_secs(30);
+/// Users whose keys are kept that long.
+const MOST_USERS: usize = 2_000;
 
 /// Keys by user, and why some servers gave none.
 #[derive(Debug, Default)]
@@ -46,11 +53,22 @@ impl Federation {
     /// [spec](https://spec.matrix.org/v1.19/server-server-api/#post_matrixfederationv1userkeysquery)
     pub async fn query_keys(
         &self,
-        wanted: BTreeMap<OwnedUserId, Vec<OwnedDeviceId>>,
+        mut wanted: BTreeMap<OwnedUserId, Vec<OwnedDeviceId>>,
         patience: Duration,
     ) -> KeysElsewhere {
         let mut found = KeysElsewhere::default();
         let limits = Limits::QUERY.within(patience.min(LONGEST));
+        // Many clients learn of a change together and ask the same: one question is enough.
+        let mut turns = Vec::new();
+        for (user, _) in wanted.iter().filter(|(_, devices)| devices.is_empty()) {
+            let turn = self.inner.lately.flights.board(user.clone());
+            turns.extend(tokio::time::timeout(limits.patience, turn).await);
+        }
+        let noted = self.inner.lately.keys.generation();
+        let now = self.inner.clock.elapsed();
+        wanted.retain(|user, devices| {
+            !devices.is_empty() || !found.add_known(user, &self.inner.lately, now)
+        });
         let questions = by_server(wanted)
             .into_iter()
             .map(|(server, users)| async move {
@@ -60,7 +78,13 @@ impl Federation {
             });
         for (server, users, answer) in join_all(questions).await {
             match answer {
-                Ok(answer) => found.add(&users, answer),
+                Ok(answer) => {
+                    found.add(&users, answer);
+                    let whole = users.into_iter().filter(|(_, devices)| devices.is_empty());
+                    for (user, _) in whole {
+                        self.inner.lately.keep(&found, user, now, noted);
+                    }
+                }
                 Err(error) => drop(found.failures.insert(server, reason(error))),
             }
         }
@@ -103,7 +127,64 @@ impl Federation {
     }
 }
 
+impl Federation {
+    /// Another server says that a user's keys have changed.
+    pub fn keys_changed(&self, user: &OwnedUserId) {
+        self.inner.lately.keys.forget([user.clone()]);
+    }
+}
+
+/// Keys of users that were asked for lately.
+pub(in crate::federation) struct Lately {
+    flights: Flights<OwnedUserId>,
+    keys: ReadCache<OwnedUserId, (Duration, Arc<OfUser>)>,
+}
+
+/// All keys of one user.
+struct OfUser {
+    devices: BTreeMap<OwnedDeviceId, Raw<DeviceKeys>>,
+    master: Option<Raw<CrossSigningKey>>,
+    self_signing: Option<Raw<CrossSigningKey>>,
+}
+
+impl Default for Lately {
+    fn default() -> Self {
+        Self {
+            flights: Flights::default(),
+            keys: ReadCache::new(MOST_USERS),
+        }
+    }
+}
+
+impl Lately {
+    fn keep(&self, found: &KeysElsewhere, user: OwnedUserId, now: Duration, noted: Generation) {
+        let Some(devices) = found.device_keys.get(&user).cloned() else {
+            return;
+        };
+        let keys = OfUser {
+            devices,
+            master: found.master_keys.get(&user).cloned(),
+            self_signing: found.self_signing_keys.get(&user).cloned(),
+        };
+        self.keys
+            .insert(user, (now + LIFETIME, Arc::new(keys)), noted);
+    }
+}
+
 impl KeysElsewhere {
+    /// Takes what was asked for a moment ago. Returns whether it was.
+    fn add_known(&mut self, user: &OwnedUserId, lately: &Lately, now: Duration) -> bool {
+        let known = lately.keys.get(user).filter(|(until, _)| now < *until);
+        let Some((_, keys)) = known else {
+            return false;
+        };
+        self.device_keys.insert(user.clone(), keys.devices.clone());
+        let key = |key: &Option<Raw<CrossSigningKey>>| key.clone().map(|key| (user.clone(), key));
+        self.master_keys.extend(key(&keys.master));
+        self.self_signing_keys.extend(key(&keys.self_signing));
+        true
+    }
+
     /// Takes what was asked for. A server speaks for its own users only, and a key is of the user and the device that it
     /// says itself, or others would encrypt to somebody else.
     fn add(

@@ -12,6 +12,7 @@ pub mod spaces;
 use http::StatusCode;
 use ruma::{ServerName, api::error::ErrorKind};
 
+pub(super) use self::keys::Lately;
 pub use self::keys::{ClaimedElsewhere, KeysElsewhere};
 use super::RequestError;
 use crate::ApiError;

@@ -220,9 +220,14 @@ impl Rooms {
         Ok(())
     }
 
+    /// Whether a room is being deleted.
+    pub fn is_closing(&self, room: RoomNid) -> bool {
+        self.inner.closing.read().contains(&room)
+    }
+
     /// Refuses changes of a room that is being deleted.
     pub(super) fn require_open(&self, room: RoomNid) -> ApiResult<()> {
-        if self.inner.closing.read().contains(&room) {
+        if self.is_closing(room) {
             return Err(ApiError::forbidden("The room is being deleted."));
         }
         Ok(())
