@@ -29,6 +29,7 @@ pub use self::{
     elsewhere::DeviceList,
     key_backup::{BackupInfo, BackupScope, BackupState, KeysByRoom},
     one_time_keys::{ClaimableKeys, ClaimedKeys, NewKeys},
+    other_servers::is_canonical,
     signatures::{SignatureFailure, SignatureFailures, SignedObjects},
     to_device::{Recipients, TO_DEVICE_PAGE, ToDeviceMessage, ToDevicePage},
 };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ruma::{
-    OwnedServerName, OwnedUserId, UserId,
+    CanonicalJsonValue, OwnedServerName, OwnedUserId, UserId,
     api::federation::transactions::edu::{DirectDeviceContent, Edu},
 };
 
@@ -23,15 +23,14 @@ impl E2ee {
         &self,
         sender: &UserId,
         event_type: &str,
-        txn_id: &str,
         recipients: &Recipients,
     ) -> ApiResult<Vec<(OwnedServerName, String)>> {
         let mut by_server: BTreeMap<OwnedServerName, DirectDeviceContent> = BTreeMap::new();
         for (user, devices) in recipients.iter().filter(|(user, _)| !self.is_local(user)) {
             let server = user.server_name().to_owned();
             let edu = by_server.entry(server).or_insert_with(|| {
-                // Transaction ids are a device's own: the receiver must not take two for one.
-                let message_id = format!("{:016x}.{txn_id}", rand::random::<u64>());
+                // Not the transaction id, which is a device's own: the receiver must not take two for one.
+                let message_id = format!("{:032x}", rand::random::<u128>());
                 DirectDeviceContent::new(sender.to_owned(), event_type.into(), message_id.into())
             });
             edu.messages.insert(user.clone(), devices.clone());
@@ -39,6 +38,11 @@ impl E2ee {
         let json = |(server, edu)| {
             let json =
                 serde_json::to_string(&Edu::DirectToDevice(edu)).map_err(ApiError::internal)?;
+            if !is_canonical(&json) {
+                return Err(ApiError::bad_json(
+                    "Messages to devices of other servers cannot have numbers with fractions, or beyond 2^53.",
+                ));
+            }
             Ok((server, json))
         };
         by_server.into_iter().map(json).collect()
@@ -101,4 +105,11 @@ impl E2ee {
         }
         Ok(())
     }
+}
+
+/// Whether JSON can be sent to other servers: requests are signed, and only [canonical JSON] can be.
+///
+/// [canonical JSON]: https://spec.matrix.org/v1.19/appendices/#canonical-json
+pub fn is_canonical(json: &str) -> bool {
+    serde_json::from_str::<CanonicalJsonValue>(json).is_ok()
 }

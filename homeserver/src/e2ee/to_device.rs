@@ -78,7 +78,7 @@ impl E2ee {
                     return Ok(None);
                 }
                 let queued = this.address(snapshot, &sender, &event_type, &recipients)?;
-                let elsewhere = this.for_servers(&sender, &event_type, txn, &recipients)?;
+                let elsewhere = this.for_servers(&sender, &event_type, &recipients)?;
                 let commit = this.queue_messages(queued, elsewhere, transaction);
                 Ok(Some(commit))
             })

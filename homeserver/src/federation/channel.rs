@@ -27,6 +27,9 @@ const PONG: Duration = Duration::from_secs(10);
 /// How long a peer may pause within a body.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
+/// Bytes of a body that are kept in one buffer while it is read.
+const PIECE: usize = 1024 * 1024;
+
 /// How this server calls itself.
 const USER_AGENT: &str = concat!("Fialka/", env!("CARGO_PKG_VERSION"));
 
@@ -123,12 +126,24 @@ pub(super) async fn collect(mut body: Incoming, largest: usize) -> Result<Bytes,
     if announced > largest as u64 {
         return Err(BodyError::TooLarge(largest));
     }
-    let mut collected = BytesMut::new();
+    // In pieces: one buffer that grows would be copied again and again, and need three times the memory.
+    let (mut pieces, mut piece, mut length) = (Vec::new(), BytesMut::new(), 0);
     while let Some(bytes) = next_bytes(&mut body).await? {
-        if collected.len() + bytes.len() > largest {
+        length += bytes.len();
+        if length > largest {
             return Err(BodyError::TooLarge(largest));
         }
-        collected.extend_from_slice(&bytes);
+        if piece.len() + bytes.len() > PIECE {
+            pieces.push(piece.split());
+        }
+        piece.extend_from_slice(&bytes);
+    }
+    if pieces.is_empty() {
+        return Ok(piece.freeze());
+    }
+    let mut collected = BytesMut::with_capacity(length);
+    for piece in pieces.into_iter().chain([piece]) {
+        collected.extend_from_slice(&piece);
     }
     Ok(collected.freeze())
 }

@@ -52,10 +52,17 @@ impl Limits {
         despite_backoff: false,
     };
 
-    /// For the whole state of a room.
+    /// For the whole state of a room. This is room for a hundred thousand members.
     pub const ROOM: Self = Self {
         patience: Duration::from_secs(180),
-        largest: 512 * 1024 * 1024,
+        largest: 128 * 1024 * 1024,
+        despite_backoff: false,
+    };
+
+    /// For the ids of the whole state of a room.
+    pub const IDS: Self = Self {
+        patience: Duration::from_secs(60),
+        largest: 16 * 1024 * 1024,
         despite_backoff: false,
     };
 

@@ -64,6 +64,8 @@ impl Rooms {
                 serde_json::from_str(pdu.json()).map_err(ApiError::internal)?;
             event.remove("hashes");
             event.remove("signatures");
+            // Events have no such field any more, but proposals still do.
+            event.insert("origin".to_owned(), txn.rooms.server_name().as_str().into());
             Ok((version_of(txn)?, event))
         })
         .await

@@ -51,6 +51,17 @@ pub enum Outcome {
     NextChange,
 }
 
+impl Outcome {
+    /// Tells the log why an event is kept from clients.
+    pub fn tell(&self, event: &EventId) {
+        match self {
+            Self::SoftFailed(reason) => tracing::info!(%event, reason, "an event is soft-failed"),
+            Self::Rejected(reason) => tracing::info!(%event, reason, "an event is rejected"),
+            _ => {}
+        }
+    }
+}
+
 /// What the answer to a join tells of a room.
 /// [spec](https://spec.matrix.org/v1.19/server-server-api/#joining-rooms)
 pub struct JoinedRoom {

@@ -116,7 +116,9 @@ impl Gap<'_> {
                 };
                 txn.receive(pdu_now, root)
             });
-            match write.await? {
+            let outcome = write.await?;
+            outcome.tell(pdu.event_id());
+            match outcome {
                 // The state before it comes with all that allows it.
                 Outcome::MissingAuth(_)
                     if state.is_none() && self.follows_unknown(&pdu).await? =>
@@ -137,9 +139,19 @@ impl Gap<'_> {
         ))
     }
 
-    /// Whether an event comes after events that are not known.
+    /// Whether an event comes after events that have no place here.
     async fn follows_unknown(&self, pdu: &Pdu) -> ApiResult<bool> {
-        Ok(!self.unknown(pdu.prev_events().to_vec()).await?.is_empty())
+        let ids = pdu.prev_events().to_vec();
+        let read = self.server.rooms.read(move |rooms, snapshot| {
+            for id in &ids {
+                let event = rooms.event_by_id(snapshot, id)?;
+                if !event.is_some_and(|event| event.has_state()) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        });
+        read.await
     }
 
     /// The events between what is known and an event.
@@ -192,7 +204,7 @@ impl Gap<'_> {
     ) -> ApiResult<Vec<OwnedEventId>> {
         let event_id = pdu.event_id().clone();
         let request = get_room_state_ids::v1::Request::new(event_id.clone(), self.room_id.clone());
-        let answer = self.ask(request, Limits::ROOM).await?;
+        let answer = self.ask(request, Limits::IDS).await?;
         let all = answer
             .pdu_ids
             .iter()

@@ -146,7 +146,9 @@ async fn take_in(
     let write = server.rooms.write(room, move |txn| {
         let mut taken = false;
         for event in waiting {
-            match txn.receive(event.pdu.clone(), None)? {
+            let outcome = txn.receive(event.pdu.clone(), None)?;
+            outcome.tell(event.pdu.event_id());
+            match outcome {
                 Outcome::Known
                 | Outcome::Accepted(_)
                 | Outcome::SoftFailed(_)

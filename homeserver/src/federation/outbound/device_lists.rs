@@ -1,8 +1,8 @@
 //! Telling other servers whose devices and keys changed.
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#device-management)
 //!
-//! What has changed is not told, only that something has: every update says that it follows one which the other server
-//! cannot have, so it asks for the user's devices as they are.
+//! What has changed is not told, only that something has: every update says that it follows one which was never sent, so
+//! the other server asks for the user's devices as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +13,7 @@ use ruma::{
 
 use crate::{
     Server,
+    e2ee::is_canonical,
     error::{ApiError, ApiResult},
     ids::{StreamPos, UserNid},
     rooms::{rows::Membership, servers},
@@ -97,10 +98,11 @@ async fn updates(server: &Server, user: OwnedUserId, pos: StreamPos) -> ApiResul
     let is_deleted = device.is_none();
     let device = device.unwrap_or_else(|| "none".into());
     let mut update = DeviceListUpdateContent::new(user.clone(), device.clone(), number(pos.0));
-    update.prev_id = vec![number(pos.0.saturating_sub(1))];
+    update.prev_id = vec![UInt::MAX];
     update.deleted = is_deleted.then_some(true);
     update.device_display_name = list.names.get(&device).cloned();
-    update.keys = list.keys.devices.get(&device).cloned();
+    let keys = list.keys.devices.get(&device).cloned();
+    update.keys = keys.filter(|keys| is_canonical(keys.json().get()));
     let mut edus = vec![Edu::DeviceListUpdate(update)];
     if list.keys.master.is_some() || list.keys.self_signing.is_some() {
         let mut keys = SigningKeyUpdateContent::new(user);
@@ -109,5 +111,8 @@ async fn updates(server: &Server, user: OwnedUserId, pos: StreamPos) -> ApiResul
         edus.push(Edu::SigningKeyUpdate(keys));
     }
     let json = edus.iter().map(serde_json::to_string);
-    json.collect::<Result<_, _>>().map_err(ApiError::internal)
+    let mut json: Vec<String> = json.collect::<Result<_, _>>().map_err(ApiError::internal)?;
+    // A client may have put anything beside its keys. What cannot be sent is asked for.
+    json.retain(|edu| is_canonical(edu));
+    Ok(json)
 }

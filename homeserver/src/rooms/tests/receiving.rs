@@ -462,3 +462,33 @@ impl Guest {
         Self { server, room: nid }
     }
 }
+
+#[tokio::test]
+async fn an_event_that_was_only_known_to_allow_others_gets_its_place() {
+    let version = RoomVersionId::V11;
+    let mut room = TestRoom::new(&version);
+    let guest = Guest::enter(&mut room, &version).await;
+    room.state(
+        "@alice:local",
+        "m.room.name",
+        "",
+        json!({ "name": "First" }),
+    );
+    let name = room.timeline().last().unwrap().clone();
+    let kept = name.clone();
+    let rooms = &guest.server.rooms;
+    let write = rooms.write(guest.room, move |txn| txn.receive_outlier(kept));
+    write.await.unwrap();
+    // Somebody has looked at it as it was.
+    let (id, nid) = (name.event_id().clone(), guest.room);
+    let read = rooms.read(move |rooms, snapshot| Ok(rooms.event_by_id(snapshot, &id)?));
+    let event = read.await.unwrap().unwrap();
+    assert!(!event.has_state() && event.row.room == nid);
+    let outcome = guest.receive(&name).await;
+    assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+    assert!(matches!(guest.receive(&name).await, Outcome::Known));
+    room.message("@alice:local", "what follows it is taken, too");
+    let outcome = guest.receive(room.timeline().last().unwrap()).await;
+    assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+    assert_eq!(guest.state().await, ids(&room));
+}
