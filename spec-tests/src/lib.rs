@@ -9,10 +9,12 @@
 pub mod appservice;
 pub mod coverage;
 pub mod crypto;
+pub mod dice;
 pub mod endpoints;
 pub mod gateway;
 pub mod http;
 pub mod known_differences;
+pub mod link;
 pub mod listener;
 pub mod matchers;
 pub mod media;

@@ -63,6 +63,14 @@ impl Process {
         self.watchdog.wait().map(drop)
     }
 
+    /// The most memory that the program has had at once so far, in bytes, where the system tells.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let watchdog = self.watchdog.id();
+        let children =
+            std::fs::read_to_string(format!("/proc/{watchdog}/task/{watchdog}/children"));
+        children.ok()?.split_whitespace().filter_map(peak).max()
+    }
+
     /// The last lines that the program wrote.
     pub fn log_tail(&self) -> String {
         let log = std::fs::read(&self.log).unwrap_or_default();
@@ -70,4 +78,11 @@ impl Process {
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
+}
+
+fn peak(process: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
 }

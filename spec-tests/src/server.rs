@@ -37,6 +37,10 @@ pub struct Settings {
     pub appservices: Vec<serde_json::Value>,
     /// It is named after its address, so that others find it without being told where it is.
     pub named_after_address: bool,
+    /// The last number of the loopback address that other servers reach it at, one by default.
+    pub loopback: Option<u8>,
+    /// Its name, where it is another than that of the shared server.
+    pub name: Option<String>,
     /// More lines of Fialka's configuration. Other servers cannot be given them, so such a test is skipped there.
     pub fialka: String,
 }
@@ -119,6 +123,23 @@ impl Homeserver {
             .map(|server| server.unwrap_or_else(|reason| panic!("{reason}")))
     }
 
+    /// A server of this kind for all tests of this binary, whatever else is under test.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn shared_of(target: &Target, settings: &Settings) -> Result<Self, String> {
+        Self::start(target, settings, None)
+    }
+
+    /// A server of this kind for one test, whatever else is under test.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn own_of(target: &Target, settings: &Settings) -> Self {
+        let folder = TempDir::with_prefix("spec-test-").expect("a temporary folder");
+        Self::start(target, settings, Some(folder)).unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
     fn running(url: String) -> Self {
         let server_name = std::env::var("SPEC_TEST_SERVER_NAME").unwrap_or("localhost".into());
         Self(Arc::new(Inner {
@@ -137,10 +158,12 @@ impl Homeserver {
         owned_folder: Option<TempDir>,
     ) -> Result<Self, String> {
         let (port, tls_port) = (free_port(), free_port());
-        let tls_address = format!("127.0.0.1:{tls_port}");
-        let server_name = match settings.named_after_address {
-            true => tls_address.clone(),
-            false => configuration::SERVER_NAME.to_owned(),
+        let host = Ipv4Addr::new(127, 0, 0, settings.loopback.unwrap_or(1));
+        let tls_address = format!("{host}:{tls_port}");
+        let server_name = match &settings.name {
+            Some(name) => name.clone(),
+            None if settings.named_after_address => tls_address.clone(),
+            None => configuration::SERVER_NAME.to_owned(),
         };
         // The shared server lives as long as the process: its watchdog removes the folder.
         let folder = owned_folder.as_ref().map_or_else(
@@ -154,7 +177,7 @@ impl Homeserver {
         let place = configuration::Place {
             folder: &folder,
             port,
-            tls_port,
+            tls_address: &tls_address,
             server_name: &server_name,
         };
         let program = configuration::prepare(target, settings, &place);
@@ -232,6 +255,14 @@ impl Homeserver {
     /// When the server is not one of this suite's own, or does not come back.
     pub fn kill_and_restart(&self) {
         self.kill();
+        self.start_again();
+    }
+
+    /// Starts a server again that was killed, on the same data.
+    ///
+    /// # Panics
+    /// When the server is not one of this suite's own, or does not come back.
+    pub fn start_again(&self) {
         self.launch().unwrap_or_else(|reason| panic!("{reason}"));
     }
 
@@ -266,6 +297,12 @@ impl Homeserver {
             .started
             .as_ref()
             .map(|started| started.folder.as_path())
+    }
+
+    /// The most memory that the server has had at once since it was started, in bytes, where the system tells.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let process = self.0.started.as_ref()?.process.lock().ok()?;
+        process.as_ref()?.peak_memory()
     }
 
     /// The last lines of the server's log, for the message of a failing test.

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::{matchers::Verdict, must::text, user::User};
 
-/// How long a test waits for something to be seen.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// How long a test waits for something to be seen, in seconds, where `SPEC_TEST_PATIENCE` does not say.
+const PATIENCE: u64 = 20;
 /// Between two questions about something that no request waits for.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -75,7 +75,7 @@ impl User {
         query: &str,
         check: impl Fn(&Value) -> Verdict,
     ) -> Value {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + patience();
         let mut reasons = Vec::new();
         loop {
             let since_part = since_token.map_or(String::new(), |token| format!("&since={token}"));
@@ -95,6 +95,15 @@ impl User {
     }
 }
 
+fn patience() -> Duration {
+    let given = std::env::var("SPEC_TEST_PATIENCE").ok();
+    Duration::from_secs(
+        given
+            .and_then(|given| given.parse().ok())
+            .unwrap_or(PATIENCE),
+    )
+}
+
 /// The token that continues after a response.
 #[track_caller]
 pub fn since(response: &Value) -> String {
@@ -107,7 +116,7 @@ pub fn since(response: &Value) -> String {
 /// When it does not within the deadline, with the reason of every attempt that differs from the one before.
 #[track_caller]
 pub fn eventually<T>(mut ask: impl FnMut() -> Result<T, String>) -> T {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + patience();
     let mut reasons: Vec<String> = Vec::new();
     loop {
         match ask() {

@@ -1,5 +1,6 @@
 //! `User`: an account and one signed-in device of it, with a method for each common act.
 
+pub mod afar;
 pub mod rooms;
 
 use hmac::{Hmac, Mac as _};

@@ -40,6 +40,8 @@ enum Part {
     Client,
     /// What a message costs in a room of two and in a room of six hundred.
     Push,
+    /// What it costs to share rooms between servers; with Synapse where it is installed already.
+    Federation,
 }
 
 /// Measures everything, or the part that was named.
@@ -53,7 +55,27 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
         Some(Part::Push) => workspace
             .cargo(["bench", "--package", "homeserver", "--bench", "push"])
             .run(),
+        Some(Part::Federation) => federation(workspace),
     }
+}
+
+fn federation(workspace: &Workspace) -> Result<()> {
+    let release = ["build", "--release", "--package", "homeserver", "--bins"];
+    workspace.cargo(release).run()?;
+    let bench = workspace
+        .cargo(["bench", "--package", "spec-tests", "--bench", "federation"])
+        .env(
+            "SPEC_TEST_SERVER_BIN",
+            workspace.binary("fialka-server", true),
+        )
+        // Checking answers against schemas would take the servers' time.
+        .env("MATRIX_SPEC_DATA", workspace.target.join("no-schemas"))
+        .env("SPEC_TEST_PATIENCE", "120");
+    let bench = match synapse::installed(workspace) {
+        Some(folder) => bench.env("SYNAPSE_VENV", folder),
+        None => bench,
+    };
+    bench.run()
 }
 
 /// Ours twice, so that the difference between equals shows how far the numbers can be trusted, and Synapse.

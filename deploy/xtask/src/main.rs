@@ -5,6 +5,7 @@
 
 mod bench;
 mod ci;
+mod federation;
 mod http;
 mod package;
 mod processes;
@@ -59,6 +60,10 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Let Fialka and Synapse from PyPI share rooms, over TLS.
+    TestSynapseFederation(federation::Options),
+    /// Start a server in each building of a campus, cut buildings off, and see that all agree afterwards.
+    Campus(federation::Campus),
     /// Show which operations of the specification the behaviour tests cover.
     SpecCoverage,
     /// Let clients by others talk to each other through a homeserver.
@@ -83,6 +88,8 @@ fn perform(task: Task) -> anyhow::Result<()> {
         Task::Fmt => workspace.cargo(["fmt", "--all"]).run(),
         Task::Bench(options) => bench::bench(&workspace, &options),
         Task::TestSynapse { arguments } => tests::test_synapse(&workspace, &arguments),
+        Task::TestSynapseFederation(options) => federation::test_synapse(&workspace, &options),
+        Task::Campus(options) => federation::campus(&workspace, &options),
         Task::SpecCoverage => tests::spec_coverage(&workspace),
         Task::TestClients(options) => third_party::test_clients(&workspace, &options),
     }

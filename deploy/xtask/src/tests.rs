@@ -145,7 +145,8 @@ pub(crate) fn test_workspace(workspace: &Workspace) -> Result<TestResults> {
     Ok(results)
 }
 
-fn with_test_environment(workspace: &Workspace, cargo: Program) -> Program {
+/// The environment that tests rely on.
+pub(crate) fn with_test_environment(workspace: &Workspace, cargo: Program) -> Program {
     let server = workspace.binary("fialka-server", false);
     let cargo = cargo
         .env("SPEC_TEST_SERVER_BIN", &server)

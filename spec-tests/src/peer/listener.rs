@@ -52,6 +52,8 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// What follows the body again and again until the other side has enough, and the pauses between.
+    pub endless: Option<(Vec<u8>, Duration)>,
 }
 
 impl Answer {
@@ -66,6 +68,15 @@ impl Answer {
             status,
             headers: vec![("Content-Type".to_owned(), content_type.to_owned())],
             body: body.into(),
+            endless: None,
+        }
+    }
+
+    /// An answer that begins as JSON and never ends.
+    pub fn endless(begin: &str, again: &str, pause: Duration) -> Self {
+        Self {
+            endless: Some((again.into(), pause)),
+            ..Self::bytes(200, "application/json", begin)
         }
     }
 
@@ -128,9 +139,17 @@ fn serve_one(
     for (name, value) in &answer.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    head.push_str(&format!("Content-Length: {}\r\n\r\n", answer.body.len()));
+    if answer.endless.is_none() {
+        head.push_str(&format!("Content-Length: {}\r\n", answer.body.len()));
+    }
     stream.write_all(head.as_bytes())?;
+    stream.write_all(b"\r\n")?;
     stream.write_all(&answer.body)?;
+    while let Some((again, pause)) = &answer.endless {
+        stream.write_all(again)?;
+        stream.flush()?;
+        thread::sleep(*pause);
+    }
     stream.conn.send_close_notify();
     stream.flush()
 }

@@ -4,6 +4,9 @@
 //! needs to be told where it is.
 
 mod authority;
+mod dag;
+mod event;
+pub mod forks;
 mod listener;
 
 use std::{
@@ -16,6 +19,7 @@ use serde_json::{Value, json};
 
 pub use self::{
     authority::{Authority, Certificate, authority},
+    dag::{Dag, Draft, State},
     listener::{Answer, Received},
 };
 use crate::{crypto::Key, http::Request, server::Homeserver};

@@ -14,8 +14,8 @@ pub(super) const SHARED_SECRET: &str = "shared secret of the specification tests
 pub(super) struct Place<'a> {
     pub(super) folder: &'a Path,
     pub(super) port: u16,
-    /// The port for other servers.
-    pub(super) tls_port: u16,
+    /// The address and port for other servers.
+    pub(super) tls_address: &'a str,
     pub(super) server_name: &'a str,
 }
 /// The local part of the user who sends notices of the server.
@@ -77,7 +77,7 @@ fn fialka(settings: &Settings, place: &Place<'_>) -> String {
     let Place {
         folder,
         port,
-        tls_port,
+        tls_address,
         server_name,
     } = place;
     let Settings {
@@ -94,7 +94,7 @@ fn fialka(settings: &Settings, place: &Place<'_>) -> String {
     // Tests name servers that do not exist: nobody is to be asked for them.
     let allow = match federation.contains("allow = ") {
         true => "",
-        false => r#"allow = ["127.0.0.1:*", "spec.test"]"#,
+        false => r#"allow = ["127.0.0.*", "spec.test"]"#,
     };
     let outbound = match settings.fialka.contains("[outbound]") {
         true => "",
@@ -107,7 +107,7 @@ data_dir = "{0}/data"
 [[listen]]
 address = "127.0.0.1:{port}"
 [[listen]]
-address = "127.0.0.1:{tls_port}"
+address = "{tls_address}"
 tls_cert = "{0}/tls.pem"
 tls_key = "{0}/tls.key"
 
@@ -174,9 +174,11 @@ fn synapse(settings: &Settings, place: &Place<'_>) -> serde_json::Value {
     let Place {
         folder,
         port,
-        tls_port,
+        tls_address,
         server_name,
     } = place;
+    let (tls_host, tls_port) = tls_address.split_once(':').unwrap_or_default();
+    let tls_port: u16 = tls_port.parse().unwrap_or_default();
     let per_second = if settings.limits { 1 } else { 1_000_000 };
     let unlimited = json!({ "per_second": per_second, "burst_count": per_second });
     let mut config = json!({
@@ -192,7 +194,7 @@ fn synapse(settings: &Settings, place: &Place<'_>) -> serde_json::Value {
             "port": tls_port,
             "type": "http",
             "tls": true,
-            "bind_addresses": ["127.0.0.1"],
+            "bind_addresses": [tls_host],
             "resources": [{ "names": ["federation"] }],
         }],
         "database": { "name": "sqlite3", "args": { "database": folder.join("homeserver.db") } },
@@ -231,6 +233,7 @@ fn synapse(settings: &Settings, place: &Place<'_>) -> serde_json::Value {
     config["experimental_features"] = json!({
         "msc3575_enabled": true,
         "msc3814_enabled": true,
+        "msc3391_enabled": true,
         "msc3890_enabled": true,
         "msc4143_enabled": true,
         "msc4222_enabled": true,
@@ -254,6 +257,14 @@ fn synapse(settings: &Settings, place: &Place<'_>) -> serde_json::Value {
         "federation_custom_ca_list": [folder.join("ca.pem")],
         "ip_range_blacklist": [],
         "federation_ip_range_blacklist": [],
+        // Tests take servers away for moments, and ask more often than strangers do.
+        "federation": {
+            "destination_min_retry_interval": 500,
+            "destination_max_retry_interval": 2000,
+            "client_timeout": 20000,
+        },
+        "rc_federation": { "sleep_limit": 100_000, "reject_limit": 100_000, "concurrent": 100 },
+        "allow_public_rooms_over_federation": true,
     });
     if let (Some(config), Some(federation)) = (config.as_object_mut(), federation.as_object()) {
         config.extend(federation.clone());

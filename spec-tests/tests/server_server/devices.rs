@@ -2,7 +2,13 @@
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#send-to-device-messaging)
 
 use serde_json::json;
-use spec_tests::{User, homeserver, http::encode, path, server::homeserver2};
+use spec_tests::{
+    Peer, User, homeserver,
+    http::encode,
+    matchers::has_item,
+    path,
+    server::{homeserver2, unique},
+};
 
 fn in_one_room() -> Option<(User, User, String)> {
     let second = homeserver2()?;
@@ -84,4 +90,39 @@ fn a_new_device_is_told_to_those_who_share_a_room_on_another_server() {
         keys["device_keys"][&alice.id][&phone.device_id].is_object(),
         "{keys}"
     );
+}
+
+/// What cannot be signed would never leave, and neither would anything behind it.
+/// [spec](https://spec.matrix.org/v1.19/appendices/#canonical-json)
+#[test]
+fn a_message_with_a_fraction_is_refused_and_stops_nothing() {
+    let Some((alice, bob, _)) = in_one_room() else {
+        return;
+    };
+    if alice.server.is_synapse() {
+        // It sends it, signed as it is.
+        return;
+    }
+    let before = bob.initial_sync();
+    let path = path!("/v3/sendToDevice/test.note/{}", unique("txn"));
+    let messages = json!({ "messages": { &bob.id: { &bob.device_id: { "number": 1.5 } } } });
+    alice.put(&path, &messages).must_fail(400, "M_BAD_JSON");
+    alice.send_to_device("test.note", &bob, &json!({ "number": 2 }));
+    let expected = json!({ "content": { "number": 2 } });
+    bob.must_see_after(&before, has_item(&["to_device", "events"], &expected));
+}
+
+#[test]
+fn a_message_with_a_fraction_of_another_server_is_taken() {
+    let (alice, peer) = (homeserver().register("alice"), Peer::start());
+    let before = alice.initial_sync();
+    let edu = json!({ "edu_type": "m.direct_to_device", "content": {
+        "sender": peer.user("bob"),
+        "type": "test.note",
+        "message_id": "1",
+        "messages": { &alice.id: { &alice.device_id: { "number": 1.5 } } },
+    } });
+    peer.send_transaction(&alice.server, &[], &[edu]).ok();
+    let expected = json!({ "sender": peer.user("bob"), "content": { "number": 1.5 } });
+    alice.must_see_after(&before, has_item(&["to_device", "events"], &expected));
 }

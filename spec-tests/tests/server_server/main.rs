@@ -3,8 +3,11 @@
 mod asking;
 mod devices;
 mod files;
+mod forks;
 mod history;
 mod invitations;
+mod hostile_answers;
+mod hostile_events;
 mod keys;
 mod presence;
 mod queries;

@@ -114,6 +114,29 @@ fn an_invitation_is_declined() {
 }
 
 #[test]
+fn an_invitation_that_is_taken_back_and_a_knock_that_is_turned_down_are_gone() {
+    let Some((alice, bob)) = two_users() else {
+        return;
+    };
+    let rule = json!({ "type": "m.room.join_rules", "state_key": "", "content": { "join_rule": "knock" } });
+    for version in VERSIONS.into_iter().filter(|version| *version != "6") {
+        let options = json!({ "room_version": version, "initial_state": [rule] });
+        let room = alice.create_room(&options);
+        alice.invite(&room, &bob);
+        bob.must_be_invited(&room);
+        let before = bob.initial_sync();
+        alice.membership("kick", &room, &bob).ok();
+        bob.must_see_after(&before, spec_tests::matchers::left(&room));
+        bob.knock_via(&room, &alice.server);
+        becomes(&alice, &room, &bob, "knock");
+        let before = bob.initial_sync();
+        assert!(before["rooms"]["knock"].get(&room).is_some(), "{before}");
+        alice.membership("ban", &room, &bob).ok();
+        bob.must_see_after(&before, spec_tests::matchers::left(&room));
+    }
+}
+
+#[test]
 fn a_new_room_invites_users_of_other_servers() {
     let Some((alice, bob)) = two_users() else {
         return;

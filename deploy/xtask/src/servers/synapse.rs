@@ -26,34 +26,43 @@ pub(crate) enum Database {
     Postgres,
 }
 
-/// The Python environment that has Synapse: the one `SYNAPSE_VENV` names, else one in the target directory, made on
-/// first use.
-pub(crate) fn environment(workspace: &Workspace) -> Result<PathBuf> {
-    let folder =
-        env::var_os("SYNAPSE_VENV").map_or_else(|| workspace.target.join("synapse"), PathBuf::from);
-    let python = folder.join("bin/python");
-    if !workspace
-        .program(&python)
+/// The Python environment that has Synapse, if there is one: the one `SYNAPSE_VENV` names, else one in the target
+/// directory.
+pub(crate) fn installed(workspace: &Workspace) -> Option<PathBuf> {
+    let folder = folder(workspace);
+    let has_synapse = workspace
+        .program(folder.join("bin/python"))
         .args(["-c", "import synapse"])
-        .succeeds()
-    {
-        println!(
-            "Installing {} from PyPI into {}",
-            PACKAGES[0],
-            folder.display()
-        );
-        workspace
-            .program("python3")
-            .args(["-m", "venv"])
-            .args([&folder])
-            .run()?;
-        workspace
-            .program(&python)
-            .args(["-m", "pip", "install", "--quiet"])
-            .args(PACKAGES)
-            .run()?;
+        .succeeds();
+    has_synapse.then_some(folder)
+}
+
+/// The Python environment that has Synapse, made on first use.
+pub(crate) fn environment(workspace: &Workspace) -> Result<PathBuf> {
+    if let Some(folder) = installed(workspace) {
+        return Ok(folder);
     }
+    let folder = folder(workspace);
+    println!(
+        "Installing {} from PyPI into {}",
+        PACKAGES[0],
+        folder.display()
+    );
+    workspace
+        .program("python3")
+        .args(["-m", "venv"])
+        .args([&folder])
+        .run()?;
+    workspace
+        .program(folder.join("bin/python"))
+        .args(["-m", "pip", "install", "--quiet"])
+        .args(PACKAGES)
+        .run()?;
     Ok(folder)
+}
+
+fn folder(workspace: &Workspace) -> PathBuf {
+    env::var_os("SYNAPSE_VENV").map_or_else(|| workspace.target.join("synapse"), PathBuf::from)
 }
 
 /// Starts Synapse with open registration and without limits.
