@@ -76,7 +76,7 @@ impl Rooms {
     pub async fn admit(&self, room: RoomNid, pdu: Pdu, tells_state: bool) -> ApiResult<Admitted> {
         let event_id = pdu.event_id().clone();
         let servers = self
-            .write(room, move |txn| {
+            .write_received(room, move |txn| {
                 require_resident(txn)?;
                 let servers = servers::servers_in(txn.snapshot, txn.room)?;
                 txn.relayed_from = Some(pdu.sender().server_name().to_owned());

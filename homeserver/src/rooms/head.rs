@@ -39,6 +39,8 @@ pub struct Head {
     summary_changed: bool,
     /// Whether the next change has to see this one on disk.
     pub(super) waits: bool,
+    /// Whether there are changes that the next snapshot may not show yet.
+    pub(super) is_ahead: bool,
     /// The members of this server who are in the room, once somebody has asked for them.
     pub(super) local_members: Arc<OnceLock<Arc<RoaringBitmap>>>,
     /// Whether this change touches the members, so that the disk does not show them yet.
@@ -65,6 +67,7 @@ impl Head {
             summary: Arc::new(summary),
             summary_changed: false,
             waits: true,
+            is_ahead: false,
             local_members: Arc::default(),
             members_change: false,
             pending: VecDeque::new(),
@@ -136,6 +139,7 @@ impl Head {
         if self.waits {
             self.recent.clear();
         }
+        self.is_ahead = !self.waits;
         self.summary_changed = false;
         self.members_change = false;
         self.waits = false;

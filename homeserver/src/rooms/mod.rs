@@ -84,7 +84,7 @@ use crate::{
     error::{ApiError, ApiResult},
     events::Signer,
     ids::{EventNid, RoomNid},
-    storage::{self, Snapshot, Storage, tables},
+    storage::{self, Commit, Snapshot, Storage, tables},
 };
 
 /// Events kept in memory, parsed.
@@ -229,6 +229,22 @@ impl Rooms {
     ) -> ApiResult<T> {
         let guard = self.lock(room).await;
         self.require_open(room)?;
+        self.write_locked(room, guard, None, change).await
+    }
+
+    /// Like [`Rooms::write`] for events of other servers, which look at the room's newest events: a message of this
+    /// server gives back the lock before it is on disk, so this waits until it is.
+    pub async fn write_received<T: Send + 'static>(
+        &self,
+        room: RoomNid,
+        change: impl FnOnce(&mut Txn<'_>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let guard = self.lock(room).await;
+        self.require_open(room)?;
+        if guard.as_ref().is_some_and(|head| head.is_ahead) {
+            let behind_them = Commit::silent(|_| {}).ephemeral();
+            self.storage().commit(behind_them).await?;
+        }
         self.write_locked(room, guard, None, change).await
     }
 

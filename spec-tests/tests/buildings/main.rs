@@ -68,6 +68,12 @@ impl Talk {
             let through = &people[self.dice.below(number)];
             person.join_via(&room, &through.server);
         }
+        // What is said before a server knows of another is not sent there.
+        for building in &self.campus.buildings {
+            for person in &people {
+                building.people[0].must_see_member(&room, person, "join");
+            }
+        }
         let mut levels = owner.state(&room, "m.room.power_levels", "").ok();
         for person in people.iter().skip(1).step_by(2) {
             levels["users"][&person.id] = 50.into();

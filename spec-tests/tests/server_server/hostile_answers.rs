@@ -192,6 +192,7 @@ fn answers_that_never_end_are_cut_off() {
         });
         let mut event = after_nothing(&dag, &peer, &at, "after a flood");
         if endless == "event_auth" {
+            event["prev_events"] = json!([at]);
             event["auth_events"] = json!([unknown()]);
         }
         dag.finish(&mut event);

@@ -109,7 +109,7 @@ impl Gap<'_> {
             let rooms = &self.server.rooms;
             rooms.resolve_ahead(self.room, vec![pdu.clone()]).await?;
             let (pdu_now, given) = (pdu.clone(), state.clone());
-            let write = self.server.rooms.write(self.room, move |txn| {
+            let write = self.server.rooms.write_received(self.room, move |txn| {
                 let root = match &given {
                     Some(ids) => Some(txn.state_of(ids)?),
                     None => None,

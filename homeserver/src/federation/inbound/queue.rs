@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -23,6 +24,10 @@ use crate::{
 const MOST_RECEIPTS: usize = 100;
 /// Events that one change to a room takes in.
 const AT_ONCE: usize = 50;
+
+/// The pauses before events are tried again that could not be taken in.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// The rooms with a worker. Clones share them.
 #[derive(Clone, Default)]
@@ -55,10 +60,17 @@ impl Inbound {
         }
         let (inbound, all) = (self.clone(), server.clone());
         server.jobs.track(async move {
+            let mut pause = FIRST_PAUSE;
             loop {
                 inbound.again.lock().remove(&room);
                 if let Err(error) = drain(&all, room).await {
-                    tracing::error!(%error, "events of other servers could not be taken in");
+                    tracing::error!(?error, "events of other servers could not be taken in");
+                    tokio::select! {
+                        () = all.jobs.stopping() => {}
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    inbound.again.lock().insert(room);
                 }
                 inbound.take_receipts(&all, room).await;
                 let mut working = inbound.working.lock();
@@ -143,7 +155,7 @@ async fn take_in(
 ) -> ApiResult<Option<(Waiting, Outcome)>> {
     let events = waiting.iter().map(|event| event.pdu.clone()).collect();
     server.rooms.resolve_ahead(room, events).await?;
-    let write = server.rooms.write(room, move |txn| {
+    let write = server.rooms.write_received(room, move |txn| {
         let mut taken = false;
         for event in waiting {
             let outcome = txn.receive(event.pdu.clone(), None)?;

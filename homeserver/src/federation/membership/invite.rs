@@ -81,7 +81,7 @@ pub async fn invite(server: &Server, invitation: Invitation) -> ApiResult<()> {
     }
     let received = server
         .rooms
-        .write(room, move |txn| txn.receive(signed, None));
+        .write_received(room, move |txn| txn.receive(signed, None));
     match received.await? {
         Outcome::Accepted(_) | Outcome::Known => Ok(()),
         Outcome::SoftFailed(reason) | Outcome::Rejected(reason) => Err(ApiError::forbidden(

@@ -492,3 +492,18 @@ async fn an_event_that_was_only_known_to_allow_others_gets_its_place() {
     assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
     assert_eq!(guest.state().await, ids(&room));
 }
+
+#[tokio::test]
+async fn events_are_taken_in_while_messages_of_this_server_go_to_disk() {
+    let version = RoomVersionId::V11;
+    let mut room = TestRoom::new(&version);
+    let guest = Guest::enter(&mut room, &version).await;
+    for number in 0..30 {
+        room.message("@alice:local", &format!("from afar {number}"));
+        let pdu = room.timeline().last().unwrap().clone();
+        let rooms = &guest.server.rooms;
+        let receive = rooms.write_received(guest.room, move |txn| txn.receive(pdu, None));
+        let (_, outcome) = tokio::join!(guest.server.say(guest.room, "@me:other", "here"), receive);
+        assert!(matches!(outcome.unwrap(), Outcome::Accepted(_)));
+    }
+}
