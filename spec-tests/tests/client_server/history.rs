@@ -65,6 +65,16 @@ fn only_an_empty_page_has_no_end() {
 }
 
 #[test]
+fn an_empty_token_is_none() {
+    covers!(GET "/_matrix/client/v3/rooms/{roomId}/messages");
+    let alice = homeserver().register("alice");
+    let room = alice.private_room();
+    let without = alice.messages(&room, "dir=b&limit=4");
+    let with_none = alice.messages(&room, "dir=b&limit=4&from=");
+    assert_eq!(event_ids(&with_none["chunk"]), event_ids(&without["chunk"]));
+}
+
+#[test]
 fn paging_forward_starts_at_the_creation() {
     covers!(GET "/_matrix/client/v3/rooms/{roomId}/messages");
     let alice = homeserver().register("alice");

@@ -82,10 +82,10 @@ async fn messages(
     text: FilterText,
     Ruma(request): Ruma<get_message_events::v3::Request>,
 ) -> ApiResult<get_message_events::v3::Response> {
+    // Quaternion names an empty token where it has none yet.
     let place = |token: &Option<String>, parameter| {
-        let place = token
-            .as_deref()
-            .map(|token| parse_timeline(token, parameter));
+        let token = token.as_deref().filter(|token| !token.is_empty());
+        let place = token.map(|token| parse_timeline(token, parameter));
         place.transpose()
     };
     let query = PageQuery {
@@ -97,7 +97,8 @@ async fn messages(
         },
         limit: limit(request.limit, &request.filter),
     };
-    let wanted = Arc::new((request.from, Filter::new(request.filter, text)?));
+    let from = request.from.filter(|from| !from.is_empty());
+    let wanted = Arc::new((from, Filter::new(request.filter, text)?));
     // What is missing is fetched from other servers, as long as that leads further.
     let (mut fetches, mut ends_at_gap) = (MOST_FETCHES, true);
     loop {
