@@ -12,14 +12,8 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use ruma::{
-    MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedServerName, ServerName,
-    api::federation::{
-        backfill::get_backfill,
-        event::{get_event, get_event_by_timestamp},
-    },
-};
-use tokio::sync::oneshot;
+use ruma::{OwnedEventId, OwnedServerName, ServerName, api::federation::backfill::get_backfill};
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::{Limits, inbound::gaps::Gap};
 use crate::{
@@ -32,7 +26,6 @@ use crate::{
         gaps,
         past::{PastEvent, Where},
         rows::Place,
-        timeline::Direction,
     },
     storage::{Snapshot, tables},
 };
@@ -59,33 +52,15 @@ pub struct Backfill {
 #[derive(Default)]
 struct Inner {
     flights: Flights<RoomNid>,
-    resting: Mutex<HashMap<(RoomNid, Place), MilliSecondsSinceUnixEpoch>>,
-}
-
-/// A time in a room's history.
-pub struct Sought {
-    /// The time.
-    pub time: MilliSecondsSinceUnixEpoch,
-    /// On which side of it an event is sought.
-    pub direction: Direction,
-    /// The time of the nearest event that is known.
-    pub known: Option<MilliSecondsSinceUnixEpoch>,
-}
-
-impl Sought {
-    /// Whether an event of a time is nearer than the one that is known.
-    fn is_nearer(&self, time: MilliSecondsSinceUnixEpoch) -> bool {
-        match self.direction {
-            Direction::Forward => time >= self.time && self.known.is_none_or(|known| time < known),
-            Direction::Backward => time <= self.time && self.known.is_none_or(|known| time > known),
-        }
-    }
+    resting: Mutex<HashMap<(RoomNid, Place), Duration>>,
+    /// Events that were looked for, and until when they are not looked for again.
+    sought: Mutex<HashMap<OwnedEventId, Duration>>,
 }
 
 /// The event after a gap, and who may know what was before it.
-struct End {
+pub(super) struct End {
     missing: Vec<OwnedEventId>,
-    servers: Vec<OwnedServerName>,
+    pub(super) servers: Vec<OwnedServerName>,
 }
 
 impl Backfill {
@@ -123,27 +98,32 @@ impl Backfill {
         filled
     }
 
-    /// Has the event fetched that is nearest to a time, if it may lie in a gap. Returns whether there is one.
-    /// [spec](https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1timestamp_to_eventroomid)
-    pub async fn find(&self, server: &Server, gap: (RoomNid, Place), sought: &Sought) -> bool {
-        let _turn = self.inner.flights.board(gap.0).await;
-        match find(server, gap, sought).await {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::warn!(%error, room = %gap.0, "an event of a time could not be fetched");
-                false
-            }
+    /// Waits until nobody else changes the history of a room.
+    pub(super) async fn turn(&self, room: RoomNid) -> OwnedMutexGuard<()> {
+        self.inner.flights.board(room).await
+    }
+
+    /// Whether an event was looked for in vain a moment ago. If not, it counts as looked for from now on.
+    pub(super) fn has_sought(&self, server: &Server, event: &OwnedEventId) -> bool {
+        let now = server.clock.elapsed();
+        let mut sought = self.inner.sought.lock();
+        if sought.len() >= MOST_RESTING {
+            sought.retain(|_, until| now < *until);
         }
+        if sought.len() >= MOST_RESTING {
+            sought.clear();
+        }
+        let before = sought.insert(event.clone(), now + REST);
+        before.is_some_and(|until| now < until)
     }
 
     fn rests(&self, server: &Server, gap: (RoomNid, Place)) -> bool {
         let until = self.inner.resting.lock().get(&gap).copied();
-        until.is_some_and(|until| server.clock.now() < until)
+        until.is_some_and(|until| server.clock.elapsed() < until)
     }
 
     fn rest(&self, server: &Server, gap: (RoomNid, Place)) {
-        let now = server.clock.now();
-        let rest = u32::try_from(REST.as_millis()).unwrap_or(u32::MAX);
+        let now = server.clock.elapsed();
         let mut resting = self.inner.resting.lock();
         if resting.len() >= MOST_RESTING {
             resting.retain(|_, until| now < *until);
@@ -151,7 +131,7 @@ impl Backfill {
         if resting.len() >= MOST_RESTING {
             resting.clear();
         }
-        resting.insert(gap, MilliSecondsSinceUnixEpoch(now.0 + rest.into()));
+        resting.insert(gap, now + REST);
     }
 }
 
@@ -175,7 +155,7 @@ async fn fill(server: &Server, room: RoomNid, place: Place) -> ApiResult<bool> {
 }
 
 /// The end of a gap; nothing if the gap is none any more.
-async fn end(server: &Server, room: RoomNid, place: Place) -> ApiResult<Option<End>> {
+pub(super) async fn end(server: &Server, room: RoomNid, place: Place) -> ApiResult<Option<End>> {
     let allowed = server.federation.clone();
     let read = server.rooms.read(move |rooms, snapshot| {
         let row = tables::TIMELINE.get(snapshot, (room, place.pos, place.sub))?;
@@ -238,54 +218,6 @@ async fn fetch(
         .rooms
         .write(room, move |txn| txn.fill(place, Where::AtTheEnd, past));
     write.await
-}
-
-async fn find(
-    server: &Server,
-    (room, place): (RoomNid, Place),
-    sought: &Sought,
-) -> ApiResult<bool> {
-    let Some(end) = end(server, room, place).await? else {
-        return Ok(true);
-    };
-    for name in &end.servers {
-        match fetch_nearest(server, (room, place), name, sought).await {
-            Ok(false) => {}
-            Ok(true) => return Ok(true),
-            Err(error) => {
-                tracing::info!(%error, server = %name, "a server did not tell of an event of a time");
-            }
-        }
-    }
-    Ok(false)
-}
-
-async fn fetch_nearest(
-    server: &Server,
-    (room, place): (RoomNid, Place),
-    name: &ServerName,
-    sought: &Sought,
-) -> ApiResult<bool> {
-    let gap = Gap::of(server, room, name).await?;
-    let direction = match sought.direction {
-        Direction::Forward => ruma::api::Direction::Forward,
-        Direction::Backward => ruma::api::Direction::Backward,
-    };
-    let request =
-        get_event_by_timestamp::v1::Request::new(gap.room_id.clone(), sought.time, direction);
-    let nearest = gap.ask(request, Limits::QUERY).await?;
-    if !sought.is_nearer(nearest.origin_server_ts) {
-        return Ok(false);
-    }
-    let request = get_event::v1::Request::new(nearest.event_id.clone());
-    let event = gap.ask(request, Limits::QUERY).await?.pdu;
-    let mut events = gap.verified(vec![event]).await?;
-    events.retain(|pdu| *pdu.event_id() == nearest.event_id);
-    let past = complete(&gap, events).await?;
-    let write = server
-        .rooms
-        .write(room, move |txn| txn.fill(place, Where::Within, past));
-    Ok(write.await? > 0)
 }
 
 /// Adds to events, each after those before it, the states that do not follow from one another; and fetches what allows

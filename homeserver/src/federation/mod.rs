@@ -17,6 +17,7 @@ pub mod outbound;
 pub mod queries;
 pub mod routes;
 mod signing_keys;
+pub mod single_events;
 mod tls;
 mod web;
 mod well_known;

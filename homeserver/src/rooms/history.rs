@@ -157,6 +157,27 @@ impl Look<'_> {
         }
     }
 
+    /// The same; members also see the events of the room's state now that have no place in its history here.
+    pub fn event_or_state(&self, id: &EventId) -> ApiResult<Arc<RoomEvent>> {
+        let found = self.event(id);
+        if found.is_ok() || self.require_joined().is_err() {
+            return found;
+        }
+        let event = self.rooms.event_by_id(self.snapshot, id)?;
+        let Some(event) = event.filter(|event| event.row.room == self.room) else {
+            return found;
+        };
+        let Some((kind, state_key)) = event.pdu.state_entry() else {
+            return found;
+        };
+        let kind = kind.to_string();
+        let now = (self.rooms).state_event(self.snapshot, self.room, &kind, state_key)?;
+        match now {
+            Some(now) if now.nid == event.nid => Ok(now),
+            _ => found,
+        }
+    }
+
     /// An event that a member reports: one that they could see, whoever sent it.
     pub fn reported_event(&self, id: &EventId) -> ApiResult<Arc<RoomEvent>> {
         let event = self.rooms.event_by_id(self.snapshot, id)?;

@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use ruma::{OwnedEventId, events::TimelineEventType};
+use ruma::{EventId, OwnedEventId, events::TimelineEventType};
 
 use super::{
     event::RoomEvent,
@@ -39,32 +39,55 @@ pub enum Where {
 }
 
 impl Txn<'_> {
-    /// Puts events, each after those before it, into the gap before a place. Returns how many there are more.
+    /// Puts events, each after those before it, into the gap before a place. Those before an event that has a place
+    /// already go into the gap before that one. Returns how many there are more.
     pub fn fill(&mut self, gap: Place, to: Where, past: Vec<PastEvent>) -> ApiResult<usize> {
-        let room = self.room;
-        if !gaps::is_open(self.snapshot, room, gap)? {
+        if !gaps::is_open(self.snapshot, self.room, gap)? {
             return Ok(0);
         }
-        let mut settled = Vec::new();
+        let (mut settled, mut ends) = (Vec::new(), Vec::new());
         for event in past {
-            settled.extend(self.settle(event)?);
-        }
-        self.redact_among(&mut settled)?;
-        let (below, notifying) = self.row_below(gap)?;
-        let places = places(below, gap, to, settled.len());
-        let filled = settled.len().min(places.len());
-        for (event, place) in settled.into_iter().zip(places) {
-            self.put_past(event, place, notifying)?;
-        }
-        if to == Where::AtTheEnd
-            && let Some(row) = tables::TIMELINE.get(self.snapshot, (room, gap.pos, gap.sub))?
-        {
-            let after = self.rooms.known_event(self.snapshot, row.event)?;
-            if !self.lacks_predecessors(&after.pdu)? {
-                self.write(move |batch, _| gaps::close(batch, room, gap));
+            match self.open_place(event.pdu.event_id())? {
+                Some(place) if place < gap => ends.push((place, Where::AtTheEnd, settled.len())),
+                _ => settled.extend(self.settle(event)?),
             }
         }
+        ends.push((gap, to, settled.len()));
+        self.redact_among(&mut settled)?;
+        let (mut filled, mut from) = (0, 0);
+        for (end, to, upto) in ends {
+            filled += self.put_before(end, to, &settled[from..upto])?;
+            from = upto;
+        }
         self.head.waits = true;
+        Ok(filled)
+    }
+
+    /// The place of an event in the timeline before which others are missing.
+    fn open_place(&self, id: &EventId) -> ApiResult<Option<Place>> {
+        let event = self.rooms.event_by_id(self.snapshot, id)?;
+        match event.filter(|event| event.row.room == self.room) {
+            Some(event) if gaps::is_open(self.snapshot, self.room, event.row.place)? => {
+                Ok(Some(event.row.place))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn put_before(&mut self, end: Place, to: Where, events: &[Arc<RoomEvent>]) -> ApiResult<usize> {
+        let room = self.room;
+        let (below, notifying) = self.row_below(end)?;
+        let places = places(below, end, to, events.len());
+        let filled = events.len().min(places.len());
+        for (event, place) in events.iter().zip(places) {
+            self.put_past(Arc::clone(event), place, notifying)?;
+        }
+        if let Some(row) = tables::TIMELINE.get(self.snapshot, (room, end.pos, end.sub))? {
+            let after = self.rooms.known_event(self.snapshot, row.event)?;
+            if !self.lacks_predecessors(&after.pdu)? {
+                self.write(move |batch, _| gaps::close(batch, room, end));
+            }
+        }
         Ok(filled)
     }
 

@@ -253,3 +253,36 @@ fn an_event_is_found_by_its_time_also_in_what_was_not_fetched_yet() {
     ids.reverse();
     assert_eq!(ids, said, "each once, in its place");
 }
+
+#[test]
+fn a_named_event_of_the_past_is_found() {
+    covers!(GET "/_matrix/client/v3/rooms/{roomId}/event/{eventId}");
+    let Some((alice, bob)) = two_users() else {
+        return;
+    };
+    let room = alice.public_room();
+    let said: Vec<String> = (0..6)
+        .map(|number| alice.say(&room, &format!("message {number}")))
+        .collect();
+    join_via(&bob, &room, &alice);
+    let event = bob.event(&room, &said[2]).ok();
+    assert_eq!(event["content"]["body"], "message 2");
+    let path = path!("/v3/rooms/{}/context/{}?limit=4", room, said[4]);
+    let around = bob.get(&path).ok();
+    assert_eq!(around["event"]["event_id"], said[4]);
+    assert_eq!(around["events_before"][0]["event_id"], said[3]);
+    let found = bodies(&read_back(&bob, &room, 100));
+    let all: Vec<String> = (0..6)
+        .rev()
+        .map(|number| format!("message {number}"))
+        .collect();
+    assert_eq!(found, all);
+    // What is part of the state now is seen in any case.
+    let state = bob.get(&path!("/v3/rooms/{}/state", room)).ok();
+    for event in state.as_array().unwrap() {
+        let id = event["event_id"].as_str().unwrap();
+        assert_eq!(bob.event(&room, id).ok()["type"], event["type"]);
+    }
+    let unknown = format!("${}", "a".repeat(43));
+    bob.event(&room, &unknown).must_fail(404, "M_NOT_FOUND");
+}

@@ -9,6 +9,7 @@ mod hostile_answers;
 mod hostile_events;
 mod invitations;
 mod keys;
+mod large_room;
 mod presence;
 mod queries;
 mod request_authentication;

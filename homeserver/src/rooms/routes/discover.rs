@@ -18,7 +18,7 @@ use serde_json::json;
 use super::reader;
 use crate::{
     ApiError, ApiResult, Server,
-    federation::{backfill::Sought, queries::spaces},
+    federation::{queries::spaces, single_events::Sought},
     http::{Nothing, Own, Raw, RouterExt, Ruma, json},
     ids::RoomNid,
     rooms::{spaces::HierarchyQuery, timeline::Direction},

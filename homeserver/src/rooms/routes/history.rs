@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::{Router, extract::State};
+use http::StatusCode;
 use ruma::{
-    UInt,
+    OwnedEventId, RoomId, UInt,
     api::{
         Direction as Wanted,
         client::{
@@ -157,7 +158,8 @@ async fn context(
     Ruma(request): Ruma<get_context::v3::Request>,
 ) -> ApiResult<get_context::v3::Response> {
     let limit = limit(request.limit, &request.filter);
-    let wanted = Arc::new((request.event_id, Filter::new(request.filter, text)?));
+    let wanted_id = request.event_id;
+    let wanted = Arc::new((wanted_id.clone(), Filter::new(request.filter, text)?));
     let mut may_fetch = true;
     loop {
         let wanted = Arc::clone(&wanted);
@@ -187,7 +189,14 @@ async fn context(
                 answer.event = Some(look.show(&around.event)?);
                 Ok((answer, around.gap.map(|gap| (look.room, gap))))
             });
-        let (answer, gap) = answer.await?;
+        let answer = answer.await;
+        if may_fetch
+            && is_missing(&answer)
+            && fetch(&server, &session, &request.room_id, &wanted_id).await?
+        {
+            continue;
+        }
+        let (answer, gap) = answer?;
         match gap.filter(|_| may_fetch) {
             Some((room, gap)) => {
                 server.backfill.fill(&server, room, gap).await;
@@ -205,12 +214,38 @@ async fn event(
     session: Session,
     Ruma(request): Ruma<get_room_event::v3::Request>,
 ) -> ApiResult<get_room_event::v3::Response> {
-    let id = request.event_id;
-    let event = server
-        .rooms
-        .look(reader(&session), &request.room_id, move |look| {
-            look.show(&*look.event(&id)?)
-        });
+    let (id, room_id) = (request.event_id, request.room_id);
+    let look = || {
+        let id = id.clone();
+        server.rooms.look(reader(&session), &room_id, move |look| {
+            look.show(&*look.event_or_state(&id)?)
+        })
+    };
+    let mut event = look().await;
+    if is_missing(&event) && fetch(&server, &session, &room_id, &id).await? {
+        event = look().await;
+    }
     // Whether the room exists is as secret as whether the event does.
-    Ok(get_room_event::v3::Response::new(event.await?))
+    Ok(get_room_event::v3::Response::new(event?))
+}
+
+fn is_missing<T>(found: &ApiResult<T>) -> bool {
+    let error = found.as_ref().err();
+    error.is_some_and(|error| error.status() == StatusCode::NOT_FOUND)
+}
+
+/// Has an event fetched from other servers that somebody in the room asks for.
+async fn fetch(
+    server: &Server,
+    session: &Session,
+    room_id: &RoomId,
+    id: &OwnedEventId,
+) -> ApiResult<bool> {
+    let Some(room) = server.storage.interner().find_room(room_id)? else {
+        return Ok(false);
+    };
+    match server.rooms.require_joined(&session.user_id, room) {
+        Ok(()) => Ok(server.backfill.fetch(server, room, id).await),
+        Err(_) => Ok(false),
+    }
 }
