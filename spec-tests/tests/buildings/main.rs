@@ -67,11 +67,9 @@ impl Talk {
         for (number, person) in people.iter().enumerate().skip(1) {
             let through = &people[self.dice.below(number)];
             person.join_via(&room, &through.server);
-        }
-        // What is said before a server knows of another is not sent there.
-        for building in &self.campus.buildings {
-            for person in &people {
-                building.people[0].must_see_member(&room, person, "join");
+            // What is said before a server knows of another is not sent there, so one joins after the other.
+            for other in &people[..number] {
+                other.must_see_member(&room, person, "join");
             }
         }
         let mut levels = owner.state(&room, "m.room.power_levels", "").ok();
