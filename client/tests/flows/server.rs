@@ -58,8 +58,8 @@ impl Server {
             config.push_str(&format!(
                 "[[listen]]\n\
                  address = \"127.0.0.1:{tls_port}\"\n\
-                 tls_cert = \"keys/server.pem\"\n\
-                 tls_key = \"keys/server.key\"\n"
+                 tls_cert = \"data/keys/server.pem\"\n\
+                 tls_key = \"data/keys/server.key\"\n"
             ));
         }
         init(&binary, &folder, mode == Mode::Lan);
