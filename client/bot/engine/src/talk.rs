@@ -2,6 +2,7 @@
 
 use crate::{
     commands::{Command, Verb, name},
+    event::Place,
     games::{CATALOGUE, Game, Kind, Outcome, Seats, dice_roll},
     lang::{Lang, fold, say},
     moves::After,
@@ -143,19 +144,20 @@ impl Step<'_> {
         self.answer(caller, text.to_owned());
     }
 
-    fn resign(&mut self, caller: Caller<'_>) {
-        let person = caller.sender.id.clone();
-        let tables = self
-            .world
-            .rooms
-            .get(&caller.place.id)
-            .map_or(&[][..], |room| &room.tables);
-        let own = tables.iter().rev().find(|table| {
+    /// The newest game for two in which somebody sits.
+    fn duel_of(&self, place: &Place, person: &str) -> Option<u64> {
+        let room = self.world.rooms.get(&place.id)?;
+        let duel = room.tables.iter().rev().find(|table| {
             table.seats() == Seats::Two
                 && table.waiting.is_none()
-                && table.seat_of(&person).is_some()
+                && table.seat_of(person).is_some()
         });
-        let Some(id) = own.map(|table| table.id) else {
+        duel.map(|table| table.id)
+    }
+
+    fn resign(&mut self, caller: Caller<'_>) {
+        let person = caller.sender.id.clone();
+        let Some(id) = self.duel_of(caller.place, &person) else {
             return self.stop(caller);
         };
         self.with_table(&caller.place.id, id, |step, table| {
@@ -174,17 +176,7 @@ impl Step<'_> {
     fn draw(&mut self, caller: Caller<'_>) {
         let person = caller.sender.id.clone();
         let lang = caller.lang;
-        let tables = self
-            .world
-            .rooms
-            .get(&caller.place.id)
-            .map_or(&[][..], |room| &room.tables);
-        let own = tables.iter().rev().find(|table| {
-            table.seats() == Seats::Two
-                && table.waiting.is_none()
-                && table.seat_of(&person).is_some()
-        });
-        let Some(id) = own.map(|table| table.id) else {
+        let Some(id) = self.duel_of(caller.place, &person) else {
             let text = lang.pick("У вас здесь нет такой игры.", "You have no such game here.");
             self.answer(caller, text.to_owned());
             return;
