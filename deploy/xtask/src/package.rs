@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
-use crate::workspace::Workspace;
+use crate::{system_packages, workspace::Workspace};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -39,11 +39,11 @@ enum What {
 pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<()> {
     match options.what {
         What::Server => {
-            server::build(workspace, options.debug)?;
+            build(workspace, "homeserver", options.debug)?;
             server::package(workspace, options.debug, options.check)
         }
         What::Client => {
-            client::build(workspace, options.debug)?;
+            build(workspace, "client", options.debug)?;
             client::package(workspace, options.debug, options.check)
         }
     }
@@ -52,6 +52,27 @@ pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<()> {
 /// Packages the debug build that the tests have made, and tries it out in a clean root.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     server::package(workspace, true, true)
+}
+
+/// Builds the programs of a crate.
+fn build(workspace: &Workspace, package: &str, debug: bool) -> Result<()> {
+    system_packages::install_missing(workspace)?;
+    let profile: &[&str] = if debug { &[] } else { &["--release"] };
+    workspace
+        .cargo(["build", "--package", package, "--bins"])
+        .args(profile)
+        .run()
+}
+
+/// A copy of a program without its symbols: they are most of a debug build, and nobody needs them at a campus.
+fn stripped(workspace: &Workspace, program: &str, debug: bool) -> Result<PathBuf> {
+    let copy = output(workspace)?.join(format!("{program}.stripped"));
+    workspace
+        .program("strip")
+        .args(["--strip-unneeded", "-o"])
+        .args([&copy, &workspace.binary(program, !debug)])
+        .run()?;
+    Ok(copy)
 }
 
 /// Where packages go.

@@ -12,9 +12,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::{
     clean_root::CleanRoot,
     debian::{Control, Package},
-    empty_folder, output, place,
+    empty_folder, output, place, stripped,
 };
-use crate::{processes::Processes, system_packages, workspace::Workspace};
+use crate::{processes::Processes, workspace::Workspace};
 
 const NAME: &str = "fialka";
 const SUMMARY: &str = "Desktop client of the Fialka messenger";
@@ -57,25 +57,9 @@ const FILES: [(&str, &str); 8] = [
 /// How long the window may take to appear.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Builds the program.
-pub(super) fn build(workspace: &Workspace, debug: bool) -> Result<()> {
-    system_packages::install_missing(workspace)?;
-    let profile: &[&str] = if debug { &[] } else { &["--release"] };
-    workspace
-        .cargo(["build", "--package", "client", "--bins"])
-        .args(profile)
-        .run()
-}
-
 /// Packages what was built and, if asked, tries the package out.
 pub(super) fn package(workspace: &Workspace, debug: bool, check: bool) -> Result<()> {
-    let folder = output(workspace)?;
-    let binary = folder.join("fialka.stripped");
-    workspace
-        .program("strip")
-        .args(["--strip-unneeded", "-o"])
-        .args([&binary, &workspace.binary(NAME, !debug)])
-        .run()?;
+    let binary = stripped(workspace, NAME, debug)?;
     let package = debian(workspace, &binary)?;
     let archive = archive(workspace, &binary)?;
     fs::remove_file(&binary)?;

@@ -7,9 +7,9 @@ use anyhow::{Result, ensure};
 use super::{
     clean_root::{self, CleanRoot},
     debian::{Control, Package},
-    empty_folder, output, place,
+    empty_folder, output, place, stripped,
 };
-use crate::{system_packages, workspace::Workspace};
+use crate::workspace::Workspace;
 
 const NAME: &str = "fialka-server";
 const SUMMARY: &str = "Matrix homeserver for a campus";
@@ -25,26 +25,9 @@ const DOCUMENTS: [(&str, &str); 6] = [
     ("LICENSE", "copyright"),
 ];
 
-/// Builds the program.
-pub(super) fn build(workspace: &Workspace, debug: bool) -> Result<()> {
-    system_packages::install_missing(workspace)?;
-    let profile: &[&str] = if debug { &[] } else { &["--release"] };
-    workspace
-        .cargo(["build", "--package", "homeserver", "--bins"])
-        .args(profile)
-        .run()
-}
-
 /// Packages what was built and, if asked, tries the package out.
 pub(super) fn package(workspace: &Workspace, debug: bool, check: bool) -> Result<()> {
-    let folder = output(workspace)?;
-    // Symbols are most of a debug build, and nobody needs them at a campus.
-    let binary = folder.join("fialka-server.stripped");
-    workspace
-        .program("strip")
-        .args(["--strip-unneeded", "-o"])
-        .args([&binary, &workspace.binary(NAME, !debug)])
-        .run()?;
+    let binary = stripped(workspace, NAME, debug)?;
     let package = debian(workspace, &binary)?;
     println!("{}", package.display());
     let archive = archive(workspace, &binary)?;
