@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use crate::connection::Connection;
 
+/// The password that [`User::register`] gives everybody.
+pub const PASSWORD: &str = "quite secret words";
+
 pub struct User {
     /// `@name:server`.
     pub id: String,
@@ -22,7 +25,7 @@ impl User {
     pub async fn register(address: SocketAddr, name: &str) -> Result<Self> {
         let mut connection = Connection::new(address, "");
         let request = json!({
-            "username": name, "password": "quite secret words", "auth": { "type": "m.login.dummy" },
+            "username": name, "password": PASSWORD, "auth": { "type": "m.login.dummy" },
         });
         let answer = connection
             .json(Method::POST, "/_matrix/client/v3/register", &request)

@@ -40,6 +40,12 @@ enum Part {
     Client,
     /// What a message costs in a room of two and in a room of six hundred.
     Push,
+    /// A room of five thousand, an account with two thousand rooms, and six hundred people who sign in at once.
+    Scale,
+    /// How long a search takes among a million messages.
+    Search,
+    /// What deleting rooms and their files gives back of the disk.
+    Deletion,
     /// What it costs to share rooms between servers; with Synapse where it is installed already.
     Federation,
 }
@@ -48,15 +54,36 @@ enum Part {
 pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     match options.part {
         None => compare(workspace, options),
-        Some(Part::Append) => workspace
-            .cargo(["bench", "--package", "homeserver", "--bench", "append"])
-            .run(),
+        Some(Part::Append) => of_server(workspace, "append"),
         Some(Part::Client) => client(workspace),
-        Some(Part::Push) => workspace
-            .cargo(["bench", "--package", "homeserver", "--bench", "push"])
-            .run(),
+        Some(Part::Push) => of_server(workspace, "push"),
+        Some(Part::Scale) => scale(workspace),
+        Some(Part::Search) => of_server(workspace, "search"),
+        Some(Part::Deletion) => of_server(workspace, "deletion"),
         Some(Part::Federation) => federation(workspace),
     }
+}
+
+/// A benchmark that uses the homeserver as a library.
+fn of_server(workspace: &Workspace, name: &str) -> Result<()> {
+    workspace
+        .cargo(["bench", "--package", "homeserver", "--bench", name])
+        .run()
+}
+
+/// One server of ours and everything on it at once.
+fn scale(workspace: &Workspace) -> Result<()> {
+    let crates = ["--package", "homeserver", "--package", "bench"];
+    let build = workspace.cargo(["build", "--release", "--bins"]);
+    build.args(crates).run()?;
+    let scratch = Scratch::new("bench-scale")?;
+    let mut processes = Processes::default();
+    let server = fialka::start(workspace, &mut processes, &scratch, "Fialka", true)?;
+    let measure = workspace.program(workspace.binary("fialka-scale-bench", true));
+    let measure = measure
+        .args(["--server", &server.address.to_string()])
+        .args(["--process", &server.process_ids[0].to_string()]);
+    processes.run("The measurement", measure)
 }
 
 fn federation(workspace: &Workspace) -> Result<()> {

@@ -18,11 +18,14 @@ use std::{
 
 use anyhow::Result;
 use clap::Parser;
-use fialka_bench::{usage, user};
+use fialka_bench::{
+    usage,
+    user::{self, PASSWORD},
+};
 
 use crate::{
     log::Log,
-    rooms::{NAME, PASSWORD},
+    rooms::NAME,
     screen::{Program, Screen},
 };
 

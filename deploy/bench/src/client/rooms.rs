@@ -10,8 +10,6 @@ use serde_json::json;
 use crate::user::{User, text};
 
 pub(crate) const NAME: &str = "pupil";
-/// What [`User::register`] gives everybody.
-pub(crate) const PASSWORD: &str = "quite secret words";
 /// The rooms with pictures are the newest.
 pub(crate) const PICTURED: usize = 10;
 
