@@ -23,6 +23,8 @@ pub struct DeviceList {
     pub keys: KeysOfUser,
     /// What they are called.
     pub names: BTreeMap<OwnedDeviceId, String>,
+    /// One of the user's devices: one with keys, if there is any.
+    pub representative: Option<OwnedDeviceId>,
 }
 
 impl E2ee {
@@ -50,10 +52,18 @@ impl E2ee {
                 names.extend(name.map(|name| (device_id.clone(), name)));
             }
             let latest = tables::DEVICE_LIST_LATEST.get(snapshot, user)?;
+            let representative = match keys.devices.keys().next_back() {
+                Some(device) => Some(device.clone()),
+                None => match tables::DEVICE.scan(snapshot, (user,))?.next() {
+                    Some(row) => Some(row?.0.1),
+                    None => None,
+                },
+            };
             Ok(Some(DeviceList {
                 stream_id: latest.map_or(0, |latest| latest.0),
                 keys,
                 names,
+                representative,
             }))
         })
         .await

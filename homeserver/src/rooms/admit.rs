@@ -130,7 +130,9 @@ impl Rooms {
         content: Value,
     ) -> ApiResult<(RoomVersionId, Pdu)> {
         self.write(room, move |txn| {
-            if txn.membership(&sender)? != Some(Membership::Join) {
+            // An invitation that waited for its receiver is good though its sender may have left.
+            let waited = content.get("third_party_invite").is_some();
+            if !waited && txn.membership(&sender)? != Some(Membership::Join) {
                 return Err(super::refusal::not_joined());
             }
             Step::Invite { is_direct: false }.check(txn.membership(&user)?)?;

@@ -49,6 +49,7 @@ mod summary;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod third_party;
 pub mod timeline;
 pub mod txn;
 pub mod typing;

@@ -329,6 +329,8 @@ tables! {
     OUTBOUND_EDU_AT: (StreamPos, OwnedServerName) => (), Outbox 173;
     /// Up to where other servers have been told, or are about to be told, of changed devices.
     DEVICE_LISTS_TOLD: () => StreamPos, Meta 170;
+    /// Users of this server who entered a room, until its other servers are told of their devices.
+    DEVICES_ENTERED: (StreamPos, UserNid) => RoomNid, Outbox 174;
     /// Events received whose room has not taken them in yet, in the order in which they came.
     STAGED_EVENT: (RoomNid, StreamPos) => StagedEvent, Inbound 170;
 

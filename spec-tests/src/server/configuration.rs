@@ -97,8 +97,11 @@ fn fialka(settings: &Settings, place: &Place<'_>) -> String {
         false => r#"allow = ["127.0.0.*", "spec.test"]"#,
     };
     let outbound = match settings.fialka.contains("[outbound]") {
-        true => "",
-        false => "[outbound]\nallow_private_addresses = true\n",
+        true => String::new(),
+        false => format!(
+            "[outbound]\nallow_private_addresses = true\nextra_ca = [\"{}/ca.pem\"]\n",
+            folder.display()
+        ),
     };
     format!(
         r#"server_name = "{server_name}"

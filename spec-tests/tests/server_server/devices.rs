@@ -1,13 +1,15 @@
 //! Messages to devices and changed devices across servers.
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#send-to-device-messaging)
 
-use serde_json::json;
+use serde_json::{Value, json};
 use spec_tests::{
     Peer, User, homeserver,
     http::encode,
     matchers::has_item,
     path,
+    peer::Dag,
     server::{homeserver2, unique},
+    sync_until::eventually,
 };
 
 fn in_one_room() -> Option<(User, User, String)> {
@@ -21,6 +23,14 @@ fn in_one_room() -> Option<(User, User, String)> {
     );
     bob.post(&path, &json!({})).ok();
     Some((alice, bob, room))
+}
+
+fn device_keys(user: &User) -> Value {
+    json!({
+        "user_id": user.id, "device_id": user.device_id, "algorithms": ["m.olm.v1.curve25519-aes-sha2"],
+        "keys": { format!("ed25519:{}", user.device_id): "x", format!("curve25519:{}", user.device_id): "x" },
+        "signatures": { &user.id: { format!("ed25519:{}", user.device_id): "x" } },
+    })
 }
 
 #[test]
@@ -66,11 +76,7 @@ fn a_new_device_is_told_to_those_who_share_a_room_on_another_server() {
     phone
         .post(
             "/v3/keys/upload",
-            &json!({ "device_keys": {
-                "user_id": phone.id, "device_id": phone.device_id, "algorithms": ["m.olm.v1.curve25519-aes-sha2"],
-                "keys": { format!("ed25519:{}", phone.device_id): "x", format!("curve25519:{}", phone.device_id): "x" },
-                "signatures": { &phone.id: { format!("ed25519:{}", phone.device_id): "x" } },
-            } }),
+            &json!({ "device_keys": device_keys(&phone) }),
         )
         .ok();
     bob.must_see_after(&before, |response| {
@@ -125,4 +131,63 @@ fn a_message_with_a_fraction_of_another_server_is_taken() {
     peer.send_transaction(&alice.server, &[], &[edu]).ok();
     let expected = json!({ "sender": peer.user("bob"), "content": { "number": 1.5 } });
     alice.must_see_after(&before, has_item(&["to_device", "events"], &expected));
+}
+
+/// What a peer was told of a user's devices.
+fn told_of(peer: &Peer, user: &User) -> Vec<Value> {
+    let sent = peer.received("/_matrix/federation/v1/send/");
+    let edus = sent
+        .iter()
+        .filter_map(|request| request.body["edus"].as_array())
+        .flatten();
+    edus.filter(|edu| {
+        edu["edu_type"] == "m.device_list_update" && edu["content"]["user_id"] == user.id.as_str()
+    })
+    .map(|edu| edu["content"].clone())
+    .collect()
+}
+
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#device-management)
+#[test]
+fn servers_in_a_room_are_told_of_the_devices_of_those_who_enter_it() {
+    let Some(second) = homeserver2() else {
+        return;
+    };
+    let (alice, bob) = (homeserver().register("alice"), second.register("bob"));
+    let (peer, carol) = (Peer::start(), homeserver().register("carol"));
+    let room = alice.public_room();
+    Dag::join(&peer, &alice.server, &room, &peer.user("eve"));
+    carol.join(&room);
+    let via = encode(alice.server.server_name());
+    let path = format!("{}?via={via}", path!("/v3/join/{}", room));
+    bob.post(&path, &json!({})).ok();
+    for user in [&carol, &bob] {
+        eventually(|| match told_of(&peer, user).first() {
+            Some(content) if content["device_id"] == user.device_id.as_str() => Ok(()),
+            other => Err(format!("the peer was told of {other:?}")),
+        });
+    }
+}
+
+#[test]
+fn a_server_that_follows_somebodys_devices_is_not_told_of_them_again() {
+    let (alice, peer) = (homeserver().register("alice"), Peer::start());
+    let carol = homeserver().register("carol");
+    let rooms = [alice.public_room(), alice.public_room()];
+    for room in &rooms {
+        Dag::join(&peer, &alice.server, room, &peer.user("eve"));
+        carol.join(room);
+    }
+    // What is sent to a server keeps its order, so her keys come after whatever her joins had to tell.
+    carol
+        .post(
+            "/v3/keys/upload",
+            &json!({ "device_keys": device_keys(&carol) }),
+        )
+        .ok();
+    eventually(|| match told_of(&peer, &carol).last() {
+        Some(content) if content["keys"].is_object() => Ok(()),
+        other => Err(format!("the last that the peer was told is {other:?}")),
+    });
+    assert_eq!(told_of(&peer, &carol).len(), 2);
 }

@@ -16,6 +16,7 @@ mod request_authentication;
 mod restricted;
 mod rooms;
 mod spaces;
+mod third_party_invites;
 mod two_servers;
 mod unsupported;
 mod user_keys;

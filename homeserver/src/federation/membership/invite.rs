@@ -5,7 +5,7 @@ use ruma::{
     OwnedUserId, UserId,
     api::federation::membership::{RawStrippedState, create_invite},
 };
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use super::{join::ask, raw, rules_of};
 use crate::{
@@ -52,7 +52,6 @@ pub async fn invite(server: &Server, invitation: Invitation) -> ApiResult<()> {
         is_direct,
         reason,
     } = invitation;
-    let name = user.server_name().to_owned();
     let mut content = json!({ "membership": "invite" });
     if is_direct {
         content["is_direct"] = true.into();
@@ -60,6 +59,17 @@ pub async fn invite(server: &Server, invitation: Invitation) -> ApiResult<()> {
     if let Some(reason) = reason {
         content["reason"] = reason.into();
     }
+    send(server, room, (sender, user), content).await
+}
+
+/// The same for the content of an invitation.
+pub(super) async fn send(
+    server: &Server,
+    room: RoomNid,
+    (sender, user): (OwnedUserId, OwnedUserId),
+    content: Value,
+) -> ApiResult<()> {
+    let name = user.server_name().to_owned();
     let (version, pdu) = server
         .rooms
         .propose_invite(room, sender.clone(), user, content)

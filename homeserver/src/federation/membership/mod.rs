@@ -5,6 +5,7 @@
 pub mod invite;
 pub mod join;
 pub mod leave;
+pub mod third_party;
 
 use ruma::{
     OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, RoomVersionId, UserId,

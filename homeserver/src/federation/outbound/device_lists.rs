@@ -15,38 +15,72 @@ use crate::{
     Server,
     e2ee::is_canonical,
     error::{ApiError, ApiResult},
-    ids::{StreamPos, UserNid},
-    rooms::{rows::Membership, servers},
+    ids::{RoomNid, StreamPos, UserNid},
+    rooms::{Rooms, rows::Membership, servers},
     storage::{Commit, Snapshot, tables},
 };
 
-/// Queues updates for what changed up to a position since this was last done.
-pub(super) async fn tell(server: &Server, position: StreamPos) -> ApiResult<()> {
-    let rooms = server.rooms.clone();
-    let read = server.storage.read(move |snapshot| -> ApiResult<_> {
+/// Whose devices are told to whom.
+#[derive(Default)]
+struct News {
+    /// The users, where each is in the stream, and the servers that are to know.
+    users: Vec<(OwnedUserId, StreamPos, BTreeSet<OwnedServerName>)>,
+    /// The rows of those who entered a room.
+    entered: Vec<(StreamPos, UserNid)>,
+    /// Whether there was any change, also one that concerns nobody elsewhere.
+    is_any: bool,
+}
+
+impl News {
+    /// What is new up to a position since others were last told.
+    fn read(rooms: &Rooms, snapshot: &Snapshot<'_>, position: StreamPos) -> ApiResult<Self> {
         let told = tables::DEVICE_LISTS_TOLD.get(snapshot, ())?;
         let from = told.unwrap_or_default().plus(1);
-        let mut changed: Vec<(OwnedUserId, StreamPos, BTreeSet<OwnedServerName>)> = Vec::new();
-        let mut any = false;
+        let mut news = Self::default();
         for row in tables::DEVICE_LIST_CHANGE.range(snapshot, from, position.plus(1))? {
             let (pos, user) = row?;
-            any = true;
-            let user_id = rooms.storage().interner().user_id(user)?;
-            if user_id.server_name() == rooms.server_name() {
-                let names = servers_of(snapshot, user)?;
-                if !names.is_empty() {
-                    changed.push((user_id, pos, names));
-                }
-            }
+            news.add(rooms, (user, pos), servers_of(snapshot, user)?)?;
         }
-        Ok((any, changed))
-    });
-    let (any, changed) = read.await?;
-    if !any {
+        let after = (position.plus(1), UserNid(0));
+        for row in tables::DEVICES_ENTERED.range(snapshot, (from, UserNid(0)), after)? {
+            let ((pos, user), room) = row?;
+            news.entered.push((pos, user));
+            news.add(
+                rooms,
+                (user, pos),
+                new_servers(snapshot, (user, pos), room)?,
+            )?;
+        }
+        Ok(news)
+    }
+
+    fn add(
+        &mut self,
+        rooms: &Rooms,
+        (user, pos): (UserNid, StreamPos),
+        servers: BTreeSet<OwnedServerName>,
+    ) -> ApiResult<()> {
+        self.is_any = true;
+        let user_id = rooms.storage().interner().user_id(user)?;
+        if user_id.server_name() == rooms.server_name() && !servers.is_empty() {
+            self.users.push((user_id, pos, servers));
+        }
+        Ok(())
+    }
+}
+
+/// Queues updates for what changed up to a position since this was last done, and for those who entered rooms.
+pub(super) async fn tell(server: &Server, position: StreamPos) -> ApiResult<()> {
+    let rooms = server.rooms.clone();
+    let read = server
+        .storage
+        .read(move |snapshot| News::read(&rooms, snapshot, position));
+    let news = read.await?;
+    if !news.is_any {
         return Ok(());
     }
     let mut edus: BTreeMap<OwnedServerName, Vec<String>> = BTreeMap::new();
-    for (user, pos, names) in changed {
+    for (user, pos, names) in news.users {
         let updates = updates(server, user, pos).await?;
         for name in names {
             edus.entry(name)
@@ -55,6 +89,7 @@ pub(super) async fn tell(server: &Server, position: StreamPos) -> ApiResult<()> 
         }
     }
     let most = edus.values().map(Vec::len).max().unwrap_or(0);
+    let entered = news.entered;
     let commit = Commit {
         positions: u32::try_from(most).unwrap_or(u32::MAX),
         durable: true,
@@ -66,12 +101,37 @@ pub(super) async fn tell(server: &Server, position: StreamPos) -> ApiResult<()> 
                     tables::OUTBOUND_EDU_AT.put(batch, (pos, name), &());
                 }
             }
+            for row in &entered {
+                tables::DEVICES_ENTERED.delete(batch, *row);
+            }
             tables::DEVICE_LISTS_TOLD.put(batch, (), &position);
         }),
         changes: Vec::new(),
     };
     server.storage.commit(commit).await?;
     Ok(())
+}
+
+/// The other servers in a room that did not share one with a user before the user entered it at this position.
+fn new_servers(
+    snapshot: &Snapshot<'_>,
+    (user, entered): (UserNid, StreamPos),
+    room: RoomNid,
+) -> ApiResult<BTreeSet<OwnedServerName>> {
+    let mut names: BTreeSet<_> = servers::servers_in(snapshot, room)?.into_iter().collect();
+    for row in tables::USER_ROOM.scan(snapshot, (user,))? {
+        let ((_, other), row) = row?;
+        if other == room || row.membership != Membership::Join || row.joined_at >= entered {
+            continue;
+        }
+        for name in servers::servers_in(snapshot, other)? {
+            names.remove(&name);
+        }
+        if names.is_empty() {
+            break;
+        }
+    }
+    Ok(names)
 }
 
 /// The other servers that share a room with a user.
@@ -94,9 +154,8 @@ async fn updates(server: &Server, user: OwnedUserId, pos: StreamPos) -> ApiResul
         return Ok(Vec::new());
     };
     let number = |pos: u64| UInt::try_from(pos).unwrap_or(UInt::MAX);
-    let device = list.keys.devices.keys().next_back().cloned();
-    let is_deleted = device.is_none();
-    let device = device.unwrap_or_else(|| "none".into());
+    let is_deleted = list.representative.is_none();
+    let device = list.representative.unwrap_or_else(|| "none".into());
     let mut update = DeviceListUpdateContent::new(user.clone(), device.clone(), number(pos.0));
     update.prev_id = vec![UInt::MAX];
     update.deleted = is_deleted.then_some(true);

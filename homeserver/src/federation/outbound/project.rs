@@ -8,7 +8,9 @@ use super::rows::LoggedEvent;
 use crate::{
     error::ApiResult,
     rooms::{
-        project::Projection,
+        event::RoomEvent,
+        project::{Projection, membership_of},
+        rows::Membership,
         servers,
         txn::{NewEvent, Txn},
     },
@@ -20,6 +22,7 @@ pub struct Log;
 
 impl Projection for Log {
     fn project(&self, txn: &Txn<'_>, new: &mut NewEvent) -> ApiResult<bool> {
+        note_who_enters(txn, new)?;
         if txn.is_told {
             return Ok(false);
         }
@@ -55,4 +58,41 @@ impl Projection for Log {
         new.write(move |batch, pos| tables::FEDERATION_LOG.put(batch, pos, &row));
         Ok(false)
     }
+}
+
+/// Notes the users of this server whom an event lets into a room that other servers are in: those may not follow the
+/// users' devices yet.
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#device-management)
+fn note_who_enters(txn: &Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
+    if txn.head.summary().remote == 0 {
+        return Ok(());
+    }
+    let mut entered = Vec::new();
+    for change in new.changes_of_state() {
+        if !joins(change.event.as_deref()) || joins(change.replaces.as_deref()) {
+            continue;
+        }
+        let Some((_, state_key)) = change.entry() else {
+            continue;
+        };
+        if let Ok(user) = <&UserId>::try_from(state_key)
+            && user.server_name() == txn.rooms.server_name()
+        {
+            entered.push(txn.rooms.storage().interner().user(user)?);
+        }
+    }
+    if entered.is_empty() {
+        return Ok(());
+    }
+    let room = txn.room;
+    new.write(move |batch, pos| {
+        for user in entered {
+            tables::DEVICES_ENTERED.put(batch, (pos, user), &room);
+        }
+    });
+    Ok(())
+}
+
+fn joins(event: Option<&RoomEvent>) -> bool {
+    event.and_then(membership_of) == Some(Membership::Join)
 }

@@ -46,13 +46,17 @@ pub(super) fn router() -> Router<Server> {
 }
 
 /// A room that a server may ask about.
-async fn room_for(server: &Server, room_id: &RoomId, origin: &ServerName) -> ApiResult<RoomNid> {
+pub(super) async fn room_for(
+    server: &Server,
+    room_id: &RoomId,
+    origin: &ServerName,
+) -> ApiResult<RoomNid> {
     let room = server.rooms.find(room_id)?;
     acl::require(server, room, origin).await?;
     Ok(room)
 }
 
-fn require_of(user: &UserId, origin: &ServerName) -> ApiResult<()> {
+pub(super) fn require_of(user: &UserId, origin: &ServerName) -> ApiResult<()> {
     if user.server_name() == origin {
         return Ok(());
     }

@@ -10,6 +10,7 @@ mod public_rooms;
 mod queries;
 mod send;
 mod spaces;
+mod third_party;
 mod user_keys;
 mod version;
 
@@ -29,5 +30,6 @@ pub fn router() -> Router<Server> {
         .merge(membership::router())
         .merge(send::router())
         .merge(spaces::router())
+        .merge(third_party::router())
         .merge(version::router())
 }

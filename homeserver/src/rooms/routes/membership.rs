@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use axum::{Router, extract::State};
-use http::StatusCode;
 use ruma::{
     OwnedRoomId, OwnedServerName, RoomId, RoomOrAliasId, UserId,
     api::{
         client::{
             knock::knock_room,
             membership::{
-                ban_user, forget_room, invite_user, join_room_by_id, join_room_by_id_or_alias,
-                joined_rooms, kick_user, leave_room, unban_user,
+                ThirdPartySigned, ban_user, forget_room, invite_user, join_room_by_id,
+                join_room_by_id_or_alias, joined_rooms, kick_user, leave_room, unban_user,
             },
         },
         error::ErrorKind,
@@ -26,7 +25,11 @@ use crate::{
     ApiError, ApiResult, Server,
     federation::{
         self,
-        membership::{invite::Invitation, join::Entry},
+        membership::{
+            invite::Invitation,
+            join::Entry,
+            third_party::{self, Claim},
+        },
     },
     http::{RouterExt, Ruma},
     ids::RoomNid,
@@ -190,14 +193,34 @@ async fn change_other(
     server.rooms.change_membership(room, change).await
 }
 
-/// Third-party invitations need an identity server, which this server does not use.
-fn refuse_third_party<T>(signed: Option<T>) -> ApiResult<()> {
-    match signed {
-        None => Ok(()),
-        Some(_) => Err(ApiError::forbidden(
-            "This server does not take third-party invitations: join without third_party_signed.",
-        )),
+/// Turns an invitation that was sent to the user's e-mail address or telephone number into one of the user.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#third-party-invites)
+async fn redeem(
+    server: &Server,
+    session: &Session,
+    room_id: &OwnedRoomId,
+    signed: Option<ThirdPartySigned>,
+) -> ApiResult<()> {
+    let Some(signed) = signed else {
+        return Ok(());
+    };
+    if signed.mxid != session.user_id {
+        return Err(ApiError::forbidden(
+            "third_party_signed is for another user.",
+        ));
     }
+    let claim = Claim {
+        room_id: room_id.clone(),
+        sender: signed.sender.clone(),
+        user: signed.mxid.clone(),
+        signed: serde_json::json!({
+            "mxid": signed.mxid,
+            "sender": signed.sender,
+            "token": signed.token,
+            "signatures": signed.signatures,
+        }),
+    };
+    third_party::redeem(server, claim).await
 }
 
 /// Enters a room.
@@ -207,8 +230,8 @@ async fn join(
     session: Session,
     Ruma(request): Ruma<join_room_by_id::v3::Request>,
 ) -> ApiResult<join_room_by_id::v3::Response> {
-    refuse_third_party(request.third_party_signed)?;
     let room_id = request.room_id;
+    redeem(&server, &session, &room_id, request.third_party_signed).await?;
     let (via, reason) = (Vec::new(), request.reason);
     enter(&server, &session, (&room_id, via), Step::Join, reason).await?;
     upgrade::follow(&server, &session, &room_id).await;
@@ -222,8 +245,8 @@ async fn join_by_id_or_alias(
     session: Session,
     Ruma(Amended(request)): Ruma<Amended<MayBeEmpty<join_room_by_id_or_alias::v3::Request>>>,
 ) -> ApiResult<join_room_by_id_or_alias::v3::Response> {
-    refuse_third_party(request.third_party_signed)?;
     let (room_id, via) = resolve(&server, &request.room_id_or_alias, request.via).await?;
+    redeem(&server, &session, &room_id, request.third_party_signed).await?;
     enter(
         &server,
         &session,
@@ -301,28 +324,40 @@ async fn invite(
     session: Session,
     Ruma(request): Ruma<invite_user::v3::Request>,
 ) -> ApiResult<invite_user::v3::Response> {
-    let invite_user::v3::InvitationRecipient::UserId(invited) = request.recipient else {
-        return Err(ApiError::new(
-            StatusCode::FORBIDDEN,
-            ErrorKind::ThreepidDenied,
-            "This server cannot invite by e-mail address or telephone number.",
-        ));
+    use invite_user::v3::InvitationRecipient;
+    let (user, reason) = match request.recipient {
+        InvitationRecipient::UserId(invited) => (invited.user_id, invited.reason),
+        InvitationRecipient::ThirdPartyId(invited) => {
+            let (room, sender) = (
+                server.rooms.find(&request.room_id)?,
+                session.user_id.clone(),
+            );
+            match third_party::invite(&server, room, sender, &invited).await? {
+                Some(user) => (user, None),
+                None => return Ok(invite_user::v3::Response::new()),
+            }
+        }
+        _ => {
+            return Err(ApiError::missing_param(
+                "user_id has to name whom to invite.",
+            ));
+        }
     };
-    if invited.user_id.server_name() != server.rooms.server_name() {
+    if user.server_name() != server.rooms.server_name() {
         let invitation = Invitation {
             room: server.rooms.find(&request.room_id)?,
             sender: session.user_id.clone(),
-            user: invited.user_id,
+            user,
             is_direct: false,
-            reason: invited.reason,
+            reason,
         };
         federation::membership::invite::invite(&server, invitation).await?;
         return Ok(invite_user::v3::Response::new());
     }
-    server.appservices.provide_user(&invited.user_id).await?;
-    let target = (&*request.room_id, &*invited.user_id);
+    server.appservices.provide_user(&user).await?;
+    let target = (&*request.room_id, &*user);
     let step = Step::Invite { is_direct: false };
-    change_other(&server, &session, target, step, invited.reason).await?;
+    change_other(&server, &session, target, step, reason).await?;
     Ok(invite_user::v3::Response::new())
 }
 
