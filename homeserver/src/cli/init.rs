@@ -32,6 +32,10 @@ pub(super) struct Init {
     /// With --lan: addresses and names the server is reached at besides its name.
     #[arg(long = "address", value_name = "ADDRESS", requires = "lan")]
     addresses: Vec<String>,
+    /// With --lan: a folder with campus-ca.pem and campus-ca.key of another server of the campus, whose authority this
+    /// one is to have too. Both are copied, so that the certificate can be renewed here.
+    #[arg(long, value_name = "DIR", requires = "lan")]
+    authority: Option<PathBuf>,
 }
 
 impl Init {
@@ -49,7 +53,7 @@ impl Init {
         let config = data_dir.join("config.toml");
         let text = self.config(&data_dir);
         if self.lan {
-            Self::make_certificates(&Config::parse(&text, [])?)?;
+            self.make_certificates(&Config::parse(&text, [])?)?;
         }
         write_private(&config, &text)?;
         if self.lan {
@@ -62,8 +66,11 @@ impl Init {
         Ok(())
     }
 
-    fn make_certificates(config: &Config) -> anyhow::Result<()> {
-        let authority = Authority::create(config.server_name.as_str())?;
+    fn make_certificates(&self, config: &Config) -> anyhow::Result<()> {
+        let authority = match &self.authority {
+            Some(folder) => shared_authority(folder)?,
+            None => Authority::create(config.server_name.as_str())?,
+        };
         let certificate = authority.certify(&join::names(config))?;
         let keys_dir = config.keys_dir();
         write_private(&keys_dir.join("campus-ca.key"), &authority.key_pem())?;
@@ -140,6 +147,16 @@ impl Init {
     }
 }
 
+/// The authority of another server of the campus.
+fn shared_authority(folder: &Path) -> anyhow::Result<Authority> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let (pem, key) = (read("campus-ca.pem")?, read("campus-ca.key")?);
+    Authority::load(pem, &key).with_context(|| format!("no authority in {}", folder.display()))
+}
+
 /// Makes the directories and the signing key that a new data directory lacks. A directory that has a database already
 /// gets no new key: other servers would not believe it.
 pub(super) fn prepare_data_dir(data_dir: &Path) -> anyhow::Result<()> {
@@ -183,6 +200,7 @@ mod tests {
             data_dir: dir.join("data"),
             lan,
             addresses: Vec::new(),
+            authority: None,
         }
     }
 
@@ -238,6 +256,45 @@ mod tests {
         crate::http::Listener::check_tls(config.listen[1].tls().unwrap()).unwrap();
         fs::write(&certificate, "of another authority").unwrap();
         assert!(!join::renew_certificate(&config, later).unwrap());
+    }
+
+    #[test]
+    fn two_servers_of_a_campus_have_one_authority() {
+        use rustls::{client::danger::ServerCertVerifier, pki_types::pem::PemObject};
+
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        init(first.path(), true).run().unwrap();
+        let keys = |dir: &Path| dir.join("data/keys");
+        let other = Init {
+            server_name: "b2.campus.example".try_into().unwrap(),
+            authority: Some(keys(first.path())),
+            ..init(second.path(), true)
+        };
+        other.run().unwrap();
+        let read = |dir: &Path, name: &str| fs::read_to_string(keys(dir).join(name)).unwrap();
+        let authority = read(first.path(), "campus-ca.pem");
+        assert_eq!(read(second.path(), "campus-ca.pem"), authority);
+        // Whoever trusts the authority trusts the second server, too.
+        let pems = |text: &str| {
+            rustls::pki_types::CertificateDer::pem_slice_iter(text.as_bytes())
+                .collect::<Result<Vec<_>, _>>()
+                .unwrap()
+        };
+        let mut roots = rustls::RootCertStore::empty();
+        for root in pems(&authority) {
+            roots.add(root).unwrap();
+        }
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let verifier =
+            rustls::client::WebPkiServerVerifier::builder_with_provider(roots.into(), provider)
+                .build()
+                .unwrap();
+        let chain = pems(&read(second.path(), "server.pem"));
+        let name = rustls::pki_types::ServerName::try_from("b2.campus.example").unwrap();
+        let now = rustls::pki_types::UnixTime::now();
+        verifier
+            .verify_server_cert(&chain[0], &chain[1..], &name, &[], now)
+            .unwrap();
     }
 
     #[test]

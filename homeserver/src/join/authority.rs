@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -40,9 +42,12 @@ impl Authority {
         Ok(Self { issuer, pem })
     }
 
-    /// The authority that was made for a server before.
-    pub fn load(server_name: &str, pem: String, key: &str) -> anyhow::Result<Self> {
-        let issuer = Issuer::new(params(server_name), KeyPair::from_pem(key)?);
+    /// An authority that was made before, for this server or another one of the campus.
+    pub fn load(pem: String, key: &str) -> anyhow::Result<Self> {
+        let key = KeyPair::from_pem(key).context("the authority's key cannot be read")?;
+        let name =
+            name_in(&pem).context("the certificate is not of an authority that Fialka made")?;
+        let issuer = Issuer::new(params(&name), key);
         Ok(Self { issuer, pem })
     }
 
@@ -77,13 +82,33 @@ impl Authority {
     }
 }
 
+/// What the name of an authority ends in.
+const SUFFIX: &str = " campus authority";
+
+/// The name of the server that an authority was made for, from its certificate: the text that ends in [`SUFFIX`].
+fn name_in(pem: &str) -> Option<String> {
+    const UTF8_STRING: u8 = 0x0c;
+    let body = pem.lines().filter(|line| !line.starts_with("-----"));
+    let der = BASE64_STANDARD.decode(body.collect::<String>()).ok()?;
+    let at = der
+        .windows(SUFFIX.len())
+        .position(|window| window == SUFFIX.as_bytes())?;
+    let end = at + SUFFIX.len();
+    // A text is a tag that no name contains, its length and its bytes.
+    let begin = (3..=at).rev().find(|&begin| {
+        let header = &der[begin - 3..begin];
+        usize::from(header[2]) == end - begin
+            && (header[1] == UTF8_STRING || header[..2] == [UTF8_STRING, 0x81])
+    })?;
+    String::from_utf8(der[begin..at].to_vec()).ok()
+}
+
 /// What an authority is called, which its certificates repeat.
 fn params(server_name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(
-        DnType::CommonName,
-        format!("{server_name} campus authority"),
-    );
+    params
+        .distinguished_name
+        .push(DnType::CommonName, format!("{server_name}{SUFFIX}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
@@ -97,4 +122,17 @@ fn valid_for(params: &mut CertificateParams, days: u32) {
     // A classroom PC's clock may be behind.
     params.not_before = (now - DAY).into();
     params.not_after = (now + DAY * days).into();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_is_known_by_its_certificate() {
+        for name in ["b", "campus.example", &"long".repeat(40)] {
+            let authority = Authority::create(name).unwrap();
+            assert_eq!(name_in(authority.pem()).as_deref(), Some(name));
+        }
+    }
 }

@@ -46,7 +46,7 @@ pub fn renew_certificate(config: &Config, now: SystemTime) -> anyhow::Result<boo
     if !is_served || !chain.trim_end().ends_with(authority.trim_end()) {
         return Ok(false);
     }
-    let authority = Authority::load(config.server_name.as_str(), authority, &authority_key)?;
+    let authority = Authority::load(authority, &authority_key)?;
     let certificate = authority.certify(&names(config))?;
     replace(&key_path, &certificate.key)?;
     replace(&cert_path, &certificate.chain)?;
