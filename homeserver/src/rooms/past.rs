@@ -110,7 +110,7 @@ impl Txn<'_> {
         if before == StateRoot::EMPTY && *pdu.event_type() != TimelineEventType::RoomCreate {
             return Ok(None);
         }
-        let nid = self.number_for(known.as_deref());
+        let nid = self.number_for(known.as_deref(), pdu.event_id());
         if let Err(reason) = self.is_allowed_then(&pdu, before)? {
             tracing::info!(event = %pdu.event_id(), %reason, "an event of the past is rejected");
             self.keep(
@@ -212,6 +212,7 @@ impl Txn<'_> {
             tables::TIMELINE.put(batch, (room, place.pos, place.sub), &row);
             let time: u64 = event.pdu.origin_server_ts().0.into();
             tables::BY_TIME.put(batch, (room, time, place.pos, place.sub), &nid);
+            tables::PAST_EVENT.put(batch, (room, nid), &time);
             tables::OUTLIER.delete(batch, (room, nid));
             if lacks {
                 gaps::open(batch, room, place);

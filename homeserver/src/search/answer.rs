@@ -1,7 +1,7 @@
 //! Putting the answer to a search together.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -24,7 +24,7 @@ use crate::{
     error::{ApiError, ApiResult},
     ids::StreamPos,
     rooms::{Rooms, event::RoomEvent, look::Look, members::profile_of},
-    storage::{Result, Snapshot},
+    storage::{Result, Snapshot, tables},
     sync::{filter::takes_event, token::timeline_token},
 };
 
@@ -104,9 +104,31 @@ pub(super) fn answer(
         looks: BTreeMap::new(),
         position,
     };
-    let mut ordered = Ordered::new(found, by_score);
+    let mut ordered = match by_score {
+        true => Ordered::by_score(found),
+        false => newest_first(&answer, found)?,
+    };
     let page = answer.page(&mut ordered)?;
     answer.put_together(&mut ordered, page)
+}
+
+/// Candidates by age. Those that were fetched later stand where they were sent.
+fn newest_first(answer: &Answer<'_>, found: Vec<Candidate>) -> ApiResult<Ordered> {
+    let mut past = HashMap::new();
+    for scope in &answer.scope {
+        for row in tables::PAST_EVENT.scan(answer.snapshot, (scope.room,))? {
+            let ((_, event), time) = row?;
+            past.insert(event, time);
+        }
+    }
+    if past.is_empty() {
+        return Ok(Ordered::by_number(found));
+    }
+    let time = |candidate: &Candidate| -> Result<u64> {
+        let event = answer.rooms.event(answer.snapshot, candidate.event)?;
+        Ok(event.map_or(0, |event| event.pdu.origin_server_ts().0.into()))
+    };
+    Ok(Ordered::by_age(found, &past, time)?)
 }
 
 fn check_groupings(criteria: &Criteria) -> ApiResult {

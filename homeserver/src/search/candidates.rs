@@ -1,6 +1,9 @@
 //! Which events have all the words of a search, best first.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap, HashSet},
+};
 
 use super::{
     postings::{self, Field, Posting, TermHash, Weight},
@@ -276,13 +279,58 @@ pub(super) struct Ordered {
 const SORT: usize = 256;
 
 impl Ordered {
-    /// The best first, or the newest.
-    pub(super) fn new(candidates: Vec<Candidate>, by_score: bool) -> Self {
+    /// The best first.
+    pub(super) fn by_score(candidates: Vec<Candidate>) -> Self {
         Self {
             candidates,
             sorted: 0,
-            by_score,
+            by_score: true,
         }
+    }
+
+    /// The newest first, where the events came in the order in which they were sent.
+    pub(super) fn by_number(candidates: Vec<Candidate>) -> Self {
+        Self {
+            candidates,
+            sorted: 0,
+            by_score: false,
+        }
+    }
+
+    /// The newest first, where some were fetched after others that followed them: `past` tells when those were sent, and
+    /// `time` is asked for those of the others between which they belong.
+    pub(super) fn by_age(
+        candidates: Vec<Candidate>,
+        past: &HashMap<EventNid, u64>,
+        time: impl Fn(&Candidate) -> Result<u64>,
+    ) -> Result<Self> {
+        let (mut late, mut live): (Vec<_>, Vec<_>) = candidates
+            .into_iter()
+            .partition(|candidate| past.contains_key(&candidate.event));
+        live.sort_unstable_by_key(|candidate| Reverse(candidate.event));
+        late.sort_unstable_by_key(|candidate| Reverse((past[&candidate.event], candidate.event)));
+        let mut ordered = Vec::with_capacity(live.len() + late.len());
+        let mut done = 0;
+        for candidate in late {
+            let sent = past[&candidate.event];
+            let (mut low, mut high) = (done, live.len());
+            while low < high {
+                let middle = low.midpoint(high);
+                match time(&live[middle])? >= sent {
+                    true => low = middle + 1,
+                    false => high = middle,
+                }
+            }
+            ordered.extend_from_slice(&live[done..low]);
+            ordered.push(candidate);
+            done = low;
+        }
+        ordered.extend_from_slice(&live[done..]);
+        Ok(Self {
+            sorted: ordered.len(),
+            candidates: ordered,
+            by_score: false,
+        })
     }
 
     /// How many there are.
@@ -355,6 +403,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_fetched_later_stands_where_it_was_sent() {
+        let candidate = |event: u64| Candidate {
+            event: EventNid(event),
+            room: 0,
+            score: 0.0,
+        };
+        let numbers: Vec<u64> = vec![10, 20, 30, 101, 102, 103, 104];
+        let past = [(101, 250), (102, 50), (103, 251), (104, 900)];
+        let past = past.map(|(event, time)| (EventNid(event), time)).into();
+        let found = numbers.into_iter().map(candidate).collect();
+        let time = |candidate: &Candidate| Ok(candidate.event.0 * 10);
+        let mut ordered = Ordered::by_age(found, &past, time).unwrap();
+        let order: Vec<u64> = (0..7).map(|at| ordered.get(at).unwrap().event.0).collect();
+        assert_eq!(order, [104, 30, 103, 101, 20, 10, 102]);
+    }
+
+    #[test]
     fn leaps_find_every_place() {
         let list = list(&(0..100).map(|n| n * 3).collect::<Vec<_>>());
         for from in [0, 1, 50] {
@@ -391,7 +456,10 @@ mod tests {
             })
             .collect();
         for (by_score, first) in [(false, 0), (true, 0), (false, 2_000)] {
-            let mut ordered = Ordered::new(candidates.clone(), by_score);
+            let mut ordered = match by_score {
+                true => Ordered::by_score(candidates.clone()),
+                false => Ordered::by_number(candidates.clone()),
+            };
             let mut last = ordered.get(first).unwrap();
             for at in first + 1..ordered.len() {
                 let next = ordered.get(at).unwrap();

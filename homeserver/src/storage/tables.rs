@@ -142,6 +142,8 @@ tables! {
     ANNOTATION: (RoomNid, OwnedEventId, UserNid, String) => EventNid, Timeline 105;
     /// Events by the time their servers gave them, in milliseconds: room, time, place.
     BY_TIME: (RoomNid, u64, StreamPos, u32) => EventNid, Timeline 106;
+    /// Events that were fetched after others had come that followed them: when they were sent, in milliseconds.
+    PAST_EVENT: (RoomNid, EventNid) => u64, Rooms 174;
     /// Events in a room's timeline before which others are missing: 0; and those before which others were put that
     /// came after them: 1.
     GAP: (RoomNid, StreamPos, u32) => u8, Timeline 190;
@@ -333,6 +335,8 @@ tables! {
     DEVICES_ENTERED: (StreamPos, UserNid) => RoomNid, Outbox 174;
     /// Events received whose room has not taken them in yet, in the order in which they came.
     STAGED_EVENT: (RoomNid, StreamPos) => StagedEvent, Inbound 170;
+    /// Those that lack something which nobody could be asked for: they are tried again later.
+    HELD_EVENT: (RoomNid, StreamPos) => StagedEvent, Inbound 174;
 
     // Media
 

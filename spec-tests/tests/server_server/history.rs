@@ -286,3 +286,35 @@ fn a_named_event_of_the_past_is_found() {
     let unknown = format!("${}", "a".repeat(43));
     bob.event(&room, &unknown).must_fail(404, "M_NOT_FOUND");
 }
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3search)
+#[test]
+fn what_was_fetched_later_is_found_where_it_was_sent() {
+    let Some((alice, bob)) = two_users() else {
+        return;
+    };
+    let word = spec_tests::server::unique("needle").replace('-', "");
+    let room = alice.public_room();
+    for number in ["first", "second"] {
+        alice.say(&room, &format!("{word} {number}"));
+    }
+    let own = bob.private_room();
+    bob.say(&own, &format!("{word} third"));
+    join_via(&bob, &room, &alice);
+    assert_eq!(bob.all_bodies(&room).len(), 2);
+    let criteria = json!({ "search_term": word, "order_by": "recent" });
+    let body = json!({ "search_categories": { "room_events": criteria } });
+    let found = bob.post("/v3/search", &body).ok();
+    let results = found["search_categories"]["room_events"]["results"].as_array();
+    let order: Vec<_> = results
+        .into_iter()
+        .flatten()
+        .map(|result| {
+            result["result"]["content"]["body"]
+                .as_str()
+                .unwrap_or_default()
+        })
+        .collect();
+    let expected = ["third", "second", "first"].map(|number| format!("{word} {number}"));
+    assert_eq!(order, expected);
+}

@@ -214,6 +214,7 @@ impl EventRows {
         if place != Place::default() {
             tables::TIMELINE.delete(batch, (room, place.pos, place.sub));
             tables::BY_TIME.delete(batch, (room, self.time, place.pos, place.sub));
+            tables::PAST_EVENT.delete(batch, (room, self.nid));
         }
         tables::EVENT_TRANSACTION.delete(batch, self.nid);
         if !self.stays {

@@ -217,6 +217,7 @@ impl Rooms {
             tables::FORMER_STATE.delete_prefix(batch, (room,));
             tables::TIMELINE.delete_prefix(batch, (room,));
             tables::BY_TIME.delete_prefix(batch, (room,));
+            tables::PAST_EVENT.delete_prefix(batch, (room,));
             relations::erase(batch, room);
             tables::RECEIPT.delete_prefix(batch, (room,));
             tables::LATEST_RECEIPT.delete_prefix(batch, (room,));
