@@ -205,6 +205,7 @@ impl Server {
             clock.clone(),
             own_keys,
         )?;
+        rooms.set_policy_client(Arc::new(federation::PolicyClient::new(federation.clone())));
         let roster = roster::Roster::new(storage.clone(), users.clone(), rooms.clone(), &config);
         let admin = admin::Admin::new(
             storage.clone(),

@@ -25,6 +25,9 @@ pub struct Federation {
     pub peers: BTreeMap<OwnedServerName, String>,
     /// Servers that are asked for the signing keys of others.
     pub trusted_key_servers: Vec<OwnedServerName>,
+    /// Events that are kept for servers that are away. One that is further behind is told the newest event of each room,
+    /// and asks for what it missed.
+    pub kept_events: usize,
 }
 
 impl Default for Federation {
@@ -38,6 +41,7 @@ impl Default for Federation {
             verify_tls: true,
             peers: BTreeMap::new(),
             trusted_key_servers: Vec::new(),
+            kept_events: 100_000,
         }
     }
 }

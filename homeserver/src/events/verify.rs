@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ruma::{
     CanonicalJsonObject, CanonicalJsonValue, EventId, MilliSecondsSinceUnixEpoch, OwnedServerName,
-    OwnedServerSigningKeyId,
+    OwnedServerSigningKeyId, ServerName, SigningKeyAlgorithm,
     canonical_json::redact_in_place,
     room_version_rules::RoomVersionRules,
+    serde::Base64,
     signatures::{
         self, PublicKeyMap, VerificationError, required_server_signatures_to_verify_event,
-        verify_event,
+        to_canonical_json_string_for_signing, verify_canonical_json_bytes, verify_event,
     },
     state_res::check_pdu_format,
 };
@@ -153,6 +154,41 @@ impl<'a> Unverified<'a> {
             redacted,
         })
     }
+}
+
+/// Whether a key has signed an event in the name of a server, as what is left of it when it is redacted.
+/// [spec](https://spec.matrix.org/v1.19/appendices/#checking-for-a-signature)
+pub fn is_signed_with(
+    pdu: &Pdu,
+    rules: &RoomVersionRules,
+    (server, key_id): (&ServerName, &str),
+    key: &[u8],
+) -> bool {
+    let is_signed = || {
+        let mut object: CanonicalJsonObject = serde_json::from_str(pdu.json()).ok()?;
+        let signatures = object.get("signatures")?.as_object()?;
+        let signature = signatures.get(server.as_str())?.as_object()?.get(key_id)?;
+        let signature: Base64 = Base64::parse(signature.as_str()?).ok()?;
+        redact_in_place(&mut object, &rules.redaction, None).ok()?;
+        let json = to_canonical_json_string_for_signing(&object).ok()?;
+        let algorithm = SigningKeyAlgorithm::Ed25519;
+        verify_canonical_json_bytes(&algorithm, key, signature.as_bytes(), json.as_bytes()).ok()
+    };
+    is_signed().is_some()
+}
+
+/// An event with one signature more.
+pub fn with_signature(
+    pdu: &Pdu,
+    rules: &RoomVersionRules,
+    (server, key_id): (&ServerName, &str),
+    signature: &str,
+) -> Result<Pdu, PduError> {
+    let mut object: serde_json::Value = serde_json::from_str(pdu.json())?;
+    object["signatures"][server.as_str()][key_id] = signature.into();
+    let object: CanonicalJsonObject = serde_json::from_value(object)?;
+    let json = serde_json::to_string(&object)?;
+    Pdu::from_json(pdu.event_id().clone(), json, rules)
 }
 
 #[cfg(test)]

@@ -186,7 +186,10 @@ pub(super) async fn end(server: &Server, room: RoomNid, place: Place) -> ApiResu
 }
 
 /// The other servers in a room, those with the most members first: they have been there the longest, probably.
-fn by_members(snapshot: &Snapshot<'_>, room: RoomNid) -> ApiResult<Vec<OwnedServerName>> {
+pub(super) fn by_members(
+    snapshot: &Snapshot<'_>,
+    room: RoomNid,
+) -> ApiResult<Vec<OwnedServerName>> {
     let mut servers = Vec::new();
     for row in tables::ROOM_SERVER.scan(snapshot, (room,))? {
         let ((_, name), members) = row?;

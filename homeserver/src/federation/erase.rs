@@ -23,6 +23,7 @@ impl Eraser for StagedEraser {
     fn room(&self, _: &Snapshot<'_>, room: RoomNid) -> Result<Vec<Write>> {
         Ok(vec![Box::new(move |batch, _| {
             tables::STAGED_EVENT.delete_prefix(batch, (room,));
+            tables::HELD_EVENT.delete_prefix(batch, (room,));
         })])
     }
 }

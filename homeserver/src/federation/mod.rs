@@ -14,6 +14,7 @@ pub mod inbound;
 pub mod membership;
 mod names;
 pub mod outbound;
+mod policy;
 pub mod queries;
 pub mod routes;
 mod signing_keys;
@@ -47,6 +48,7 @@ pub use self::{
     backoff::BackoffRow,
     client::{Limits, RequestError},
     erase::StagedEraser,
+    policy::PolicyClient,
     queries::{ClaimedElsewhere, KeysElsewhere},
     signing_keys::{OldKey, OwnKeys, ServerKeyRow, ServerKeysRow, When},
 };

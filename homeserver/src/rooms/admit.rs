@@ -146,7 +146,7 @@ impl Rooms {
             };
             let pdu = txn.build(&draft)?;
             txn.authorize(&pdu)?;
-            Ok((version_of(txn)?, pdu))
+            Ok((version_of(txn)?, txn.approved(pdu)?))
         })
         .await
     }

@@ -23,6 +23,7 @@ pub mod mutual;
 pub mod news;
 pub mod outside;
 pub mod past;
+pub mod policy;
 pub mod preview;
 mod profile;
 pub mod project;
@@ -64,8 +65,8 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use ruma::{
-    OwnedRoomId, OwnedServerName, RoomId, ServerName, room_version_rules::RoomVersionRules,
-    signatures::Ed25519KeyPair,
+    OwnedEventId, OwnedRoomId, OwnedServerName, RoomId, ServerName,
+    room_version_rules::RoomVersionRules, signatures::Ed25519KeyPair,
 };
 
 use self::{
@@ -101,6 +102,9 @@ const CACHED_CHAINS: usize = 16 << 20;
 /// Resolutions of states kept in memory.
 const CACHED_RESOLUTIONS: usize = 500;
 
+/// Events that have a number before they are taken in.
+const NUMBERS_AHEAD: usize = 1_000;
+
 /// Receipts that may be taken at once.
 const RECEIPT_TURNS: usize = 32;
 
@@ -120,10 +124,13 @@ struct Inner {
     chains: ChainCache,
     /// How states were resolved: those that met, and what changes in the first of them.
     resolved: Cache<Vec<StateRoot>, Arc<Changes>>,
+    /// Numbers that events will get which are about to be taken in.
+    numbers: Cache<OwnedEventId, EventNid>,
     news: tokio::sync::broadcast::Sender<news::News>,
     changed: Mutex<VecDeque<(EventNid, event::Changed)>>,
     heads: Mutex<HashMap<RoomNid, Arc<tokio::sync::Mutex<Option<Head>>>>>,
     projections: OnceLock<Vec<Arc<dyn Projection>>>,
+    policy_client: OnceLock<Arc<dyn policy::AskPolicyServer>>,
     erasers: OnceLock<Vec<Arc<dyn deletion::Eraser>>>,
     /// Rooms that are being deleted.
     closing: RwLock<HashSet<RoomNid>>,
@@ -158,10 +165,12 @@ impl Rooms {
             nodes: Cache::new(CACHED_NODES),
             chains: ChainCache::with_capacity(CACHED_CHAINS),
             resolved: Cache::new(CACHED_RESOLUTIONS),
+            numbers: Cache::new(NUMBERS_AHEAD),
             news: tokio::sync::broadcast::Sender::new(news::UNSEEN),
             changed: Mutex::default(),
             heads: Mutex::default(),
             projections: OnceLock::new(),
+            policy_client: OnceLock::new(),
             erasers: OnceLock::new(),
             closing: RwLock::default(),
             deletion_wake: tokio::sync::Notify::new(),

@@ -110,7 +110,7 @@ impl Txn<'_> {
                 Err(missing) => return Ok(Outcome::MissingPrev(missing)),
             },
         };
-        let nid = self.number_for(known.as_deref());
+        let nid = self.number_for(known.as_deref(), pdu.event_id());
         if let Err(reason) = self.is_allowed_then(&pdu, before)? {
             let pdu = pdu.into_rejected();
             self.keep(nid, pdu, Standing::Rejected, (before, before));
@@ -125,6 +125,13 @@ impl Txn<'_> {
             && !self.head.is_empty()
             && let Err(AuthError::Forbidden(reason)) =
                 auth::check_state_dependent(&pdu, self.head.rules(), &*self)
+        {
+            self.keep(nid, pdu, Standing::SoftFailed, (before, after));
+            return Ok(Outcome::SoftFailed(reason));
+        }
+        // Whoever let this server into the room has asked for the join to be signed.
+        if !self.is_told
+            && let Some(reason) = self.policy_objection(&pdu)?
         {
             self.keep(nid, pdu, Standing::SoftFailed, (before, after));
             return Ok(Outcome::SoftFailed(reason));
@@ -181,13 +188,16 @@ impl Txn<'_> {
     }
 
     /// The number of an event that gets a place in the room, or that of one that was kept without a place so far.
-    pub(super) fn number_for(&self, known: Option<&RoomEvent>) -> EventNid {
+    pub(super) fn number_for(&self, known: Option<&RoomEvent>, id: &EventId) -> EventNid {
         match known {
             Some(event) => {
                 self.rooms.forget_event(event.nid, Changed::Settled);
                 event.nid
             }
-            None => self.rooms.storage().interner().next_event(),
+            None => match self.rooms.inner.numbers.remove(id) {
+                Some((_, nid)) => nid,
+                None => self.rooms.storage().interner().next_event(),
+            },
         }
     }
 

@@ -115,6 +115,23 @@ impl Rooms {
         Ok(changes)
     }
 
+    /// The number of an event that is not stored yet. It stays the same until the event is taken in, so that the states
+    /// which it makes can be resolved before that.
+    pub(super) fn number_ahead(&self, id: &EventId) -> EventNid {
+        if let Some(nid) = self.inner.numbers.get(id) {
+            return nid;
+        }
+        let nid = self.storage().interner().next_event();
+        self.inner.numbers.insert(id.to_owned(), nid);
+        nid
+    }
+
+    /// How many resolutions are known.
+    #[cfg(test)]
+    pub(super) fn resolutions(&self) -> usize {
+        self.inner.resolved.len()
+    }
+
     /// Resolves the states that events will meet when they are taken in, so that the room is not held up by it then.
     pub async fn resolve_ahead(&self, room: RoomNid, events: Vec<Pdu>) -> ApiResult<()> {
         self.read(move |rooms, snapshot| {
@@ -135,6 +152,8 @@ impl Rooms {
                 snapshot,
                 nodes: NewNodes::on(&nodes),
                 roots: HashMap::new(),
+                numbers: HashMap::new(),
+                events: HashMap::new(),
             };
             for pdu in &events {
                 ahead.meet(pdu, &extremities, head.rules())?;
@@ -152,6 +171,9 @@ struct Ahead<'a> {
     nodes: NewNodes<'a, Nodes<'a>>,
     /// The states at events that were looked at already.
     roots: HashMap<OwnedEventId, StateRoot>,
+    /// The state events among them, which have no rows yet.
+    numbers: HashMap<OwnedEventId, EventNid>,
+    events: HashMap<EventNid, Pdu>,
 }
 
 impl Ahead<'_> {
@@ -178,17 +200,38 @@ impl Ahead<'_> {
         let Some(before) = self.resolve(roots, rules)? else {
             return Ok(());
         };
-        // What a state event makes of it depends on the number that it will get.
-        if pdu.state_key().is_some() {
+        let Some(after) = self.after(pdu, before)? else {
             return Ok(());
-        }
-        self.roots.insert(pdu.event_id().clone(), before);
+        };
+        self.roots.insert(pdu.event_id().clone(), after);
         let others = extremities
             .iter()
             .filter(|(id, _)| !pdu.prev_events().contains(id));
-        let roots = others.map(|(_, root)| *root).chain([before]);
+        let roots = others.map(|(_, root)| *root).chain([after]);
         self.resolve(roots.collect(), rules)?;
         Ok(())
+    }
+
+    /// What an event makes of the state before it. That depends on the number which the event gets, so it gets it now.
+    /// Nothing where what allows the event is not known yet.
+    fn after(&mut self, pdu: &Pdu, before: StateRoot) -> ApiResult<Option<StateRoot>> {
+        let Some(state_key) = pdu.state_key() else {
+            return Ok(Some(before));
+        };
+        for id in pdu.auth_events() {
+            if ResolveStore::event_nid(&*self, id)?.is_none() {
+                return Ok(None);
+            }
+        }
+        let nid = match self.rooms.event_by_id(self.snapshot, pdu.event_id())? {
+            Some(known) => known.nid,
+            None => self.rooms.number_ahead(pdu.event_id()),
+        };
+        self.numbers.insert(pdu.event_id().clone(), nid);
+        self.events.insert(nid, pdu.clone());
+        let interner = self.rooms.storage().interner();
+        let key = interner.state_key(&pdu.event_type().to_string(), state_key)?;
+        Ok(Some(self.nodes.insert(before, key, nid)?))
     }
 
     fn resolve(
@@ -221,9 +264,16 @@ impl AuthEdges for Ahead<'_> {
     type Error = storage::Error;
 
     fn auth_edges(&self, event: EventNid) -> storage::Result<Vec<EventNid>> {
-        Ok(tables::AUTH_EDGES
-            .get(self.snapshot, event)?
-            .unwrap_or_default())
+        let Some(pdu) = self.events.get(&event) else {
+            return Ok(tables::AUTH_EDGES
+                .get(self.snapshot, event)?
+                .unwrap_or_default());
+        };
+        let mut edges = Vec::new();
+        for id in pdu.auth_events() {
+            edges.extend(ResolveStore::event_nid(self, id)?);
+        }
+        Ok(edges)
     }
 }
 
@@ -231,12 +281,18 @@ impl ResolveStore for Ahead<'_> {
     type Failure = storage::Error;
 
     fn event(&self, event: EventNid) -> storage::Result<Option<Pdu>> {
+        if let Some(pdu) = self.events.get(&event) {
+            return Ok(Some(pdu.clone()));
+        }
         let event = self.rooms.event(self.snapshot, event)?;
         Ok(event.map(|event| event.pdu.clone()))
     }
 
     fn event_nid(&self, event_id: &EventId) -> storage::Result<Option<EventNid>> {
-        tables::EVENT_NID.get(self.snapshot, event_id)
+        match self.numbers.get(event_id) {
+            Some(nid) => Ok(Some(*nid)),
+            None => tables::EVENT_NID.get(self.snapshot, event_id),
+        }
     }
 
     fn state_key_nid(

@@ -336,6 +336,9 @@ pub struct RoomSummary {
     /// How many of those who are in come from other servers.
     #[serde(default)]
     pub remote: u64,
+    /// `m.room.policy`'s `via`.
+    #[serde(default)]
+    pub policy_server: Option<String>,
 }
 
 impl RoomSummary {

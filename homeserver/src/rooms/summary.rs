@@ -49,6 +49,7 @@ pub(super) fn apply_state(
         }
         "m.room.guest_access" => summary.guest_access = text(content, "guest_access"),
         "m.room.tombstone" => summary.replacement = text(content, "replacement_room"),
+        "m.room.policy" => summary.policy_server = text(content, "via"),
         _ => return false,
     }
     true

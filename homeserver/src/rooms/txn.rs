@@ -171,6 +171,7 @@ impl<'a> Txn<'a> {
         let pdu = self.build(draft)?;
         self.authorize(&pdu)?;
         invite_permission::check(self.rooms, self.snapshot, &pdu)?;
+        let pdu = self.approved(pdu)?;
         self.record(pdu)
     }
 

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{Answer, Peer, Received, event, now};
-use crate::{http::Reply, must::text, path, server::Homeserver, server::unique};
+use crate::{crypto::Key, http::Reply, must::text, path, server::Homeserver, server::unique};
 
 /// The ids of state events by type and state key.
 pub type State = BTreeMap<(String, String), String>;
@@ -233,6 +233,19 @@ impl Dag {
     pub fn send_events(&self, server: &Homeserver, events: &[Value]) -> Reply {
         let peer = self.inner().peer.clone();
         peer.send_transaction(server, events, &[])
+    }
+
+    /// Has another peer in the room answer questions about it as this one does.
+    pub fn answer_at(&self, peer: &Peer) {
+        let answering = self.clone();
+        peer.on(move |received| answering.inner().answer(received));
+    }
+
+    /// The peer's signature of an event as the room's policy server.
+    /// [spec](https://spec.matrix.org/v1.19/server-server-api/#post_matrixpolicyv1sign)
+    pub fn policy_signature(&self, key: &Key, event: &Value) -> Value {
+        let inner = self.inner();
+        event::policy_signature(&inner.peer, key, event, inner.version)
     }
 
     /// The peer.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::Peer;
-use crate::crypto::canonical;
+use crate::crypto::{Key, canonical};
 
 /// Adds the hash of the content and the peer's signature, and returns the id.
 pub(super) fn finish(peer: &Peer, event: &mut Value, version: u8) -> String {
@@ -21,6 +21,14 @@ pub(super) fn finish(peer: &Peer, event: &mut Value, version: u8) -> String {
     peer.sign(&mut signed);
     event["signatures"] = signed["signatures"].clone();
     event_id(event, version)
+}
+
+/// A peer's signature as a policy server.
+pub(super) fn policy_signature(peer: &Peer, key: &Key, event: &Value, version: u8) -> Value {
+    let mut signed = redacted(event, version);
+    remove(&mut signed, &["signatures"]);
+    key.sign_as(&mut signed, peer.name(), "ed25519:policy_server");
+    signed["signatures"].clone()
 }
 
 /// [spec](https://spec.matrix.org/v1.19/server-server-api/#calculating-the-reference-hash-for-an-event)

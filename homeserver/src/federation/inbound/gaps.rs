@@ -4,11 +4,14 @@
 //! after it is asked for, and the room goes on from there; history before the hole is fetched when somebody reads it.
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#retrieving-missing-events)
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use futures::{StreamExt, stream};
 use ruma::{
-    OwnedEventId, OwnedRoomId, ServerName, UInt,
+    OwnedEventId, OwnedRoomId, OwnedServerName, ServerName, UInt,
     api::federation::{
         authorization::get_event_authorization,
         event::{get_event, get_missing_events, get_room_state, get_room_state_ids},
@@ -22,7 +25,7 @@ use crate::{
     Server,
     error::{ApiError, ApiResult},
     events::{Pdu, versions},
-    federation::Limits,
+    federation::{Limits, RequestError, backfill, policy},
     ids::RoomNid,
     rooms::receive::{Outcome, in_order_of_auth},
     storage::tables,
@@ -34,6 +37,8 @@ const MISSING_EVENTS: u32 = 50;
 const FEW_EVENTS: usize = 40;
 /// Questions to one server at the same time.
 const AT_ONCE: usize = 8;
+/// Servers that are asked when the one that sent an event does not answer.
+const MOST_OTHERS: usize = 4;
 /// How often an event is tried after something that was missing came.
 const TRIES: usize = 4;
 
@@ -44,38 +49,64 @@ pub(in crate::federation) struct Gap<'a> {
     pub(in crate::federation) room_id: OwnedRoomId,
     rules: &'static RoomVersionRules,
     origin: &'a ServerName,
+    /// Whether it did not answer a question.
+    is_silent: AtomicBool,
 }
 
-/// Fetches what an event lacks, and takes the event in.
+/// What became of an event that lacked something.
+pub(super) enum Filled {
+    /// It has been taken in.
+    Taken,
+    /// The server that sent it does not answer, and nobody else knows.
+    Nobody,
+}
+
+/// Fetches what an event lacks, and takes the event in. Where the server that sent it does not answer, others in the room
+/// are asked.
 pub(super) async fn fill(
     server: &Server,
     room: RoomNid,
     origin: &ServerName,
     pdu: Pdu,
     outcome: Outcome,
-) -> ApiResult<()> {
+) -> ApiResult<Filled> {
     let gap = Gap::of(server, room, origin).await?;
-    let mut events = Vec::new();
-    let has_gap = match &outcome {
-        Outcome::MissingPrev(_) => true,
-        // What should allow it may be among the events before it.
-        _ => gap.follows_unknown(&pdu).await?,
+    let Err(error) = gap.fill(pdu.clone(), &outcome).await else {
+        return Ok(Filled::Taken);
     };
-    if has_gap {
-        events = gap.missing_events(&pdu).await.unwrap_or_else(|error| {
-            tracing::info!(%error, %origin, "missing events were not to be had");
-            Vec::new()
-        });
+    if !gap.is_silent.load(Ordering::Relaxed) {
+        return Err(error);
     }
-    events.retain(|event| event.event_id() != pdu.event_id());
-    events.sort_by_key(Pdu::depth);
-    for event in events {
-        let id = event.event_id().clone();
-        if let Err(error) = gap.take_in(event).await {
-            tracing::info!(%error, event = %id, "an event of a gap is dropped");
+    tracing::info!(%error, %origin, "a server does not tell what its event follows: others are asked");
+    for name in others(server, (room, origin), &pdu).await? {
+        let gap = Gap::of(server, room, &name).await?;
+        match gap.fill(pdu.clone(), &outcome).await {
+            Ok(()) => return Ok(Filled::Taken),
+            Err(error) => tracing::info!(%error, server = %name, "nor does another server tell"),
         }
     }
-    gap.take_in(pdu).await
+    Ok(Filled::Nobody)
+}
+
+/// The servers that are asked when one does not answer: that of the event's sender, and those with the most members.
+async fn others(
+    server: &Server,
+    (room, origin): (RoomNid, &ServerName),
+    pdu: &Pdu,
+) -> ApiResult<Vec<OwnedServerName>> {
+    let sender = pdu.sender().server_name().to_owned();
+    let read = server
+        .rooms
+        .read(move |_, snapshot| backfill::by_members(snapshot, room));
+    let mut names = read.await?;
+    names.sort_by_key(|name| *name != sender);
+    names.retain(|name| {
+        **name != *origin
+            && server.federation.allows(name)
+            && server.federation.backoff(name).is_none()
+    });
+    names.truncate(MOST_OTHERS);
+    Ok(names)
 }
 
 impl<'a> Gap<'a> {
@@ -97,13 +128,41 @@ impl<'a> Gap<'a> {
             room_id: server.rooms.room_id(room)?,
             rules: rules.ok_or_else(|| ApiError::not_found("The room is not known."))?,
             origin,
+            is_silent: AtomicBool::new(false),
         })
     }
 }
 
 impl Gap<'_> {
+    /// Asks for what an event lacks, and takes it in.
+    async fn fill(&self, pdu: Pdu, outcome: &Outcome) -> ApiResult<()> {
+        let mut events = Vec::new();
+        let has_gap = match outcome {
+            Outcome::MissingPrev(_) => true,
+            // What should allow it may be among the events before it.
+            _ => self.follows_unknown(&pdu).await?,
+        };
+        if has_gap {
+            events = self.missing_events(&pdu).await.unwrap_or_else(|error| {
+                tracing::info!(%error, origin = %self.origin, "missing events were not to be had");
+                Vec::new()
+            });
+        }
+        events.retain(|event| event.event_id() != pdu.event_id());
+        events.sort_by_key(Pdu::depth);
+        for event in events {
+            let id = event.event_id().clone();
+            if let Err(error) = self.take_in(event).await {
+                tracing::info!(%error, event = %id, "an event of a gap is dropped");
+            }
+        }
+        self.take_in(pdu).await
+    }
+
     /// Takes in an event, fetching what allows it and, if there is a hole before it, the state there.
     async fn take_in(&self, pdu: Pdu) -> ApiResult<()> {
+        let mut asked = policy::ask_about(self.server, self.room, vec![pdu.clone()]).await?;
+        let pdu = asked.pop().unwrap_or(pdu);
         let mut state: Option<Vec<OwnedEventId>> = None;
         for _ in 0..TRIES {
             let rooms = &self.server.rooms;
@@ -286,6 +345,16 @@ impl Gap<'_> {
             >,
     {
         let answer = self.server.federation.request(self.origin, request, limits);
-        answer.await.map_err(ApiError::internal)
+        answer.await.map_err(|error| {
+            let is_away = match &error {
+                RequestError::Refused { error, .. } => {
+                    error.status_code.is_server_error() || error.status_code == 429
+                }
+                RequestError::Unreachable { .. } | RequestError::BackingOff { .. } => true,
+                _ => false,
+            };
+            self.is_silent.fetch_or(is_away, Ordering::Relaxed);
+            ApiError::internal(error)
+        })
     }
 }

@@ -3,6 +3,7 @@
 pub mod acl;
 mod edus;
 pub(super) mod gaps;
+mod held;
 mod outside;
 mod queue;
 pub mod rows;

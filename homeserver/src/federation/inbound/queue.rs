@@ -10,11 +10,15 @@ use std::{
 use parking_lot::Mutex;
 use ruma::OwnedServerName;
 
-use super::gaps;
+use super::{
+    gaps::{self, Filled},
+    held,
+};
 use crate::{
     Server,
     error::{ApiError, ApiResult},
     events::Pdu,
+    federation::policy,
     ids::{RoomNid, StreamPos},
     rooms::{receipts::NewReceipt, receive::Outcome},
     storage::{Commit, tables},
@@ -112,6 +116,7 @@ impl Inbound {
         for room in rooms {
             self.wake(server, room);
         }
+        held::resume(server);
         Ok(())
     }
 }
@@ -123,9 +128,16 @@ async fn drain(server: &Server, room: RoomNid) -> ApiResult<()> {
             return Ok(());
         }
         if let Some((first, outcome)) = take_in(server, room, waiting).await? {
-            let pos = first.pos;
-            if let Err(error) = gaps::fill(server, room, &first.origin, first.pdu, outcome).await {
-                tracing::info!(%error, origin = %first.origin, "an event of another server is dropped");
+            let Waiting { pos, origin, pdu } = first;
+            match gaps::fill(server, room, &origin, pdu, outcome).await {
+                Ok(Filled::Nobody) => {
+                    held::hold(server, (room, pos)).await?;
+                    continue;
+                }
+                Ok(Filled::Taken) => {}
+                Err(error) => {
+                    tracing::info!(%error, %origin, "an event of another server is dropped");
+                }
             }
             let done = Commit::silent(move |batch| tables::STAGED_EVENT.delete(batch, (room, pos)));
             server.storage.commit(done).await?;
@@ -151,9 +163,13 @@ async fn waiting(server: &Server, room: RoomNid) -> ApiResult<Vec<Waiting>> {
 async fn take_in(
     server: &Server,
     room: RoomNid,
-    waiting: Vec<Waiting>,
+    mut waiting: Vec<Waiting>,
 ) -> ApiResult<Option<(Waiting, Outcome)>> {
     let events = waiting.iter().map(|event| event.pdu.clone()).collect();
+    let events = policy::ask_about(server, room, events).await?;
+    for (event, pdu) in waiting.iter_mut().zip(&events) {
+        event.pdu = pdu.clone();
+    }
     server.rooms.resolve_ahead(room, events).await?;
     let write = server.rooms.write_received(room, move |txn| {
         let mut taken = false;

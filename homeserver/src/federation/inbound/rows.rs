@@ -13,6 +13,9 @@ pub struct StagedEvent {
     /// The event, as [`crate::events::Pdu::to_stored`] makes it.
     #[serde(with = "serde_bytes_compat")]
     pub pdu: Vec<u8>,
+    /// How often nobody could be asked for what it lacks.
+    #[serde(default)]
+    pub tries: u32,
 }
 
 records!(StagedEvent = 1);

@@ -127,7 +127,14 @@ async fn stage(server: &Server, origin: &ServerName, events: Vec<(RoomNid, Pdu)>
         .into_iter()
         .map(|(room, pdu)| {
             let (origin, pdu) = (origin.to_owned(), pdu.to_stored());
-            (room, StagedEvent { origin, pdu })
+            (
+                room,
+                StagedEvent {
+                    origin,
+                    pdu,
+                    tries: 0,
+                },
+            )
         })
         .collect();
     let commit = Commit {

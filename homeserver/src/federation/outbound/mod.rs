@@ -162,10 +162,10 @@ impl Outbound {
     /// them.
     async fn trim(&self, server: &Server, done: StreamPos) -> ApiResult<()> {
         let _turn = self.rows.lock().await;
-        let now = server.clock.now();
+        let (now, most) = (server.clock.now(), server.config.federation.kept_events);
         let read = server
             .storage
-            .read(move |snapshot| trim::Plan::make(snapshot, done, now));
+            .read(move |snapshot| trim::Plan::make(snapshot, done, now, most));
         let plan = read.await?;
         for name in &plan.idle {
             self.wake(server, name);

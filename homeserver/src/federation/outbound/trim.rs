@@ -19,8 +19,6 @@ use crate::{
 pub(super) const EVERY: Duration = Duration::from_secs(3_600);
 /// How long a server may be away for which the log is kept.
 const LONGEST_ABSENCE: Duration = Duration::from_secs(3 * 24 * 3_600);
-/// Rows that are kept at most.
-const MOST_ROWS: usize = 100_000;
 
 /// What becomes of the log.
 #[derive(Debug, Default)]
@@ -36,14 +34,6 @@ pub(super) struct Plan {
 impl Plan {
     /// Looks through the log and the servers up to a position.
     pub(super) fn make(
-        snapshot: &Snapshot<'_>,
-        done: StreamPos,
-        now: MilliSecondsSinceUnixEpoch,
-    ) -> ApiResult<Self> {
-        Self::make_within(snapshot, done, now, MOST_ROWS)
-    }
-
-    fn make_within(
         snapshot: &Snapshot<'_>,
         done: StreamPos,
         now: MilliSecondsSinceUnixEpoch,
@@ -152,7 +142,7 @@ mod tests {
     async fn trimmed(server: &TestServer, most_rows: usize) -> (Vec<u64>, Vec<String>) {
         let now = MilliSecondsSinceUnixEpoch(NOW.try_into().unwrap());
         let snapshot = server.storage.snapshot();
-        let plan = Plan::make_within(&snapshot, StreamPos(10), now, most_rows).unwrap();
+        let plan = Plan::make(&snapshot, StreamPos(10), now, most_rows).unwrap();
         drop(snapshot);
         let commit = Commit::silent(move |batch| plan.write(batch));
         server.storage.commit(commit).await.unwrap();

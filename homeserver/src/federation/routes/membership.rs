@@ -15,7 +15,10 @@ use super::membership_v1;
 use crate::{
     ApiError, ApiResult, Server,
     events::{Pdu, verify::Unverified, versions},
-    federation::inbound::{acl, verify},
+    federation::{
+        inbound::{acl, verify},
+        policy,
+    },
     http::{RouterExt, Signed},
     ids::RoomNid,
     rooms::{
@@ -135,6 +138,8 @@ async fn admit(
     let rules = versions::rules(&version).ok_or_else(|| incompatible_version(&version))?;
     let json = countersigned(server, sent.pdu, rules)?;
     let pdu = verify::verified_one(server, rules, json).await?;
+    let mut asked = policy::ask_about(server, room, vec![pdu.clone()]).await?;
+    let pdu = asked.pop().unwrap_or(pdu);
     if pdu.event_id() != sent.event_id || pdu.room_id() != sent.room_id {
         return Err(ApiError::invalid_param(
             "The event is not the one that the path names.",

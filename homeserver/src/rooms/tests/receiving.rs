@@ -167,6 +167,26 @@ async fn what_the_room_no_longer_allows_is_kept_from_clients() {
 }
 
 #[tokio::test]
+async fn a_state_event_that_forks_is_resolved_before_the_room_is_locked() {
+    let version = RoomVersionId::V12;
+    let mut room = TestRoom::new(&version);
+    let guest = Guest::enter(&mut room, &version).await;
+    let mut fork = room.clone();
+    room.state("@alice:local", "m.room.name", "", json!({ "name": "a" }));
+    fork.state("@alice:local", "m.room.name", "", json!({ "name": "b" }));
+    guest.receive(room.last()).await;
+    let forking = fork.last().clone();
+    let rooms = &guest.server.rooms;
+    let ahead = rooms.resolve_ahead(guest.room, vec![forking.clone()]);
+    ahead.await.unwrap();
+    let resolved = rooms.resolutions();
+    assert!(resolved > 0);
+    let outcome = guest.receive(&forking).await;
+    assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+    assert_eq!(rooms.resolutions(), resolved, "it was known already");
+}
+
+#[tokio::test]
 async fn gaps_are_told() {
     let version = RoomVersionId::V11;
     let mut room = TestRoom::new(&version);

@@ -1,0 +1,90 @@
+//! What is missing before an event whose sender's server went away.
+//! [spec](https://spec.matrix.org/v1.19/server-server-api/#retrieving-missing-events)
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use serde_json::json;
+use spec_tests::{
+    Peer, User, homeserver,
+    peer::{Answer, Dag, Draft},
+};
+
+/// A room of Alice's in which the peer's Mallory is, who has said two things. The server has not been sent the first.
+struct Scene {
+    alice: User,
+    dag: Dag,
+    second: String,
+    is_away: Arc<AtomicBool>,
+}
+
+impl Scene {
+    fn new(others: &[&Peer]) -> Self {
+        let (alice, peer) = (homeserver().register("alice"), Peer::start());
+        let room = alice.public_room();
+        let mallory = peer.user("mallory");
+        let dag = Dag::join(&peer, &alice.server, &room, &mallory);
+        for other in others {
+            Dag::join(other, &alice.server, &room, &other.user("eve"));
+            dag.answer_at(other);
+        }
+        let tip = alice.say(&room, "welcome");
+        dag.learn(&alice.server, &tip);
+        let first = dag.make(&[tip], &Draft::message(&mallory, "first"));
+        let second = dag.make(&[first], &Draft::message(&mallory, "second"));
+        let is_away = Arc::new(AtomicBool::new(true));
+        let away = Arc::clone(&is_away);
+        peer.on(move |received| {
+            let is_asked = received.path().starts_with("/_matrix/federation/");
+            (is_asked && away.load(Ordering::Relaxed)).then(|| Answer::error(502, "M_UNKNOWN"))
+        });
+        Self {
+            alice,
+            dag,
+            second,
+            is_away,
+        }
+    }
+
+    fn send(&self) {
+        let answer = self
+            .dag
+            .send(&self.alice.server, std::slice::from_ref(&self.second));
+        assert_eq!(answer["pdus"][&self.second], json!({}), "{answer}");
+    }
+
+    fn must_be_whole(&self) {
+        for words in ["first", "second"] {
+            self.alice.must_read_once(&self.dag.room(), words);
+        }
+    }
+}
+
+#[test]
+fn another_server_in_the_room_is_asked_when_the_sender_does_not_answer() {
+    let other = Peer::start();
+    let scene = Scene::new(&[&other]);
+    scene.send();
+    scene.must_be_whole();
+}
+
+#[test]
+fn an_event_waits_for_a_server_that_comes_back_and_delays_no_other() {
+    let scene = Scene::new(&[]);
+    scene.send();
+    let other = Peer::start();
+    let room = scene.dag.room();
+    let eve = other.user("eve");
+    let dag = Dag::join(&other, &scene.alice.server, &room, &eve);
+    let tip = scene.alice.say(&room, "meanwhile");
+    dag.learn(&scene.alice.server, &tip);
+    let id = dag.make(&[tip], &Draft::message(&eve, "hello from elsewhere"));
+    dag.send(&scene.alice.server, &[id]);
+    scene.alice.must_read_once(&room, "hello from elsewhere");
+    let seen = scene.alice.all_bodies(&room);
+    assert!(!seen.contains(&"second".to_owned()), "{seen:?}");
+    scene.is_away.store(false, Ordering::Relaxed);
+    scene.must_be_whole();
+}
