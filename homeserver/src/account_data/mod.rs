@@ -19,7 +19,7 @@ use self::{ignored::Ignored, ignored_users::IGNORED_USER_LIST, push_rules::PushR
 pub use self::{
     ignored_users::IgnoredUsers,
     invite_permission::{InvitePermission, InviteVerdict},
-    push_rules::{Class, UserRules, nobody, rules_json},
+    push_rules::{Class, UserRules, default_rules, nobody, rules_json},
     push_rules_edit::{NewRule, NewRuleBody, Placement, Rule},
     store::{AccountDatum, Scope},
 };

@@ -12,9 +12,13 @@ use serde::Deserialize;
 use serde_json::{Value as JsonValue, json, value::RawValue};
 
 mod class;
+mod defaults;
 
-use self::class::Special;
-pub use self::class::{Class, UserRules, nobody};
+use self::{class::Special, defaults::known_kinds};
+pub use self::{
+    class::{Class, UserRules, nobody},
+    defaults::default_rules,
+};
 use super::{
     AccountData, AccountDatum, NewRule, PUSH_RULES, Placement, Rule, Scope, push_rules_edit, store,
 };
@@ -55,7 +59,7 @@ fn read(storage: &Storage, snapshot: &Snapshot<'_>, user: UserNid) -> Result<Use
     let row = store::get(snapshot, user, Scope::Global, PUSH_RULES)?;
     let rules = match row {
         Some(row) => parse(&row.content, &user_id)?,
-        None => Ruleset::server_default(&user_id),
+        None => default_rules(&user_id),
     };
     Ok(UserRules::new(rules, &user_id))
 }
@@ -186,7 +190,7 @@ impl AccountData {
 
     pub(super) fn default_push_rules(&self, user: UserNid) -> Result<AccountDatum> {
         let user_id = self.storage.interner().user_id(user)?;
-        let content = content(&Ruleset::server_default(&user_id))
+        let content = content(&default_rules(&user_id))
             .map_err(|_| Error::Corrupt("push rules cannot be written as JSON"))?;
         Ok(AccountDatum {
             scope: Scope::Global,
@@ -216,6 +220,6 @@ fn content(rules: &Ruleset) -> serde_json::Result<Box<RawValue>> {
 fn parse(content: &str, user_id: &UserId) -> Result<Ruleset> {
     let Content { global: mut rules }: Content = serde_json::from_str(content)
         .map_err(|_| Error::Corrupt("stored push rules are malformed"))?;
-    rules.update_with_server_default(Ruleset::server_default(user_id));
-    Ok(rules)
+    rules.update_with_server_default(default_rules(user_id));
+    Ok(known_kinds(rules))
 }

@@ -291,10 +291,10 @@ mod tests {
     use ruma::user_id;
     use serde_json::json;
 
-    use super::*;
+    use super::{super::default_rules, *};
 
     fn rules() -> Ruleset {
-        Ruleset::server_default(user_id!("@lilia:b.example"))
+        default_rules(user_id!("@lilia:b.example"))
     }
 
     fn word(id: &str) -> NewRule {

@@ -22,6 +22,8 @@ use super::{
 const MAX_PIXELS: u64 = 64 * 1024 * 1024;
 /// Bytes a decoder may use.
 const MAX_MEMORY: u64 = 512 * 1024 * 1024;
+/// Points of pictures that are kept as PNG, which is hardly larger then and loses nothing of an icon.
+const TINY: u32 = 64 * 64;
 /// Quality of JPEG thumbnails, of 100.
 const JPEG_QUALITY: u8 = 80;
 /// The box that a large picture is first made to fit, when several thumbnails are made of it. Twice as large as the
@@ -297,8 +299,16 @@ fn encode(picture: &DynamicImage) -> Result<Encoded, PictureError> {
         u16::try_from(picture.width()),
         u16::try_from(picture.height()),
     );
-    let (Ok(width), Ok(height), false) = (sides.0, sides.1, picture.color().has_alpha()) else {
-        let picture = DynamicImage::ImageRgba8(picture.to_rgba8());
+    let is_tiny = picture.width().saturating_mul(picture.height()) <= TINY;
+    let stays_png = is_tiny || picture.color().has_alpha();
+    let (Ok(width), Ok(height), false) = (sides.0, sides.1, stays_png) else {
+        let with_alpha;
+        let picture = if picture.color().has_alpha() {
+            with_alpha = DynamicImage::ImageRgba8(picture.to_rgba8());
+            &with_alpha
+        } else {
+            picture
+        };
         picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)?;
         return Ok(Encoded {
             bytes,
@@ -382,8 +392,10 @@ mod tests {
         let small = picture(30, 20, ImageFormat::Png);
         let made = shrink(&small, &[CROP, SCALE]).unwrap();
         assert_eq!((made.format, made.smaller), (ImageFormat::Png, Vec::new()));
-        let flat = picture(500, 40, ImageFormat::Png);
-        assert_eq!(size(shrink(&flat, &[CROP])), (40, 40, ImageFormat::Jpeg));
+        let flat = picture(500, 80, ImageFormat::Png);
+        assert_eq!(size(shrink(&flat, &[CROP])), (80, 80, ImageFormat::Jpeg));
+        let flat = picture(500, 40, ImageFormat::Jpeg);
+        assert_eq!(size(shrink(&flat, &[CROP])), (40, 40, ImageFormat::Png));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use ruma::{
 };
 
 use crate::{
-    account_data::{Class, nobody},
+    account_data::{Class, default_rules, nobody},
     error::{ApiError, ApiResult},
 };
 
@@ -74,7 +74,7 @@ impl Nobody {
     pub(super) fn new(server_name: &ServerName) -> ApiResult<Self> {
         let user = nobody(server_name)
             .ok_or_else(|| ApiError::internal(anyhow::anyhow!("the server name is too long")))?;
-        let defaults = Ruleset::server_default(&user);
+        let defaults = default_rules(&user);
         Ok(Self { user, defaults })
     }
 
@@ -157,7 +157,7 @@ mod tests {
         let content =
             json!({ "msgtype": "m.text", "body": "hi", "m.mentions": { "user_ids": [user] } });
         let actions = room(5).actions(
-            &Ruleset::server_default(user),
+            &default_rules(user),
             &event("m.room.message", content),
             user,
             "Bob",

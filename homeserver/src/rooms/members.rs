@@ -11,6 +11,8 @@ use super::{
     look::{Access, Look},
     project::membership_of,
     rows::{Membership, Place},
+    state::tree::StateRoot,
+    timeline::{self, Direction},
 };
 use crate::{error::ApiResult, storage::tables};
 
@@ -22,6 +24,9 @@ pub struct MemberProfile {
     /// The picture.
     pub avatar_url: Option<OwnedMxcUri>,
 }
+
+/// The events that make a room and bring its creator into it.
+const CREATION: usize = 2;
 
 const ALL: [Membership; 5] = [
     Membership::Join,
@@ -41,11 +46,37 @@ impl Look<'_> {
         let state = match (at, self.access()?) {
             (None, Access::Now) => return self.current_members(wanted),
             (None, Access::Until(left)) => left.row.state_after,
-            (Some(at), _) => self.state_before(at.min(self.end()?))?,
+            (Some(at), _) => match self.state_before(at.min(self.end()?))? {
+                StateRoot::EMPTY => self.first_state()?,
+                state => state,
+            },
         };
         let mut members = self.state_in(state)?;
         members.retain(|event| membership_of(event).is_some_and(&wanted));
         Ok(members)
+    }
+
+    /// The state once there is somebody in the room: a token of a whole history stands before its first event, when there
+    /// are no members to speak of.
+    fn first_state(&self) -> ApiResult<StateRoot> {
+        let end = self.end()?;
+        let rows = timeline::rows(
+            self.snapshot,
+            self.room,
+            Place::FIRST,
+            end,
+            Direction::Forward,
+        )?;
+        let mut state = StateRoot::EMPTY;
+        for row in rows.take(CREATION) {
+            let (_, row) = row?;
+            state = self
+                .rooms
+                .known_event(self.snapshot, row.event)?
+                .row
+                .state_after;
+        }
+        Ok(state)
     }
 
     fn current_members(

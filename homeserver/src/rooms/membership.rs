@@ -3,6 +3,7 @@
 
 use ruma::{
     OwnedRoomId, OwnedUserId, RoomId, UserId, api::error::ErrorKind, events::TimelineEventType,
+    serde::JsonObject,
 };
 use serde_json::{Value, json};
 
@@ -87,6 +88,8 @@ pub struct MembershipChange {
     pub step: Step,
     /// The reason given.
     pub reason: Option<String>,
+    /// What the user's client adds to the event.
+    pub more: JsonObject,
 }
 
 impl MembershipChange {
@@ -102,6 +105,7 @@ impl MembershipChange {
             user: user.to_owned(),
             step,
             reason,
+            more: JsonObject::new(),
         }
     }
 
@@ -134,6 +138,9 @@ impl MembershipChange {
             Membership::Leave | Membership::Ban => json!({ "membership": membership.as_str() }),
             _ => txn.member_content(&self.user, membership.as_str())?,
         };
+        if let Value::Object(content) = &mut content {
+            add(content, &self.more);
+        }
         if let Some(reason) = &self.reason {
             content["reason"] = reason.as_str().into();
         }
@@ -146,6 +153,24 @@ impl MembershipChange {
             content["join_authorised_via_users_server"] = member.as_str().into();
         }
         Ok(content)
+    }
+}
+
+/// Adds what a client says to the content of a member event. What is there already, and what this server decides, stays.
+pub fn add(content: &mut JsonObject, more: &JsonObject) {
+    const DECIDED: [&str; 7] = [
+        "avatar_url",
+        "displayname",
+        "is_direct",
+        "join_authorised_via_users_server",
+        "membership",
+        "third_party_invite",
+        "third_party_signed",
+    ];
+    for (name, value) in more {
+        if !DECIDED.contains(&name.as_str()) {
+            content.entry(name).or_insert_with(|| value.clone());
+        }
     }
 }
 

@@ -191,14 +191,14 @@ impl Answer<'_> {
                 }
                 looked_at += 1;
                 if let Some(event) = self.take(candidate)? {
-                    // One more than wanted tells that there is a next page.
+                    results.push((candidate, event));
+                    // What follows a full page is not looked at: the next one may be empty.
                     if results.len() >= limit {
                         return Ok(Page {
                             results,
-                            next: Some(at),
+                            next: Some(at + 1),
                         });
                     }
-                    results.push((candidate, event));
                 }
             }
             at += 1;

@@ -307,6 +307,36 @@ fn members_are_listed_by_membership() {
     );
 }
 
+/// Synapse reads forward then, and clients rely on it.
+#[test]
+fn history_is_read_forward_where_no_direction_is_named() {
+    covers!(GET "/_matrix/client/v3/rooms/{roomId}/messages");
+    let alice = homeserver().register("alice");
+    let room = alice.private_room();
+    let page = alice.messages(&room, "limit=2");
+    assert_eq!(page["chunk"][0]["type"], "m.room.create", "{page}");
+    assert_eq!(page["chunk"][1]["type"], "m.room.member", "{page}");
+}
+
+/// A token of a whole history stands before its first event.
+#[test]
+fn members_before_all_history_are_those_who_made_the_room() {
+    covers!(GET "/_matrix/client/v3/rooms/{roomId}/members");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let room = alice.public_room();
+    let timeline = &alice.initial_sync()["rooms"]["join"][&room]["timeline"];
+    assert_eq!(timeline["limited"], false, "{timeline}");
+    let point = text(&timeline["prev_batch"]);
+    bob.join(&room);
+    let then = alice
+        .get(&path!("/v3/rooms/{}/members?at={}", room, point))
+        .ok();
+    let members = items(&then["chunk"]);
+    assert_eq!(members.len(), 1, "{then}");
+    assert_eq!(members[0]["state_key"], alice.id);
+}
+
 #[test]
 fn members_are_listed_as_they_were_at_a_point() {
     covers!(GET "/_matrix/client/v3/rooms/{roomId}/members");

@@ -416,3 +416,22 @@ fn membership_can_be_set_as_state() {
     );
     other.must_fail(403, "M_FORBIDDEN");
 }
+
+/// Synapse keeps it, and clients find it there.
+#[test]
+fn what_a_client_adds_to_a_join_is_kept_except_what_the_server_decides() {
+    covers!(POST "/_matrix/client/v3/join/{roomIdOrAlias}");
+    let (alice, bob) = pair();
+    let room = alice.public_room();
+    let body = json!({
+        "org.example.via": "poster", "reason": "curious",
+        "membership": "ban", "displayname": "Alice", "join_authorised_via_users_server": alice.id,
+    });
+    bob.post(&path!("/v3/join/{}", room), &body).ok();
+    let member = membership_of(&alice, &room, &bob);
+    let expected =
+        json!({ "org.example.via": "poster", "reason": "curious", "membership": "join" });
+    must_contain(&member, &expected);
+    assert_ne!(member["displayname"], "Alice");
+    assert_eq!(member.get("join_authorised_via_users_server"), None);
+}

@@ -232,3 +232,37 @@ fn what_a_user_has_set_for_a_room_follows_them() {
         assert_eq!(rule["conditions"][0]["pattern"], new.as_str());
     }
 }
+
+/// Who upgrades a room by hand closes the old one last.
+#[test]
+fn what_a_user_has_set_follows_them_into_a_room_they_made_to_replace_another() {
+    covers!(POST "/_matrix/client/v3/createRoom");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let old = room(&alice, "11");
+    for user in [&alice, &bob] {
+        let rule = path!("/v3/pushrules/global/room/{}", old);
+        user.put(&rule, &json!({ "actions": [] })).ok();
+    }
+    let options = json!({
+        "preset": "public_chat",
+        "creation_content": { "predecessor": { "room_id": old } },
+    });
+    let new = alice.create_room(&options);
+    let rule = path!("/v3/pushrules/global/room/{}", new);
+    alice.get(&rule).ok();
+    // Anybody could say of a room that it replaces another: for others the old one has to say so, too.
+    bob.join(&new);
+    bob.get(&rule).must_fail(404, "M_NOT_FOUND");
+}
+
+/// The version's ids are made from the first event, which cannot name the last event of the old room then.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#mroomcreate)
+#[test]
+fn a_room_of_version_12_names_only_the_room_before_it() {
+    covers!(POST "/_matrix/client/v3/rooms/{roomId}/upgrade");
+    let alice = homeserver().register("alice");
+    let old = room(&alice, "11");
+    let create = state(&alice, &upgrade(&alice, &old, "12"), "m.room.create");
+    assert_eq!(create["predecessor"], json!({ "room_id": old }));
+}

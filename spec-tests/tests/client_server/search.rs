@@ -391,3 +391,22 @@ fn requests_that_make_no_sense_are_refused() {
         .post("/v3/search", &ask(json!({ "search_term": "x" })))
         .must_fail(401, "M_MISSING_TOKEN");
 }
+
+/// Without `next_batch` there are no more results; with it there may be none, either.
+#[test]
+fn a_full_page_has_a_next_one_that_may_be_empty() {
+    covers!(POST "/_matrix/client/v3/search");
+    let alice = homeserver().register("alice");
+    let word = word("grebe");
+    let room = alice.private_room();
+    alice.say(&room, &word);
+    let mut criteria = recent(&word);
+    criteria["filter"] = json!({ "limit": 1 });
+    let page = search(&alice, &criteria);
+    assert_eq!(items(&page["results"]).len(), 1, "{page}");
+    let token = text(&page["next_batch"]);
+    let page = search_from(&alice, &criteria, Some(&token));
+    assert_eq!(page["results"], json!([]), "{page}");
+    assert_eq!(page["count"], 1);
+    assert_eq!(page.get("next_batch"), None, "{page}");
+}

@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 use spec_tests::{
-    Peer, User, homeserver,
+    Peer, User,
+    crypto::Device,
+    homeserver,
     http::encode,
     matchers::has_item,
     path,
@@ -96,6 +98,36 @@ fn a_new_device_is_told_to_those_who_share_a_room_on_another_server() {
         keys["device_keys"][&alice.id][&phone.device_id].is_object(),
         "{keys}"
     );
+}
+
+/// Nobody tells a server of changes of users who are in none of its rooms.
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#device-management)
+#[test]
+fn keys_of_somebody_who_has_left_are_asked_for_anew() {
+    let Some((alice, bob, room)) = in_one_room() else {
+        return;
+    };
+    let keys = || {
+        let wanted = json!({ "device_keys": { &alice.id: [] } });
+        let answer = bob.post("/v3/keys/query", &wanted).ok();
+        answer["device_keys"][&alice.id].clone()
+    };
+    let upload = |user: &User| {
+        let own = Device::of(user).keys();
+        user.post("/v3/keys/upload", &json!({ "device_keys": own }))
+            .ok();
+    };
+    upload(&alice);
+    eventually(|| match &keys()[&alice.device_id] {
+        known if known.is_object() => Ok(()),
+        other => Err(format!("no keys: {other}")),
+    });
+    alice.leave(&room);
+    bob.must_see_member(&room, &alice, "leave");
+    let phone = alice.new_device();
+    upload(&phone);
+    let keys = keys();
+    assert!(keys[&phone.device_id].is_object(), "{keys}");
 }
 
 /// What cannot be signed would never leave, and neither would anything behind it.

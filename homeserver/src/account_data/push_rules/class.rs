@@ -17,6 +17,7 @@ use ruma::{
     push::{ConditionalPushRule, PushCondition, Ruleset},
 };
 
+use super::defaults::default_rules;
 use crate::ids::UserNid;
 
 /// The rules of a user.
@@ -112,8 +113,8 @@ fn differ(ruleset: &Ruleset, user_id: &UserId) -> Differ {
     };
     rest.override_.retain(&mut general);
     rest.underride.retain(&mut general);
-    let is_default = serde_json::to_value(&rest).ok()
-        == serde_json::to_value(Ruleset::server_default(user_id)).ok();
+    let is_default =
+        serde_json::to_value(&rest).ok() == serde_json::to_value(default_rules(user_id)).ok();
     match (is_default, rooms.is_empty()) {
         (false, _) => Differ::Everywhere,
         (true, true) => Differ::Nowhere,
@@ -239,7 +240,7 @@ mod tests {
     use super::*;
 
     fn rules(user: &UserId, change: impl FnOnce(&mut Ruleset)) -> UserRules {
-        let mut ruleset = Ruleset::server_default(user);
+        let mut ruleset = default_rules(user);
         change(&mut ruleset);
         UserRules::new(ruleset, user)
     }

@@ -14,6 +14,7 @@ use crate::{
     e2ee::NewKeys,
     http::{Ruma, Session},
     ids::{StreamPos, UserNid},
+    rooms::rows::Membership,
     sync::token::SyncToken,
 };
 
@@ -53,6 +54,7 @@ pub(super) async fn query_keys(
         .device_keys
         .into_iter()
         .partition(|(user, _)| server.e2ee.is_local(user));
+    forget_strangers(&server, remote.keys().cloned().collect()).await?;
     let patience = request.timeout.unwrap_or(PATIENCE);
     // Both at once, so that a server that does not answer delays nothing but its own keys.
     let (own, others) = tokio::join!(
@@ -76,6 +78,34 @@ pub(super) async fn query_keys(
         response.device_keys.insert(user, keys.devices);
     }
     Ok(response)
+}
+
+/// Forgets keys of users who are in no room of this server: nobody tells it when those change.
+async fn forget_strangers(server: &Server, users: Vec<OwnedUserId>) -> ApiResult {
+    if users.is_empty() {
+        return Ok(());
+    }
+    let read = server.rooms.read(move |rooms, snapshot| {
+        let mut strangers = Vec::new();
+        for user in users {
+            let joined = match rooms.storage().interner().find_user(&user)? {
+                Some(user) => rooms.rooms_of(snapshot, user, &[Membership::Join])?,
+                None => Vec::new(),
+            };
+            let mut is_stranger = true;
+            for room in joined {
+                is_stranger &= !rooms.is_resident(snapshot, room)?;
+            }
+            if is_stranger {
+                strangers.push(user);
+            }
+        }
+        Ok(strangers)
+    });
+    for user in read.await? {
+        server.federation.keys_changed(&user);
+    }
+    Ok(())
 }
 
 /// Takes one-time keys of devices, to begin encrypted sessions with them.

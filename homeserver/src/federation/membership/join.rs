@@ -7,6 +7,7 @@ use ruma::{
     api::federation::membership::{
         create_join_event, create_knock_event, prepare_join_event, prepare_knock_event,
     },
+    serde::JsonObject,
 };
 
 use super::{Wish, candidates, complete, raw, refused, room_nid, rules_of, stripped_with};
@@ -29,6 +30,8 @@ pub struct Entry {
     pub via: Vec<OwnedServerName>,
     /// Why, in the user's words.
     pub reason: Option<String>,
+    /// What the user's client adds to the event.
+    pub more: JsonObject,
 }
 
 /// Joins a room through the first server that lets the user in.
@@ -79,6 +82,7 @@ async fn join_through(server: &Server, entry: &Entry, name: OwnedServerName) -> 
         user,
         membership: Membership::Join,
         reason: entry.reason.as_deref(),
+        more: &entry.more,
     };
     let join = complete(server, &proposed.event, rules, &wish)?;
     let request =
@@ -145,6 +149,7 @@ async fn knock_through(server: &Server, entry: &Entry, name: OwnedServerName) ->
         user,
         membership: Membership::Knock,
         reason: entry.reason.as_deref(),
+        more: &entry.more,
     };
     let knock = complete(server, &proposed.event, rules, &wish)?;
     let request = create_knock_event::v1::Request::new(

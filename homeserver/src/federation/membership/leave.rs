@@ -5,6 +5,7 @@ use futures::FutureExt;
 use ruma::{
     OwnedRoomId, OwnedServerName, OwnedUserId,
     api::federation::membership::{create_leave_event, prepare_leave_event},
+    serde::JsonObject,
 };
 use serde_json::value::to_raw_value;
 
@@ -33,6 +34,7 @@ pub async fn leave(
         user,
         membership: Membership::Leave,
         reason: reason.as_deref(),
+        more: &JsonObject::new(),
     };
     let told = match candidates(server, room_id, user, Vec::new()).await {
         Ok(names) => through(names, |name| leave_through(server, &wish, name).boxed()).await,

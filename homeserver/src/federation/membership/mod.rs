@@ -12,6 +12,7 @@ use ruma::{
     api::{error::ErrorKind, federation::membership::RawStrippedState},
     events::TimelineEventType,
     room_version_rules::RoomVersionRules,
+    serde::JsonObject,
 };
 use serde::Deserialize;
 use serde_json::{
@@ -24,7 +25,7 @@ use crate::{
     error::{ApiError, ApiResult},
     events::{Draft, Pdu, RoomContext, build, client_format::StrippedState, versions},
     federation::RequestError,
-    rooms::rows::Membership,
+    rooms::{membership::add, rows::Membership},
     users::profile_of,
 };
 
@@ -50,6 +51,7 @@ struct Wish<'a> {
     user: &'a UserId,
     membership: Membership,
     reason: Option<&'a str>,
+    more: &'a JsonObject,
 }
 
 /// Completes a proposed event in the name of a user of this server. Only what the proposal has to decide is taken from
@@ -69,6 +71,7 @@ fn complete(
             member.clone(),
         );
     }
+    add(&mut content, wish.more);
     if let Some(reason) = wish.reason {
         content.insert("reason".to_owned(), reason.into());
     }

@@ -1,6 +1,9 @@
 //! Requests that clients may write in ways Ruma does not read.
 
-use ruma::api::{IncomingRequest, Metadata, error::FromHttpRequestError};
+use ruma::api::{
+    IncomingRequest, Metadata,
+    error::{DeserializationError, FromHttpRequestError},
+};
 use serde_json::{Map, Value};
 
 /// A request whose body is completed before Ruma reads it.
@@ -10,6 +13,11 @@ pub(crate) trait Amend {
 
     /// Writes the body as Ruma expects it.
     fn amend(body: &mut Map<String, Value>);
+
+    /// The query as Ruma expects it, if it is not the one that was sent.
+    fn amend_query(_: &str) -> Option<String> {
+        None
+    }
 }
 
 /// The request behind an [`Amend`].
@@ -31,7 +39,14 @@ impl<A: Amend> IncomingRequest for Amended<A> {
         request: http::Request<B>,
         path_args: &[S],
     ) -> Result<Self, FromHttpRequestError> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        if let Some(query) = A::amend_query(parts.uri.query().unwrap_or_default()) {
+            let path = parts.uri.path();
+            parts.uri = http::Uri::try_from(format!("{path}?{query}")).map_err(|error| {
+                let error = serde::de::Error::custom(error);
+                FromHttpRequestError::Deserialization(DeserializationError::Query(error))
+            })?;
+        }
         let body = body.as_ref().trim_ascii();
         let mut fields = if body.is_empty() {
             Map::new()

@@ -6,6 +6,7 @@ use ruma::{
     api::client::{membership::Invite3pid, room::create_room},
 };
 
+use super::upgrade::follow;
 use crate::{
     ApiResult, Server,
     federation::membership::{
@@ -49,6 +50,7 @@ async fn create_room(
     let (elsewhere, is_direct): (Vec<_>, _) = (invited.cloned().collect(), request.is_direct);
     let by_address = request.invite_3pid.clone();
     let room_id = server.rooms.create(user, request, version).await?;
+    follow(&server, &session, &room_id, true).await;
     let room = server.rooms.find(&room_id)?;
     // The room is there; whoever could not be invited can be once their server answers.
     for user in elsewhere {

@@ -17,7 +17,10 @@ use ruma::{
     },
 };
 
-use super::reader;
+use super::{
+    amended::{Amend, Amended},
+    reader,
+};
 use crate::{
     ApiResult, Server,
     http::{FilterText, RouterExt, Ruma},
@@ -75,13 +78,29 @@ impl Filter {
     }
 }
 
+/// A request for history whose direction may be missing: clients of Synapse rely on its reading forward then.
+struct ForwardByDefault;
+
+impl Amend for ForwardByDefault {
+    type Request = get_message_events::v3::Request;
+
+    fn amend(_: &mut serde_json::Map<String, serde_json::Value>) {}
+
+    fn amend_query(query: &str) -> Option<String> {
+        let has_direction = query
+            .split('&')
+            .any(|parameter| parameter.split('=').next() == Some("dir"));
+        (!has_direction).then(|| format!("dir=f&{query}"))
+    }
+}
+
 /// A page of a room's history.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages)
 async fn messages(
     State(server): State<Server>,
     session: Session,
     text: FilterText,
-    Ruma(request): Ruma<get_message_events::v3::Request>,
+    Ruma(Amended(request)): Ruma<Amended<ForwardByDefault>>,
 ) -> ApiResult<get_message_events::v3::Response> {
     // Quaternion names an empty token where it has none yet.
     let place = |token: &Option<String>, parameter| {

@@ -15,6 +15,7 @@ use ruma::{
         },
         error::ErrorKind,
     },
+    serde::JsonObject,
 };
 
 use super::{
@@ -31,7 +32,7 @@ use crate::{
             third_party::{self, Claim},
         },
     },
-    http::{RouterExt, Ruma},
+    http::{Also, RouterExt, Ruma},
     ids::RoomNid,
     rooms::{
         membership::{MembershipChange, Step},
@@ -55,15 +56,31 @@ pub(super) fn router() -> Router<Server> {
         .ruma_route(unban)
 }
 
+/// What somebody who changes their membership says about it.
+#[derive(Clone, Default)]
+struct Said {
+    reason: Option<String>,
+    /// What their client adds to the event.
+    more: JsonObject,
+}
+
+impl From<Option<String>> for Said {
+    fn from(reason: Option<String>) -> Self {
+        let more = JsonObject::new();
+        Self { reason, more }
+    }
+}
+
 /// Changes the membership of the user who asks.
 async fn change_own(
     server: &Server,
     session: &Session,
     room: RoomNid,
     step: Step,
-    reason: Option<String>,
+    said: Said,
 ) -> ApiResult<()> {
-    let change = MembershipChange::own(&session.user_id, step, reason);
+    let mut change = MembershipChange::own(&session.user_id, step, said.reason);
+    change.more = said.more;
     server.rooms.change_membership(room, change).await
 }
 
@@ -92,7 +109,7 @@ async fn enter(
     session: &Session,
     (room_id, via): (&OwnedRoomId, Vec<OwnedServerName>),
     step: Step,
-    reason: Option<String>,
+    said: Said,
 ) -> ApiResult<()> {
     let known = server.storage.interner().find_room(room_id)?;
     let resident = match known {
@@ -103,10 +120,11 @@ async fn enter(
         room_id: room_id.clone(),
         user: session.user_id.clone(),
         via,
-        reason: reason.clone(),
+        reason: said.reason.clone(),
+        more: said.more.clone(),
     };
     if let Some(room) = known.filter(|_| resident) {
-        return match change_own(server, session, room, step, reason).await {
+        return match change_own(server, session, room, step, said).await {
             Err(error) if restricted::is_for_others(&error) => {
                 let is_entitled = error.kind() == Some(&ErrorKind::UnableToGrantJoin);
                 let pauses = if is_entitled { &PAUSES[..] } else { &[] };
@@ -149,8 +167,11 @@ async fn join_with_help(
             ));
         };
         tokio::time::sleep(*pause).await;
-        let reason = entry.reason.clone();
-        match change_own(server, session, room, Step::Join, reason).await {
+        let said = Said {
+            reason: entry.reason.clone(),
+            more: entry.more.clone(),
+        };
+        match change_own(server, session, room, Step::Join, said).await {
             Err(error) if restricted::is_for_others(&error) => {}
             done => return done,
         }
@@ -169,7 +190,7 @@ async fn leave_from_outside(
     match row.map(|row| row.membership) {
         // The last one has left: nobody elsewhere has to be told.
         Some(Membership::Invite | Membership::Knock) if server.rooms.is_empty(room)? => {
-            change_own(server, session, room, Step::Leave, reason).await
+            change_own(server, session, room, Step::Leave, reason.into()).await
         }
         Some(Membership::Invite | Membership::Knock) => {
             federation::membership::leave::leave(server, room_id, &session.user_id, reason).await
@@ -232,9 +253,9 @@ async fn join(
 ) -> ApiResult<join_room_by_id::v3::Response> {
     let room_id = request.room_id;
     redeem(&server, &session, &room_id, request.third_party_signed).await?;
-    let (via, reason) = (Vec::new(), request.reason);
-    enter(&server, &session, (&room_id, via), Step::Join, reason).await?;
-    upgrade::follow(&server, &session, &room_id).await;
+    let (via, said) = (Vec::new(), request.reason.into());
+    enter(&server, &session, (&room_id, via), Step::Join, said).await?;
+    upgrade::follow(&server, &session, &room_id, false).await;
     Ok(join_room_by_id::v3::Response::new(room_id))
 }
 
@@ -243,19 +264,17 @@ async fn join(
 async fn join_by_id_or_alias(
     State(server): State<Server>,
     session: Session,
-    Ruma(Amended(request)): Ruma<Amended<MayBeEmpty<join_room_by_id_or_alias::v3::Request>>>,
+    Also(Amended(request), more): Also<
+        Amended<MayBeEmpty<join_room_by_id_or_alias::v3::Request>>,
+        JsonObject,
+    >,
 ) -> ApiResult<join_room_by_id_or_alias::v3::Response> {
     let (room_id, via) = resolve(&server, &request.room_id_or_alias, request.via).await?;
     redeem(&server, &session, &room_id, request.third_party_signed).await?;
-    enter(
-        &server,
-        &session,
-        (&room_id, via),
-        Step::Join,
-        request.reason,
-    )
-    .await?;
-    upgrade::follow(&server, &session, &room_id).await;
+    let reason = request.reason;
+    let said = Said { reason, more };
+    enter(&server, &session, (&room_id, via), Step::Join, said).await?;
+    upgrade::follow(&server, &session, &room_id, false).await;
     Ok(join_room_by_id_or_alias::v3::Response::new(room_id))
 }
 
@@ -272,7 +291,7 @@ async fn knock(
         &session,
         (&room_id, via),
         Step::Knock,
-        request.reason,
+        request.reason.into(),
     )
     .await?;
     Ok(knock_room::v3::Response::new(room_id))
@@ -287,7 +306,7 @@ async fn leave(
 ) -> ApiResult<leave_room::v3::Response> {
     let room = server.rooms.find(&request.room_id)?;
     if server.rooms.is_resident(&server.storage.snapshot(), room)? {
-        change_own(&server, &session, room, Step::Leave, request.reason).await?;
+        change_own(&server, &session, room, Step::Leave, request.reason.into()).await?;
     } else {
         leave_from_outside(&server, &session, &request.room_id, request.reason).await?;
     }

@@ -28,15 +28,21 @@ async fn upgrade(
         additional_creators: request.additional_creators,
     };
     let room_id = server.rooms.upgrade(upgrade).await?;
-    follow(&server, &session, &room_id).await;
+    follow(&server, &session, &room_id, true).await;
     Ok(upgrade_room::v3::Response::new(room_id))
 }
 
 /// Takes what a user has set for the room before along. That they are in the new one does not depend on it.
-pub(super) async fn follow(server: &Server, session: &Session, room_id: &RoomId) {
-    let followed = server
-        .rooms
-        .follow_upgrade(&server.account_data, session.user, room_id);
+pub(super) async fn follow(
+    server: &Server,
+    session: &Session,
+    room_id: &RoomId,
+    by_themself: bool,
+) {
+    let followed =
+        server
+            .rooms
+            .follow_upgrade(&server.account_data, session.user, room_id, by_themself);
     if let Err(error) = followed.await {
         tracing::warn!(%error, room = %room_id, "what a user set for a room was not taken along");
     }

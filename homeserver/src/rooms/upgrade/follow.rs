@@ -21,23 +21,28 @@ use crate::{
 const DIRECT: &str = "m.direct";
 
 impl Rooms {
-    /// Copies a user's tags, push rules and mark of a direct chat from the room that a room replaces, if it does.
+    /// Copies a user's tags, push rules and mark of a direct chat from the room that a room replaces. Both rooms have to say
+    /// so, except where the user has made the new one: whoever upgrades a room by hand closes the old one last.
     pub async fn follow_upgrade(
         &self,
         account_data: &AccountData,
         user: UserNid,
         new: &RoomId,
+        by_themself: bool,
     ) -> ApiResult<()> {
-        let Some(old) = self.predecessor(new).await? else {
+        let Some((old, is_replaced)) = self.predecessor(new).await? else {
             return Ok(());
         };
+        if !is_replaced && !by_themself {
+            return Ok(());
+        }
         copy_tags(account_data, user, &old, new).await?;
         copy_direct(account_data, user, &old, new).await?;
         copy_push_rules(account_data, user, &old, new).await
     }
 
-    /// The room that a room replaces, if that one says so, too.
-    async fn predecessor(&self, new: &RoomId) -> ApiResult<Option<OwnedRoomId>> {
+    /// The room that a room says it replaces, and whether that one says so, too.
+    async fn predecessor(&self, new: &RoomId) -> ApiResult<Option<(OwnedRoomId, bool)>> {
         #[derive(Deserialize)]
         struct Content {
             predecessor: Option<Predecessor>,
@@ -62,7 +67,8 @@ impl Rooms {
                 None => None,
             };
             let replacement = summary.and_then(|summary| summary.replacement);
-            Ok((replacement.as_deref() == Some(new.as_str())).then_some(old.room_id))
+            let is_replaced = replacement.as_deref() == Some(new.as_str());
+            Ok(Some((old.room_id, is_replaced)))
         })
         .await
     }

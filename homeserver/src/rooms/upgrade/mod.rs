@@ -72,8 +72,7 @@ fn replace(txn: &mut Txn<'_>, upgrade: Upgrade) -> ApiResult<OwnedRoomId> {
         wait_for(rooms.make(plan, Some(new_id.clone())))?;
         new_id
     } else {
-        // The id follows from the first event, which therefore cannot name what names it.
-        plan.begin_after(txn.head.extremities.last().map(|(_, id)| id.clone()));
+        // The id follows from the first event, which therefore cannot name the tombstone that names it.
         let new_id = wait_for(rooms.make(plan, None))?;
         close(txn, &user, &new_id)?;
         new_id
