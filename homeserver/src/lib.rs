@@ -37,6 +37,7 @@ pub mod search;
 pub mod storage;
 pub mod sync;
 pub mod users;
+pub mod workers;
 
 use std::{ops::Deref, sync::Arc};
 

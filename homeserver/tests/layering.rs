@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Modules that know nothing of Matrix or of the server and may be imported by all.
-const COMMON: [&str; 7] = [
+const COMMON: [&str; 8] = [
     "clock",
     "config",
     "error",
@@ -22,6 +22,7 @@ const COMMON: [&str; 7] = [
     "ids",
     "jobs",
     "read_cache",
+    "workers",
 ];
 
 /// Each domain with the domains it may import.

@@ -1,7 +1,8 @@
 //! The folder of files, named after their content.
 //!
-//! `ab/cd/abcd…` holds contents, `thumbnails/ab/cd/abcd…-variant` smaller pictures made of them, `tmp` files that are
-//! not complete. Only a complete and synced file gets its name.
+//! `ab/abcd…` holds contents, `thumbnails/ab/abcd…-variant` smaller pictures made of them, `tmp` files that are not
+//! complete. Only a complete and synced file gets its name. Folders are few, so that nearly every file finds its own
+//! there: making one costs as much as writing a small file.
 
 use std::{
     collections::HashSet,
@@ -30,7 +31,7 @@ pub(super) struct Blobs {
 struct Folder {
     path: PathBuf,
     next_name: AtomicU64,
-    /// Folders whose names, and those of the folders they are in, are known to be on the disk.
+    /// Folders whose names are known to be on the disk.
     synced: Mutex<HashSet<PathBuf>>,
 }
 
@@ -58,7 +59,10 @@ impl Blobs {
             fs::remove_dir_all(&temporary)?;
         }
         fs::create_dir_all(&temporary)?;
-        fs::create_dir_all(folder.join("thumbnails"))?;
+        let thumbnails = folder.join("thumbnails");
+        fs::create_dir_all(&thumbnails)?;
+        flatten(folder)?;
+        flatten(&thumbnails)?;
         let inner = Folder {
             path: folder.to_owned(),
             next_name: AtomicU64::new(0),
@@ -71,12 +75,12 @@ impl Blobs {
 
     /// Where a content is, or would be.
     pub(super) fn path(&self, hash: &ContentHash) -> PathBuf {
-        self.inner.path.join(sharded(&hex(hash)))
+        self.inner.path.join(shelved(&hex(hash)))
     }
 
     /// Where a smaller picture is, or would be.
     pub(super) fn thumbnail_path(&self, hash: &ContentHash, variant: &str) -> PathBuf {
-        let name = sharded(&hex(hash));
+        let name = shelved(&hex(hash));
         self.inner
             .path
             .join("thumbnails")
@@ -104,14 +108,14 @@ impl Blobs {
         self.sync_name(&target)
     }
 
-    /// Has the name of a file on the disk, and those of the two folders it is in if they may be new.
+    /// Has the name of a file on the disk, and that of the folder it is in if it may be new.
     fn sync_name(&self, path: &Path) -> io::Result<()> {
         let Some(folder) = path.parent() else {
             return Ok(());
         };
-        // The name of a folder stays once it is there, so all but the innermost are synced once.
+        // The name of a folder stays once it is there, so it is synced once.
         let is_known = self.inner.synced.lock().contains(folder);
-        let depth = if is_known { 1 } else { 3 };
+        let depth = if is_known { 1 } else { 2 };
         for folder in path.ancestors().skip(1).take(depth) {
             File::open(folder)?.sync_all()?;
         }
@@ -179,19 +183,17 @@ impl Blobs {
 
     /// Removes contents that no media id stands for.
     pub(super) fn remove_orphans(&self, snapshot: &Snapshot<'_>) -> Result<(), OpenError> {
-        for path in files_of_shards(&self.inner.path)? {
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .and_then(parse_hex);
-            let Some(hash) = name else { continue };
-            if tables::MEDIA_OF_CONTENT
-                .scan(snapshot, (hash,))?
-                .next()
-                .is_none()
-            {
-                tracing::info!(path = %path.display(), "removing a file whose upload was not completed");
-                fs::remove_file(&path)?;
+        for shelf in shelves(&self.inner.path)? {
+            for path in entries(&shelf)? {
+                let name = path.file_name().and_then(|name| name.to_str());
+                let Some(hash) = name.and_then(parse_hex) else {
+                    continue;
+                };
+                let mut addresses = tables::MEDIA_OF_CONTENT.scan(snapshot, (hash,))?;
+                if addresses.next().is_none() {
+                    tracing::info!(path = %path.display(), "removing a file whose upload was not completed");
+                    fs::remove_file(&path)?;
+                }
             }
         }
         Ok(())
@@ -275,17 +277,20 @@ fn discard(path: &Path) {
     }
 }
 
-/// Moves a file to its name.
+/// Moves a file to its name. Its folder is usually there.
 fn place(from: &Path, to: &Path) -> io::Result<()> {
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder)?;
+    match (fs::rename(from, to), to.parent()) {
+        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(folder)?;
+            fs::rename(from, to)
+        }
+        (done, _) => done,
     }
-    fs::rename(from, to)
 }
 
-/// `abcd…` as `ab/cd/abcd…`: no folder grows beyond what file systems like.
-pub(super) fn sharded(name: &str) -> String {
-    format!("{}/{}/{name}", &name[..2], &name[2..4])
+/// `abcd…` as `ab/abcd…`: no folder grows beyond what file systems like.
+fn shelved(name: &str) -> String {
+    format!("{}/{name}", &name[..2])
 }
 
 pub(super) fn hex(hash: &ContentHash) -> String {
@@ -303,27 +308,59 @@ pub(super) fn parse_hex(text: &str) -> Option<ContentHash> {
     Some(hash)
 }
 
-/// Every file two folders deep in folders with names of two letters.
-fn files_of_shards(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut folders = vec![folder.to_owned()];
-    for _ in 0..2 {
-        let mut below = Vec::new();
-        for folder in folders {
-            let entries = fs::read_dir(folder)?;
-            for entry in entries {
-                let entry = entry?;
-                if entry.file_name().len() == 2 && entry.file_type()?.is_dir() {
-                    below.push(entry.path());
+/// Takes files out of the folders within folders that they were in once: `ab/cd/abcd…` becomes `ab/abcd…`.
+fn flatten(folder: &Path) -> io::Result<()> {
+    for shelf in shelves(folder)? {
+        for inner in shelves(&shelf)? {
+            for file in entries(&inner)? {
+                if let Some(name) = file.file_name() {
+                    fs::rename(&file, shelf.join(name))?;
                 }
             }
-        }
-        folders = below;
-    }
-    let mut files = Vec::new();
-    for folder in folders {
-        for entry in fs::read_dir(folder)? {
-            files.push(entry?.path());
+            fs::remove_dir(inner)?;
         }
     }
-    Ok(files)
+    Ok(())
+}
+
+/// The folders in a folder whose names have two letters.
+fn shelves(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = entries(folder)?;
+    found.retain(|path| path.file_name().is_some_and(|name| name.len() == 2) && path.is_dir());
+    Ok(found)
+}
+
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{Blobs, parse_hex};
+
+    #[test]
+    fn files_of_the_old_folders_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = "abcdef00".repeat(8);
+        let (content, small) = (
+            folder.path().join("ab/cd"),
+            folder.path().join("thumbnails/ab/cd"),
+        );
+        fs::create_dir_all(&content).unwrap();
+        fs::create_dir_all(&small).unwrap();
+        fs::write(content.join(&name), "lilac").unwrap();
+        fs::write(small.join(format!("{name}-32x32.jpg")), "li").unwrap();
+        let hash = parse_hex(&name).unwrap();
+        for _ in 0..2 {
+            let blobs = Blobs::open(folder.path()).unwrap();
+            assert_eq!(fs::read_to_string(blobs.path(&hash)).unwrap(), "lilac");
+            let thumbnail = blobs.thumbnail_path(&hash, "32x32.jpg");
+            assert_eq!(fs::read_to_string(thumbnail).unwrap(), "li");
+        }
+        assert!(!content.exists());
+    }
 }

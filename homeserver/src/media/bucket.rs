@@ -65,12 +65,12 @@ impl Bucket {
 
     /// A content.
     pub(super) fn content(&self, hash: &ContentHash) -> Object {
-        self.object(blobs::sharded(&blobs::hex(hash)))
+        self.object(sharded(&blobs::hex(hash)))
     }
 
     /// A smaller picture made of a content.
     pub(super) fn thumbnail(&self, hash: &ContentHash, variant: &str) -> Object {
-        let name = blobs::sharded(&blobs::hex(hash));
+        let name = sharded(&blobs::hex(hash));
         self.object(format!("thumbnails/{name}-{variant}"))
     }
 
@@ -83,9 +83,8 @@ impl Bucket {
             .try_filter_map(move |meta| async move {
                 let written = u64::try_from(meta.last_modified.timestamp_millis()).unwrap_or(0);
                 let hash = meta.location.filename().and_then(blobs::parse_hex);
-                let is_content = |hash: &ContentHash| {
-                    *meta.location.as_ref() == *blobs::sharded(&blobs::hex(hash))
-                };
+                let is_content =
+                    |hash: &ContentHash| *meta.location.as_ref() == *sharded(&blobs::hex(hash));
                 Ok(hash.filter(is_content).filter(|_| written < before))
             });
         contents.map_err(failed).boxed()
@@ -206,6 +205,11 @@ async fn read_part(file: &mut tokio::fs::File) -> ApiResult<Bytes> {
 
 fn failed(error: object_store::Error) -> ApiError {
     ApiError::internal(error)
+}
+
+/// `abcd…` as `ab/cd/abcd…`.
+fn sharded(name: &str) -> String {
+    format!("{}/{}/{name}", &name[..2], &name[2..4])
 }
 
 #[cfg(test)]

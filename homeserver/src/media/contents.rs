@@ -1,8 +1,7 @@
 //! Where contents are: in a folder, or in a bucket of an S3 service.
 //!
-//! Names are the same in both: `ab/cd/abcd…` holds a content under the SHA-256 of it, `thumbnails/ab/cd/abcd…-variant`
-//! smaller pictures made of it. A file is always received into the folder first, since its name is known only when all
-//! of it has come.
+//! In both a content is named after the SHA-256 of it, and smaller pictures made of it after the content. A file is
+//! always received into the folder first, since its name is known only when all of it has come.
 
 use std::{ops::Range, path::PathBuf};
 

@@ -51,6 +51,7 @@ use crate::{
     flights::Flights,
     outbound::Outbound,
     storage::{self, Storage},
+    workers::Workers,
 };
 
 /// Pictures decoded at the same time: each may take a few hundred megabytes.
@@ -68,7 +69,9 @@ struct Inner {
     server_name: OwnedServerName,
     settings: Settings,
     contents: Contents,
+    /// Who may have a picture in memory.
     pictures: Semaphore,
+    painters: Workers,
     flights: Flights<ContentHash>,
     previewing: Flights<ContentHash>,
     outbound: Outbound,
@@ -141,6 +144,7 @@ impl Media {
             settings,
             contents: Contents::new(blobs, bucket),
             pictures: Semaphore::new(PICTURES_AT_ONCE),
+            painters: Workers::start("pictures", PICTURES_AT_ONCE),
             flights: Flights::default(),
             previewing: Flights::default(),
             outbound,

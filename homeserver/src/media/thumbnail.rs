@@ -158,9 +158,7 @@ impl Media {
             .await
             .map_err(ApiError::internal)?;
         let bytes = stored.file.bytes().await?;
-        let done = tokio::task::spawn_blocking(move || work(&bytes))
-            .await
-            .map_err(ApiError::internal)?;
+        let done = self.inner.painters.run(move || work(&bytes)).await?;
         done.map_err(Into::into)
     }
 

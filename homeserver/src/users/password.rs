@@ -1,17 +1,14 @@
 //! Passwords: Argon2id, on a bounded number of threads.
 //!
-//! One hash takes about 30 ms and 19 MiB. When a whole school signs in at once, a semaphore keeps as many hashes going
-//! as there are cores, so that memory stays bounded and everything else keeps its share of the processor.
-
-use std::sync::Arc;
+//! One hash takes about 30 ms and 19 MiB. When a whole school signs in at once, as many hashes go on as there are cores,
+//! so that memory stays bounded, on threads that let everything else go first.
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
     password_hash::phc::PasswordHash,
 };
-use tokio::sync::Semaphore;
 
-use crate::{ApiError, ApiResult};
+use crate::{ApiError, ApiResult, workers::Workers};
 
 /// Memory of one hash, in KiB.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -41,14 +38,14 @@ pub(super) enum Verdict {
 /// Hashes and verifies passwords.
 #[derive(Clone)]
 pub(super) struct Passwords {
-    permits: Arc<Semaphore>,
+    workers: Workers,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            permits: Arc::new(Semaphore::new(cores)),
+            workers: Workers::start("passwords", cores),
         }
     }
 }
@@ -57,7 +54,7 @@ impl Passwords {
     /// A password as it is stored.
     pub(super) async fn hash(&self, password: String) -> ApiResult<String> {
         check_new(&password)?;
-        self.run(move || hash(&password)).await?
+        self.workers.run(move || hash(&password)).await?
     }
 
     /// Compares a password with a stored one. Without a stored one it takes as long and is wrong, so that the time does
@@ -70,7 +67,8 @@ impl Passwords {
         if password.len() > MAX_PASSWORD_LENGTH {
             return Ok(Verdict::Wrong);
         }
-        self.run(move || verify(&password, stored.as_deref()))
+        self.workers
+            .run(move || verify(&password, stored.as_deref()))
             .await?
     }
 
@@ -82,23 +80,6 @@ impl Passwords {
             .hash_password(code.as_bytes())
             .map_err(internal)?;
         Ok(hash.to_string())
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> ApiResult<T> {
-        let permit = Arc::clone(&self.permits)
-            .acquire_owned()
-            .await
-            .map_err(ApiError::internal)?;
-        // The permit goes along: a client that hangs up must not let more hashes run than there are permits.
-        let done = tokio::task::spawn_blocking(move || {
-            let result = work();
-            drop(permit);
-            result
-        });
-        done.await.map_err(ApiError::internal)
     }
 }
 
