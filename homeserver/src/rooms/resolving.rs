@@ -140,7 +140,7 @@ impl Rooms {
                 let event = rooms.known_event(snapshot, row?.0.1)?;
                 extremities.push((event.pdu.event_id().clone(), event.row.state_after));
             }
-            if extremities.len() < 2 && events.iter().all(|pdu| pdu.prev_events().len() < 2) {
+            if is_one_line(&extremities, &events) {
                 return Ok(());
             }
             let Some(head) = Head::load(rooms, snapshot, room)? else {
@@ -162,6 +162,21 @@ impl Rooms {
         })
         .await
     }
+}
+
+/// Whether events follow the newest of a room one after the other, so that no states meet.
+fn is_one_line(extremities: &[(OwnedEventId, StateRoot)], events: &[Pdu]) -> bool {
+    let [(newest, _)] = extremities else {
+        return extremities.is_empty();
+    };
+    let mut last = newest;
+    for pdu in events {
+        if pdu.prev_events() != std::slice::from_ref(last) {
+            return false;
+        }
+        last = pdu.event_id();
+    }
+    true
 }
 
 /// What resolution sees before events are taken in: the snapshot.
