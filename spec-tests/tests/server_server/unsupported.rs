@@ -1,7 +1,8 @@
 //! What is not there, and servers that do not federate.
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#unsupported-endpoints)
 
-use spec_tests::{Homeserver, Peer, Settings, covers, homeserver};
+use serde_json::json;
+use spec_tests::{Homeserver, Peer, Settings, covers, homeserver, path, peer::now};
 
 /// [spec](https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1version)
 #[test]
@@ -27,6 +28,32 @@ fn unknown_endpoints_and_methods_are_not_recognised() {
     }
     let wrong_method = peer.request(&server, "DELETE", "/_matrix/federation/v1/version", None);
     wrong_method.send().must_fail(405, "M_UNRECOGNIZED");
+}
+
+/// The first version of invitations is for rooms of versions 1 and 2.
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#put_matrixfederationv1inviteroomideventid)
+#[test]
+fn an_invitation_to_a_room_of_a_version_that_is_too_old_is_refused() {
+    covers!(PUT "/_matrix/federation/v1/invite/{roomId}/{eventId}");
+    let (alice, peer) = (homeserver().register("alice"), Peer::start());
+    let room = format!("!old:{}", peer.name());
+    let event = json!({
+        "type": "m.room.member",
+        "room_id": room,
+        "sender": peer.user("bob"),
+        "origin": peer.name(),
+        "origin_server_ts": now(),
+        "state_key": alice.id,
+        "content": { "membership": "invite" },
+    });
+    let id = format!("$old:{}", peer.name());
+    let path = path!("/_matrix/federation/v1/invite/{}/{}", room, id);
+    let answer = peer
+        .request(&alice.server, "PUT", &path, Some(&event))
+        .send();
+    if !alice.server.is_synapse() {
+        answer.must_fail(400, "M_INCOMPATIBLE_ROOM_VERSION");
+    }
 }
 
 /// Without federation there are no endpoints for servers.

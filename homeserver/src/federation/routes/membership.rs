@@ -38,6 +38,7 @@ pub(super) fn router() -> Router<Server> {
         .ruma_route(make_knock)
         .ruma_route(send_knock)
         .ruma_route(invite)
+        .ruma_route(membership_v1::invite)
         .ruma_route_at(
             "/_matrix/federation/v1/send_join/{room_id}/{event_id}",
             membership_v1::send_join,

@@ -4,7 +4,10 @@
 
 use axum::extract::State;
 use http::StatusCode;
-use ruma::api::federation::membership::{create_join_event, create_leave_event};
+use ruma::{
+    RoomVersionId,
+    api::federation::membership::{create_invite, create_join_event, create_leave_event},
+};
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 
@@ -12,6 +15,7 @@ use super::membership;
 use crate::{
     ApiResult, Server,
     http::{Raw, Signed, json},
+    rooms::admit::incompatible_version,
 };
 
 /// What a join is answered with.
@@ -38,6 +42,15 @@ pub(super) async fn send_join(
         state: &room.state,
         auth_chain: &room.auth_chain,
     })
+}
+
+/// Refuses an invitation. Whoever invites in this way means a room of version 1 or 2, and this server takes part in none.
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#put_matrixfederationv1inviteroomideventid)
+pub(super) async fn invite(
+    State(_): State<Server>,
+    Signed { .. }: Signed<create_invite::v1::Request>,
+) -> ApiResult<create_invite::v1::Response> {
+    Err(incompatible_version(&RoomVersionId::V1))
 }
 
 /// Takes in that somebody leaves.

@@ -35,6 +35,10 @@ pub enum Class {
 impl Class {
     /// The class of an endpoint.
     pub fn of(method: &Method, path: &str) -> Self {
+        // Nobody signs it, and other servers may be asked because of it.
+        if path.ends_with("/3pid/onbind") {
+            return Self::Join;
+        }
         if path.starts_with("/_matrix/federation/") || path.starts_with("/_matrix/key/") {
             return Self::Federation;
         }
