@@ -43,6 +43,6 @@ async fn main() -> Result<ExitCode> {
         }
         return Ok(ExitCode::FAILURE);
     }
-    bot::run::run(&config).await?;
+    Box::pin(bot::run::run(&config)).await?;
     Ok(ExitCode::SUCCESS)
 }

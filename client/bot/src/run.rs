@@ -23,7 +23,7 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::{
     config::Config,
-    session::{Arrival, Reader, Sender, catch_up, has_support, secure, sign_in},
+    session::{Arrival, Desk, Mover, Reader, Sender, catch_up, has_support, secure, sign_in},
     store::Store,
 };
 
@@ -52,6 +52,8 @@ struct Bot {
     shared: Arc<Mutex<Shared>>,
     news: Arc<Notify>,
     filter: FilterDefinition,
+    mover: Mover,
+    desk: Mutex<Desk>,
 }
 
 /// Milliseconds since 1970.
@@ -73,15 +75,20 @@ pub async fn run(config: &Config) -> Result<()> {
     store.prune(now())?;
     let world = store.world()?;
     tracing::info!(%own, games = world.open_games(), "signed in");
+    let settings = config.settings(own.as_str(), has_support(&client, config).await);
+    let shared = Arc::new(Mutex::new(Shared {
+        store,
+        world,
+        on_their_way: Vec::new(),
+    }));
+    let desk = Desk::new(client.clone(), settings.clone(), shared.clone());
     let bot = Bot {
-        settings: config.settings(own.as_str(), has_support(&client, config).await),
+        settings,
         config: Arc::new(config.clone()),
         own,
-        shared: Arc::new(Mutex::new(Shared {
-            store,
-            world,
-            on_their_way: Vec::new(),
-        })),
+        shared,
+        mover: Mover::new(client.clone()),
+        desk: Mutex::new(desk),
         news: Arc::new(Notify::new()),
         filter: filter(),
         client,
@@ -164,6 +171,7 @@ impl Bot {
         for room in self.client.invited_rooms() {
             self.accept(&room).await;
         }
+        self.mover.look_at_all().await;
         let token = self.shared.lock().await.store.token()?;
         let Some(token) = token else {
             return Ok(());
@@ -217,6 +225,7 @@ impl Bot {
         }
         let before = self.shared.lock().await.store.token()?;
         let mut timelines = BTreeMap::new();
+        let mut changed = Vec::new();
         for (id, update) in response.rooms.joined {
             let Some(room) = self.client.get_room(&id) else {
                 continue;
@@ -239,6 +248,7 @@ impl Bot {
                     }
                 }
             }
+            changed.push(room.clone());
             let parse = |json: &str| serde_json::from_str::<Value>(json).ok();
             events.extend(
                 update
@@ -261,7 +271,11 @@ impl Bot {
         }
         self.take(timelines, Some(&response.next_batch)).await?;
         if !response.to_device.is_empty() {
+            self.desk.lock().await.take(&response.to_device);
             self.unlock().await?;
+        }
+        for room in changed {
+            self.mover.look_at(&room).await;
         }
         Ok(())
     }

@@ -34,6 +34,8 @@ pub enum What {
     },
     /// The bot is no longer in a room.
     Left { room: String },
+    /// A room is replaced by another: its language, its switch and its tables of the best go along.
+    Moved { from: String, to: String },
     /// A room's administrators switched games on or off for it.
     Switched { room: String, games: Option<bool> },
     /// Time passed.

@@ -25,4 +25,5 @@ mod world;
 pub use event::{Event, File, Message, Millis, Place, Reaction, Sender, Slot, What};
 pub use lang::Lang;
 pub use output::{Output, Target, To};
+pub use ratings::{Question, Standing, Standings};
 pub use world::{BadRow, Row, Settings, World};

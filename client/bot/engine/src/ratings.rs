@@ -234,53 +234,148 @@ pub(crate) fn show(
 ) -> String {
     let (scope, span, kind) = asked;
     let (person, lang, now) = who;
-    let key = key(scope, span, kind.map_or("all", Kind::key), now, settings);
-    let by_rating = kind.is_some_and(|kind| kind.entry().seats == Seats::Two);
     let title = kind.map_or(lang.pick("Лучшие", "The best"), |kind| {
         kind.entry().title(lang)
     });
-    let span = span.words(lang);
+    let words = span.words(lang);
     let place = match scope {
         Scope::Room(_) => lang.pick("в этой комнате", "in this room"),
         Scope::Class(_) => lang.pick("в классе", "in the class"),
         Scope::Academy => lang.pick("во всей академии", "in the whole academy"),
     };
-    let mut text = format!("🏆 **{title}** {span}, {place}\n");
-    let value = |score: &Score| {
-        if by_rating {
-            score.rating
-        } else {
-            score.points
-        }
-    };
-    let mut scores: Vec<(&String, &Score)> = world
-        .seasons
-        .get(&key)
-        .into_iter()
-        .flat_map(|season| &season.0)
-        .collect();
-    scores.sort_by_key(|(id, score)| (-value(score), (*id).clone()));
-    if scores.is_empty() {
+    let mut text = format!("🏆 **{title}** {words}, {place}\n");
+    let table = table(world, settings, asked, now);
+    if table.is_empty() {
         text.push_str(lang.pick("Пока никто не играл.", "Nobody has played yet."));
         return text;
     }
-    for (index, (_, score)) in scores.iter().take(SHOWN).enumerate() {
-        let place = index + 1;
-        let (name, value) = (&score.name, value(score));
-        text.push_str(&format!("{place}. {name} — {value}\n"));
+    for standing in table.iter().take(SHOWN) {
+        let (place, name, score) = (standing.place, &standing.name, standing.score);
+        text.push_str(&format!("{place}. {name} — {score}\n"));
     }
-    if let Some(place) = scores.iter().position(|(id, _)| *id == person)
-        && place >= SHOWN
-    {
-        let place = place + 1;
-        let value = value(scores[place - 1].1);
+    if let Some(own) = own(&table, person) {
+        let (place, score) = (own.place, own.score);
         text.push_str(&say!(
             lang,
-            "…\nВаше место: {place} ({value})\n",
-            "…\nYour place: {place} ({value})\n"
+            "…\nВаше место: {place} ({score})\n",
+            "…\nYour place: {place} ({score})\n"
         ));
     }
     text
+}
+
+/// Somebody's place in a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// From 1.
+    pub place: usize,
+    #[serde(rename = "user_id")]
+    pub id: String,
+    pub name: String,
+    /// A rating in games of two, points elsewhere.
+    pub score: i64,
+}
+
+/// A table as a program asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Question<'a> {
+    /// The whole academy without one.
+    pub room: Option<&'a str>,
+    /// All games without one.
+    pub game: Option<&'a str>,
+    /// `week`, `month` or `all`.
+    pub span: &'a str,
+}
+
+/// The best, and the place of who asks when it is not among them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Standings {
+    pub best: Vec<Standing>,
+    pub own: Option<Standing>,
+}
+
+impl World {
+    /// Gives a room the tables of the room that it replaces.
+    pub(crate) fn move_seasons(&mut self, from: &str, to: &str) {
+        let from = format!("{}|", Scope::Room(from.to_owned()).key());
+        let to = format!("{}|", Scope::Room(to.to_owned()).key());
+        let keys: Vec<String> = self
+            .seasons
+            .keys()
+            .filter(|key| key.starts_with(&from))
+            .cloned()
+            .collect();
+        for key in keys {
+            if let Some(season) = self.seasons.remove(&key) {
+                let moved = key.replacen(&from, &to, 1);
+                self.note(Rows::Seasons, &key);
+                self.note(Rows::Seasons, &moved);
+                self.seasons.insert(moved, season);
+            }
+        }
+    }
+
+    /// Who plays best; `None` for a game or a time that does not exist.
+    #[must_use]
+    pub fn standings(
+        &self,
+        settings: &Settings,
+        question: Question<'_>,
+        person: &str,
+        now: Millis,
+    ) -> Option<Standings> {
+        let span = Span::parse(question.span)?;
+        let kind = match question.game {
+            Some(game) => Some(Kind::parse(game)?),
+            None => None,
+        };
+        let scope = question
+            .room
+            .map_or(Scope::Academy, |room| Scope::Room(room.to_owned()));
+        let mut table = table(self, settings, (&scope, span, kind), now);
+        let own = own(&table, person).cloned();
+        table.truncate(SHOWN);
+        Some(Standings { best: table, own })
+    }
+}
+
+/// All who played, the best first.
+fn table(
+    world: &World,
+    settings: &Settings,
+    asked: (&Scope, Span, Option<Kind>),
+    now: Millis,
+) -> Vec<Standing> {
+    let (scope, span, kind) = asked;
+    let key = key(scope, span, kind.map_or("all", Kind::key), now, settings);
+    let by_rating = kind.is_some_and(|kind| kind.entry().seats == Seats::Two);
+    let scores = world.seasons.get(&key).into_iter();
+    let mut table: Vec<Standing> = scores
+        .flat_map(|season| &season.0)
+        .map(|(id, score)| Standing {
+            place: 0,
+            id: id.clone(),
+            name: score.name.clone(),
+            score: if by_rating {
+                score.rating
+            } else {
+                score.points
+            },
+        })
+        .collect();
+    table.sort_by(|one, other| (-one.score, &one.id).cmp(&(-other.score, &other.id)));
+    for (place, standing) in (1..).zip(&mut table) {
+        standing.place = place;
+    }
+    table
+}
+
+/// The place of who asks, when it is not among the best. Nobody is shown as one of the last.
+fn own<'a>(table: &'a [Standing], person: &str) -> Option<&'a Standing> {
+    table
+        .iter()
+        .skip(SHOWN)
+        .find(|standing| standing.id == person)
 }
 
 #[cfg(test)]

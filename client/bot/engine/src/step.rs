@@ -53,6 +53,7 @@ impl World {
             What::File(file) => step.file(file),
             What::Joined { room, inviter } => step.joined(room, inviter.as_ref()),
             What::Left { room } => step.left(room),
+            What::Moved { from, to } => step.moved(from, to),
             What::Switched { room, games } => step.world.room_mut(room).switch = *games,
             What::Tick => step.tick(),
         }
@@ -185,6 +186,16 @@ impl Step<'_> {
             )
         };
         self.send(&room.id, text.to_owned());
+    }
+
+    fn moved(&mut self, from: &str, to: &str) {
+        if let Some(before) = self.world.rooms.get(from) {
+            let (lang, switch) = (before.lang, before.switch);
+            let room = self.world.room_mut(to);
+            room.lang = lang;
+            room.switch = switch;
+        }
+        self.world.move_seasons(from, to);
     }
 
     fn left(&mut self, room: &str) {

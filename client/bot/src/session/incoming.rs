@@ -13,7 +13,10 @@ use matrix_sdk::{
 };
 use serde_json::Value;
 
-use super::place::{place, sender};
+use super::{
+    moving::replaced,
+    place::{place, sender},
+};
 use crate::{config::Config, store::Store};
 
 const LARGEST_FILE: u64 = 256 * 1024;
@@ -111,13 +114,22 @@ impl Reader<'_> {
             room: place(room, self.config, self.now).await,
             inviter,
         };
-        Ok(vec![
+        let moved = replaced(room).map(|before| Arrival::Event {
+            id: format!("moved {before} {id}"),
+            event: self.event(What::Moved {
+                from: before.to_string(),
+                to: id.clone(),
+            }),
+        });
+        let mut arrivals: Vec<_> = moved.into_iter().collect();
+        arrivals.extend([
             arrived,
             Arrival::Event {
                 id: format!("joined {id} {event}"),
                 event: self.event(what),
             },
-        ])
+        ]);
+        Ok(arrivals)
     }
 
     /// One event, if it means anything to the bot.

@@ -3,5 +3,6 @@
 
 mod encrypted;
 mod kills;
+mod manners;
 mod server;
 mod talking;

@@ -1,6 +1,6 @@
 //! Ratings that cannot be had for nothing.
 
-use bot_engine::Lang;
+use bot_engine::{Lang, Question, What};
 
 use crate::room::{Room, said};
 
@@ -78,4 +78,55 @@ fn the_table_ends_with_ones_own_place_and_never_shows_the_last() {
     assert!(!top.contains("anna"), "{top}");
     let own = said(&room.say("anna", "!рейтинг крестики"));
     assert!(own.contains("Ваше место: 13"), "{own}");
+}
+
+#[test]
+fn a_room_that_is_replaced_takes_its_tables_and_its_language_along() {
+    let mut room = Room::new(Lang::Ru);
+    room.say("anna", "!lang en");
+    lose(&mut room);
+    let next = "!next:x".to_owned();
+    room.happen(What::Moved {
+        from: room.place.id.clone(),
+        to: next.clone(),
+    });
+    let before = said(&room.say("anna", "!top tictactoe"));
+    assert!(before.contains("Nobody has played yet"), "{before}");
+    room.place.id = next;
+    room.now += MINUTE;
+    let top = said(&room.say("anna", "!top tictactoe"));
+    assert!(top.contains("1. boris — 1016"), "{top}");
+}
+
+#[test]
+fn a_program_gets_the_table_that_people_see() {
+    let mut room = Room::new(Lang::Ru);
+    lose(&mut room);
+    let question = Question {
+        room: Some("!room:x"),
+        game: Some("tictactoe"),
+        span: "week",
+    };
+    let ask = |question| {
+        room.world
+            .standings(&room.settings, question, "@anna:x", room.now)
+    };
+    let table = ask(question).unwrap();
+    let best: Vec<_> = table
+        .best
+        .iter()
+        .map(|standing| (standing.place, standing.name.as_str(), standing.score))
+        .collect();
+    assert_eq!(best, [(1, "boris", 1016), (2, "anna", 984)]);
+    assert_eq!(table.own, None, "who is among the best is not told twice");
+    let elsewhere = Question {
+        room: Some("!other:x"),
+        ..question
+    };
+    assert_eq!(ask(elsewhere).unwrap().best, []);
+    let unknown = Question {
+        game: Some("poker"),
+        ..question
+    };
+    assert_eq!(ask(unknown), None);
 }
