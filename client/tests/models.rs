@@ -280,6 +280,19 @@ fn at_the_bottom_new_rows_push_old_ones_out() {
 }
 
 #[test]
+fn rows_that_are_replaced_all_at_once_stay_in_sight() {
+    let mut window = filled(2);
+    window.apply_all([
+        VectorDiff::PushFront { value: 10 },
+        VectorDiff::Remove { index: 2 },
+        VectorDiff::Remove { index: 1 },
+        VectorDiff::PushFront { value: 11 },
+        VectorDiff::PushBack { value: 12 },
+    ]);
+    assert_eq!(window.model().to_vec(), [11, 10, 12]);
+}
+
+#[test]
 fn away_from_the_bottom_new_rows_wait_below() {
     let mut window = filled(1000);
     window.show_older();

@@ -9,7 +9,7 @@ use client::{
         AccountRow, Body, Delivery, DeviceRow, DirectoryRow, FileBody, HitRow, MediaBody, MediaKey,
         MemberRights, MemberRow, MessageRow, Notice, NoticeRow, PresenceRow, Preview, PreviewKind,
         Progress, ReactionRow, ReplyRow, Role, RoomHeader, RoomRow, RowId, RowKind, Section,
-        SpaceRow, TextBody, TimelineRow,
+        SpaceRow, StandingRow, StandingsRow, TextBody, TimelineRow,
     },
 };
 use matrix_sdk::ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
@@ -208,10 +208,10 @@ fn room_row(sample: &RoomSample) -> RoomRow {
 pub(crate) fn header(direct: bool, members: u64) -> RoomHeader {
     RoomHeader {
         has_bot: members > 4,
-        name: if direct {
-            "София Гончар"
-        } else {
-            "Курсовая «Склад»"
+        name: match (direct, members) {
+            (true, _) => "София Гончар",
+            (_, 0..=4) => "Курсовая «Склад»",
+            _ => "Программирование",
         }
         .to_owned(),
         avatar: direct.then(|| face("gonchar")).flatten(),
@@ -524,4 +524,29 @@ pub(crate) fn half_sent() -> Delivery {
         done: 1_258_291,
         total: 3_565_158,
     }))
+}
+
+/// The best players of a week.
+pub(crate) fn standings() -> StandingsRow {
+    let row = |place: u64, (id, name, score): (&str, &str, i64)| StandingRow {
+        place,
+        user_id: user(id),
+        name: name.to_owned(),
+        score,
+    };
+    let best = [
+        ("magomedova", "Камила Магомедова", 140),
+        ("gonchar", "София Гончар", 128),
+        ("aliev", "Тимур Алиев", 94),
+        ("bondar", "Вероника Бондарь", 71),
+        ("tkachenko", "Мирон Ткаченко", 66),
+        ("prokopenko", "Данил Прокопенко", 40),
+    ];
+    StandingsRow {
+        best: (1..)
+            .zip(best)
+            .map(|(place, who)| row(place, who))
+            .collect(),
+        own: Some(row(12, ("a.deineka", "Артём Дейнека", 24))),
+    }
 }

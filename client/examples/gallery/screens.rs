@@ -32,7 +32,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::faces;
 use crate::samples::{self, Story, file, half_sent, picture, reactions, reply, text, voice};
 
-pub(crate) const NAMES: [&str; 49] = [
+pub(crate) const NAMES: [&str; 50] = [
     "server",
     "sign-in",
     "register",
@@ -81,6 +81,7 @@ pub(crate) const NAMES: [&str; 49] = [
     "feedback-facts",
     "ask",
     "games",
+    "leaders",
     "quiz",
 ];
 
@@ -94,7 +95,7 @@ pub(crate) fn size(screen: &str) -> Option<(f32, f32)> {
     match screen {
         "offline" | "empty" | "no-rooms" => Some((900.0, 560.0)),
         "narrow" | "narrow-list" => Some((700.0, 740.0)),
-        "class" | "members" | "games" => Some((1366.0, 768.0)),
+        "class" | "members" | "games" | "leaders" => Some((1366.0, 768.0)),
         name if NAMES.contains(&name) => Some((1180.0, 740.0)),
         _ => None,
     }
@@ -107,6 +108,11 @@ pub(crate) fn fill(ui: &Rc<Ui>, mut commands: UnboundedReceiver<Envelope>, scree
         _ => chats(ui, screen),
     }
     answer(ui, &mut commands);
+    if screen == "leaders" {
+        // The bot was found with the answers.
+        let adapter = ui.window().global::<GamesAdapter>();
+        adapter.invoke_page_chosen(1);
+    }
     if screen == "register" {
         let adapter = ui.window().global::<OnboardingAdapter>();
         adapter.invoke_register();
@@ -163,7 +169,7 @@ fn chats(ui: &Ui, screen: &str) {
             window.global::<AppAdapter>().set_offline(true);
             window.global::<RailAdapter>().set_online(false);
         }
-        "class" | "games" => open(ui, "programming", false, 28, class()),
+        "class" | "games" | "leaders" => open(ui, "programming", false, 28, class()),
         _ => open(ui, "store", false, 4, group()),
     }
     match screen {
@@ -254,9 +260,11 @@ fn chats(ui: &Ui, screen: &str) {
             adapter.set_question("как отправить документ".into());
             adapter.invoke_asked("как отправить документ".into());
         }
-        "games" => window
-            .global::<HeaderAdapter>()
-            .invoke_pane(PaneKind::Games),
+        "games" | "leaders" => {
+            window
+                .global::<HeaderAdapter>()
+                .invoke_pane(PaneKind::Games);
+        }
         "quiz" => quiz(ui),
         "viewer" => window
             .global::<TimelineAdapter>()
@@ -443,6 +451,10 @@ fn answer(ui: &Ui, commands: &mut UnboundedReceiver<Envelope>) {
                 Ok(Answer::Presence(samples::presence(users)))
             }
             Command::Account(AccountCommand::MeasureStorage) => Ok(Answer::Storage(18 << 20)),
+            Command::People(PeopleCommand::Search { term }) if term.starts_with("@bot:") => {
+                Ok(Answer::People(vec![person("bot", "Игротека")]))
+            }
+            Command::Games(_) => Ok(Answer::Standings(samples::standings())),
             Command::People(PeopleCommand::Search { .. }) => Ok(Answer::People(people())),
             Command::Account(AccountCommand::LoadDevices) => {
                 Ok(Answer::Devices(samples::devices()))
@@ -481,12 +493,16 @@ fn people() -> Vec<PersonRow> {
         ("ryabova", "Наталья Рябова"),
     ]
     .into_iter()
-    .map(|(id, name)| PersonRow {
+    .map(|(id, name)| person(id, name))
+    .collect()
+}
+
+fn person(id: &str, name: &str) -> PersonRow {
+    PersonRow {
         user_id: samples::user(id),
         name: name.to_owned(),
         avatar: None,
-    })
-    .collect()
+    }
 }
 
 fn send_picture(ui: &Ui, command: MediaCommand) {

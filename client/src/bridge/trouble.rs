@@ -57,6 +57,8 @@ pub enum Trouble {
     WrongRecoveryKey,
     /// The local data cannot be opened: damaged, or its key is gone.
     LocalData,
+    /// The bot does not answer.
+    BotSilent,
     /// This server cannot do it.
     Unsupported,
     /// Anything else, with what a log would say (never secrets).

@@ -8,8 +8,8 @@ use matrix_sdk::ruma::OwnedRoomId;
 use super::{command::RequestId, pixels::Pixels, secret::Secret, trouble::Trouble};
 use crate::rows::{
     AccountRow, DeviceRow, DirectoryRow, FoundServerRow, HitRow, MediaKey, MemberRow, PersonRow,
-    PresenceRow, ProblemRow, RoomHeader, RoomRow, ServerRow, SpaceRow, TimelineRow, Trust,
-    VerificationRow,
+    PresenceRow, ProblemRow, RoomHeader, RoomRow, ServerRow, SpaceRow, StandingsRow, TimelineRow,
+    Trust, VerificationRow,
 };
 
 /// Everything that travels from the session to the UI thread.
@@ -79,6 +79,8 @@ pub enum Answer {
     Trust(Trust),
     /// Messages found, or pinned.
     Hits(Vec<HitRow>),
+    /// Who plays best.
+    Standings(StandingsRow),
 }
 
 /// What became of a report.

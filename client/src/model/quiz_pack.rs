@@ -139,19 +139,10 @@ impl Question {
         too_long.then_some(Flaw::TooLong(number))
     }
 
-    fn given(&self) -> impl Iterator<Item = &str> {
+    /// The answers that were written, the right one first.
+    pub fn given(&self) -> impl Iterator<Item = &str> {
         let answers = self.answers.iter().map(|answer| answer.trim());
         answers.filter(|answer| !answer.is_empty())
-    }
-
-    /// What players will see.
-    #[must_use]
-    pub fn preview(&self) -> String {
-        let mut text = self.text.trim().to_owned();
-        for (number, answer) in (1..).zip(self.given()) {
-            text.push_str(&format!("\n{number}\u{fe0f}\u{20e3} {answer}"));
-        }
-        text
     }
 }
 

@@ -177,7 +177,8 @@ impl<T: Clone + 'static> Window<T> {
         if index > self.all.len() {
             return;
         }
-        if index <= self.start && self.end > self.start {
+        let is_empty = self.end == self.start;
+        if index < self.start || (index == self.start && !is_empty) {
             self.start += 1;
             self.end += 1;
         } else if index < self.end {

@@ -8,8 +8,10 @@ pub const BOT: &str = "bot";
 /// One game.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Game {
-    /// What the views call it.
+    /// What the bot calls it, in English.
     pub id: &'static str,
+    /// Drawn beside its name.
+    pub emoji: &'static str,
     title: [&'static str; 2],
     word: [&'static str; 2],
     /// The bot can be the other player.
@@ -26,7 +28,7 @@ pub struct BotCommand {
 }
 
 const fn game(
-    id: &'static str,
+    [id, emoji]: [&'static str; 2],
     title: [&'static str; 2],
     word: [&'static str; 2],
     against_bot: bool,
@@ -34,6 +36,7 @@ const fn game(
 ) -> Game {
     Game {
         id,
+        emoji,
         title,
         word,
         against_bot,
@@ -44,63 +47,84 @@ const fn game(
 /// All games.
 pub static GAMES: [Game; 9] = [
     game(
-        "tictactoe",
+        ["tictactoe", "❌"],
         ["Крестики-нолики", "Tic-tac-toe"],
         ["крестики", "tictactoe"],
         true,
         false,
     ),
     game(
-        "five",
+        ["five", "⚫"],
         ["Пять в ряд", "Five in a row"],
         ["пять", "five"],
         true,
         false,
     ),
     game(
-        "connect4",
+        ["connect4", "🔴"],
         ["Четыре в ряд", "Connect four"],
         ["четыре", "connect4"],
         true,
         false,
     ),
     game(
-        "chess",
+        ["chess", "♟️"],
         ["Шахматы", "Chess"],
         ["шахматы", "chess"],
         true,
         false,
     ),
     game(
-        "hangman",
+        ["hangman", "🪢"],
         ["Виселица", "Hangman"],
         ["виселица", "hangman"],
         false,
         true,
     ),
     game(
-        "cities",
+        ["cities", "🏙️"],
         ["Города", "Cities"],
         ["города", "cities"],
         false,
         true,
     ),
     game(
-        "word",
+        ["word", "🔤"],
         ["Слово из пяти букв", "Five letters"],
         ["слово", "word"],
         false,
         true,
     ),
     game(
-        "bulls",
+        ["bulls", "🐮"],
         ["Быки и коровы", "Bulls and cows"],
         ["быки", "bulls"],
         false,
         true,
     ),
-    game("dice", ["Кости", "Dice"], ["кости", "dice"], false, true),
+    game(
+        ["dice", "🎲"],
+        ["Кости", "Dice"],
+        ["кости", "dice"],
+        false,
+        true,
+    ),
 ];
+
+/// Quizzes, which are chosen by their pack.
+pub const QUIZ: Game = game(
+    ["quiz", "🎓"],
+    ["Викторина", "Quiz"],
+    ["викторина", "quiz"],
+    false,
+    true,
+);
+
+/// All that have a table of the best.
+pub fn ranked() -> impl Iterator<Item = &'static Game> {
+    static QUIZZES: Game = QUIZ;
+    GAMES.iter().chain([&QUIZZES])
+}
 
 impl Game {
     /// Its name.
@@ -113,7 +137,11 @@ impl Game {
     #[must_use]
     pub fn start(&self, language: Language, against_bot: bool) -> String {
         let verb = pick(language, ["!старт", "!start"]);
-        let opponent = if against_bot { " bot" } else { "" };
+        let opponent = if against_bot {
+            pick(language, [" бот", " bot"])
+        } else {
+            ""
+        };
         format!("{verb} {}{opponent}", pick(language, self.word))
     }
 }
@@ -122,6 +150,12 @@ impl Game {
 #[must_use]
 pub fn top(language: Language) -> &'static str {
     pick(language, ["!рейтинг", "!top"])
+}
+
+/// What tells the bot to take the quiz that follows.
+#[must_use]
+pub fn import(language: Language) -> &'static str {
+    pick(language, ["!квиз импорт", "!pack import"])
 }
 
 /// What asks the bot for its quizzes.
@@ -180,7 +214,7 @@ mod tests {
     fn games_are_started_in_the_language_of_the_window() {
         assert_eq!(
             GAMES[0].start(Language::Russian, true),
-            "!старт крестики bot"
+            "!старт крестики бот"
         );
         assert_eq!(GAMES[4].start(Language::English, false), "!start hangman");
     }

@@ -8,6 +8,7 @@ pub mod html;
 pub mod mentions;
 pub mod names;
 pub mod plain;
+mod previews;
 pub mod sas;
 pub mod size;
 pub mod styled;

@@ -8,10 +8,12 @@ use super::{
 };
 use crate::{
     bridge::trouble::Trouble,
-    rows::{Notice, NoticeRow, Preview, PreviewKind, Section, Undecryptable},
+    rows::{Notice, NoticeRow, Section, Undecryptable},
 };
 
 use Language::{English, Russian};
+
+pub use super::previews::{preview, preview_sender};
 
 /// What went wrong, and what to do about it.
 #[must_use]
@@ -69,6 +71,10 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
         ],
         Trouble::SlowDown(wait) => return slow_down(language, *wait),
         Trouble::NotAllowed => ["На это нет прав.", "You are not allowed to do this."],
+        Trouble::BotSilent => [
+            "Бот сейчас не отвечает.",
+            "The bot does not answer just now.",
+        ],
         Trouble::NotFound => ["Этого больше нет.", "This no longer exists."],
         Trouble::TooLarge(limit) => return too_large(language, *limit),
         Trouble::FileUnreadable => [
@@ -167,7 +173,12 @@ pub fn notice(language: Language, row: &NoticeRow) -> String {
 }
 
 /// Present tense in Russian: the past would need the person's gender.
-fn notice_of(language: Language, actor: &str, target: Option<&str>, notice: &Notice) -> String {
+pub(super) fn notice_of(
+    language: Language,
+    actor: &str,
+    target: Option<&str>,
+    notice: &Notice,
+) -> String {
     let target = target.unwrap_or("…");
     match (language, notice) {
         (Russian, Notice::Joined) => format!("{actor} теперь в чате"),
@@ -219,46 +230,6 @@ fn room_notice(language: Language, actor: &str, notice: &Notice) -> String {
         (Russian, _) => format!("{actor} меняет настройки чата"),
         (English, _) => format!("{actor} changed the room's settings"),
     }
-}
-
-/// The second line of a room in the list, without the sender; also what a reply answers.
-#[must_use]
-pub fn preview(language: Language, kind: &PreviewKind) -> String {
-    let [russian, english] = match kind {
-        PreviewKind::Text(text) => return text.clone(),
-        PreviewKind::File(name) => return name.clone(),
-        PreviewKind::Notice {
-            actor,
-            target,
-            notice,
-        } => {
-            return notice_of(language, actor, target.as_deref(), notice);
-        }
-        PreviewKind::Audio(Some(seconds)) => {
-            let length = size::duration(*seconds);
-            return choose(language, "Голосовое, ", "Voice message, ").to_owned() + length.as_str();
-        }
-        PreviewKind::Audio(None) => ["Голосовое", "Voice message"],
-        PreviewKind::Picture => ["Картинка", "Picture"],
-        PreviewKind::Video => ["Видео", "Video"],
-        PreviewKind::Deleted => ["Сообщение удалено", "Message deleted"],
-        PreviewKind::Encrypted => ["Зашифрованное сообщение", "Encrypted message"],
-        PreviewKind::Unknown => ["Сообщение нового вида", "A newer kind of message"],
-    };
-    choose(language, russian, english).to_owned()
-}
-
-/// Who stands before a preview: `Вы: `, `София: ` or nothing.
-#[must_use]
-pub fn preview_sender(language: Language, preview: &Preview) -> String {
-    if preview.own {
-        return choose(language, "Вы: ", "You: ").to_owned();
-    }
-    preview
-        .sender
-        .as_ref()
-        .map(|sender| format!("{sender}: "))
-        .unwrap_or_default()
 }
 
 /// Who is typing: `София печатает…`.
@@ -335,7 +306,7 @@ pub fn section(language: Language, section: Section) -> &'static str {
     }
 }
 
-fn choose<'a>(language: Language, russian: &'a str, english: &'a str) -> &'a str {
+pub(super) fn choose<'a>(language: Language, russian: &'a str, english: &'a str) -> &'a str {
     match language {
         Russian => russian,
         English => english,

@@ -14,6 +14,7 @@ pub(crate) mod message;
 mod notice;
 pub(crate) mod preview;
 mod room_row;
+mod standing_row;
 pub mod timeline;
 mod timeline_row;
 mod verification_row;
@@ -24,6 +25,7 @@ pub use found_row::{DirectoryRow, HitRow, SpaceRow};
 pub use media_key::MediaKey;
 pub use member_row::{MemberRights, MemberRow, PresenceRow, Role};
 pub use room_row::{Invitation, Preview, PreviewKind, RoomHeader, RoomRow, Section};
+pub use standing_row::{Span, StandingRow, StandingsRow};
 pub use timeline_row::{
     Body, Delivery, FileBody, MediaBody, MessageRow, Notice, NoticeRow, Progress, ReactionRow,
     ReplyRow, RowId, RowKind, TextBody, TimelineRow, Undecryptable,

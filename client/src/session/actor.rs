@@ -11,7 +11,7 @@ use super::{
     certificates::extra_roots,
     devices, encryption,
     ending::SessionEnded,
-    find_servers, join_file, notices,
+    find_servers, games, join_file, notices,
     outbox::Outbox,
     people, presence, room_settings, rooms, server, sign_in, storage, verification,
 };
@@ -361,10 +361,13 @@ async fn hand_over(
         Command::Media(command) => signed_in.media.carry_out(request, command).await,
         Command::Rooms(command) => {
             let client = signed_in.client.clone();
-            outbox.answer_later(
-                request,
-                async move { rooms::carry_out(&client, command).await },
-            );
+            let answer = async move { rooms::carry_out(&client, command).await };
+            outbox.answer_later(request, answer);
+        }
+        Command::Games(command) => {
+            let client = signed_in.client.clone();
+            let answer = async move { games::carry_out(&client, command).await };
+            outbox.answer_later(request, answer);
         }
         Command::Feedback(command) => signed_in.report(request, command).await,
         Command::Verification(VerificationCommand::Trust { user }) => {

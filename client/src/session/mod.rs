@@ -16,6 +16,7 @@ mod encryption;
 mod ending;
 mod feedback;
 mod find_servers;
+mod games;
 mod join_file;
 mod media;
 mod media_cache;

@@ -6,8 +6,8 @@ use matrix_sdk::ruma::{OwnedUserId, UserId};
 use slint::{ComponentHandle, ModelRc, VecModel};
 
 use super::{
-    GameItem, GamesAdapter, HelpAdapter, PaneKind, QuizAdapter, RailAdapter, context::Context,
-    room::Room,
+    AnswerItem, GameItem, GamesAdapter, HelpAdapter, PaneKind, QuizAdapter, RailAdapter,
+    context::Context, emoji, leaders::Leaders, room::Room,
 };
 use crate::{
     bridge::{
@@ -23,6 +23,7 @@ use crate::{
 pub(super) struct Games {
     context: Rc<Context>,
     room: Rc<Room>,
+    leaders: Rc<Leaders>,
     bot: RefCell<Option<OwnedUserId>>,
     pack: RefCell<QuizPack>,
 }
@@ -32,6 +33,7 @@ impl Games {
         let this = Rc::new(Self {
             context: context.clone(),
             room: room.clone(),
+            leaders: Leaders::new(context, room),
             bot: RefCell::default(),
             pack: RefCell::default(),
         });
@@ -54,7 +56,7 @@ impl Games {
             let this = self.clone();
             adapter.on_quiz(move || this.say(games::quiz(this.context.language()).to_owned()));
             let this = self.clone();
-            adapter.on_top(move || this.say(games::top(this.context.language()).to_owned()));
+            adapter.on_page_chosen(move |page| this.turn_to(page));
             let this = self.clone();
             adapter.on_write_quiz(move || this.open_quiz());
             let this = self.clone();
@@ -99,12 +101,14 @@ impl Games {
             return;
         }
         let this = self.clone();
+        let own = account.user_id.clone();
         let command = Command::People(PeopleCommand::Search { term: id });
         self.context.ask(command, move |answer| {
             let Ok(Answer::People(people)) = answer else {
                 return;
             };
             if people.iter().any(|person| person.user_id == bot) {
+                this.leaders.set_people(Some(bot.clone()), Some(own));
                 this.set_bot(Some(bot));
             }
         });
@@ -113,6 +117,7 @@ impl Games {
     /// Nobody is signed in any more.
     pub(super) fn clear(&self) {
         self.set_bot(None);
+        self.leaders.set_people(None, None);
         *self.pack.borrow_mut() = QuizPack::default();
         self.context
             .with_window(|window| window.global::<QuizAdapter>().set_open(false));
@@ -124,16 +129,27 @@ impl Games {
         let items = GAMES.iter().map(|game| GameItem {
             id: game.id.into(),
             title: game.title(language).into(),
+            image: emoji::image(game.emoji).unwrap_or_default(),
             together: game.together,
             against_bot: game.against_bot,
         });
         let items: Vec<_> = items.collect();
         self.context.with_window(|window| {
-            window
-                .global::<GamesAdapter>()
-                .set_games(ModelRc::from(Rc::new(VecModel::from(items))));
+            let adapter = window.global::<GamesAdapter>();
+            adapter.set_games(ModelRc::from(Rc::new(VecModel::from(items))));
+            adapter.set_quiz_image(emoji::image(games::QUIZ.emoji).unwrap_or_default());
         });
+        self.leaders.refresh_all();
         self.show_flaw();
+    }
+
+    /// Shows the games, or who plays best.
+    fn turn_to(&self, page: i32) {
+        self.context
+            .with_window(|window| window.global::<GamesAdapter>().set_page(page));
+        if page == 1 {
+            self.leaders.load();
+        }
     }
 
     fn set_bot(&self, bot: Option<OwnedUserId>) {
@@ -256,7 +272,7 @@ impl Games {
                 ]
                 .map(Into::into);
                 question.why = adapter.get_why().into();
-                adapter.set_preview(question.preview().as_str().into());
+                adapter.set_preview(preview(question));
             }
         });
         self.show_flaw();
@@ -278,7 +294,7 @@ impl Games {
             adapter.set_wrong2(wrong2.as_str().into());
             adapter.set_wrong3(wrong3.as_str().into());
             adapter.set_why(question.why.as_str().into());
-            adapter.set_preview(question.preview().as_str().into());
+            adapter.set_preview(preview(question));
         });
         drop(pack);
         self.show_flaw();
@@ -330,13 +346,20 @@ impl Games {
         }
     }
 
-    /// The bot reads the file in the direct chat and answers there.
+    /// The bot takes the file in the direct chat, once it is told to, and answers there.
     fn send(self: &Rc<Self>) {
         let Some((name, yaml)) = self.file() else {
             return;
         };
         let this = self.clone();
         self.with_chat(move |room| {
+            let announcement = TimelineCommand::SendText {
+                markdown: games::import(this.context.language()).to_owned(),
+                mentions: Vec::new(),
+                reply_to: None,
+            };
+            this.context
+                .send(Command::Timeline(room.clone(), announcement));
             let file = FileSource::Bytes {
                 name,
                 bytes: Arc::from(yaml.into_bytes()),
@@ -360,4 +383,14 @@ impl Games {
             .with_window(|window| window.global::<QuizAdapter>().set_open(false));
         self.context.show_done(self.context.say(russian, english));
     }
+}
+
+/// The answers as players will see them, with the bot's numbers.
+fn preview(question: &Question) -> ModelRc<AnswerItem> {
+    let numbered = (1..).zip(question.given());
+    let items = numbered.map(|(number, answer)| AnswerItem {
+        number: emoji::image(&format!("{number}\u{fe0f}\u{20e3}")).unwrap_or_default(),
+        text: answer.into(),
+    });
+    ModelRc::from(Rc::new(VecModel::from_iter(items)))
 }

@@ -27,6 +27,8 @@ const GATHER: Duration = Duration::from_millis(60);
 
 /// What is told of the window.
 pub(super) struct Handlers {
+    /// It is on its screen, whose scale factor is known now.
+    pub(super) shown: Box<dyn Fn()>,
     pub(super) files: Box<dyn Fn(Vec<PathBuf>)>,
     pub(super) away: Box<dyn Fn(bool)>,
 }
@@ -38,7 +40,12 @@ pub(super) fn listen(window: &AppWindow, handlers: Handlers) {
     let dropped: Rc<RefCell<Vec<PathBuf>>> = Rc::default();
     let gather = Timer::default();
     let weak = window.as_weak();
+    let is_shown = Cell::new(false);
     window.window().on_winit_window_event(move |slint, event| {
+        if !is_shown.replace(true) {
+            let handlers = handlers.clone();
+            Timer::single_shot(Duration::ZERO, move || (handlers.shown)());
+        }
         match event {
             WindowEvent::ModifiersChanged(modifiers) => {
                 control.set(modifiers.state().control_key());

@@ -19,6 +19,7 @@ mod head;
 mod help;
 mod hits;
 mod input;
+mod leaders;
 mod links;
 mod members;
 mod messages;

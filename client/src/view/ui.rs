@@ -1,8 +1,8 @@
 //! The window with all its views.
 
-use std::{cell::Cell, path::PathBuf, rc::Rc, time::Duration};
+use std::{cell::Cell, path::PathBuf, rc::Rc};
 
-use slint::{ComponentHandle, PlatformError, Timer};
+use slint::{ComponentHandle, PlatformError};
 
 use super::{
     AppAdapter, AppWindow, HeaderAdapter, HelpAdapter, Page, PaneKind, RailAdapter,
@@ -190,9 +190,6 @@ impl Ui {
     /// When the window cannot be shown.
     pub fn run(&self) -> Result<(), PlatformError> {
         self.window.show()?;
-        let settings = self.settings.clone();
-        // The screen's scale factor is known once the window is on it.
-        Timer::single_shot(Duration::ZERO, move || settings.apply_zoom());
         slint::run_event_loop()?;
         self.keep_window_size();
         self.window.hide()
@@ -315,9 +312,11 @@ impl Ui {
             presence.set_silent(away);
             room.timeline.set_away(away);
         };
+        let settings = self.settings.clone();
         input::listen(
             &self.window,
             input::Handlers {
+                shown: Box::new(move || settings.apply_zoom()),
                 files: Box::new(files),
                 away: Box::new(away),
             },

@@ -6,6 +6,7 @@ mod accounts;
 mod conversation;
 mod expiry;
 mod feedback;
+mod games;
 mod join;
 mod person;
 mod proxy;

@@ -2,6 +2,7 @@
 
 mod account;
 mod feedback;
+mod games;
 mod people;
 mod rooms;
 mod timeline;
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 pub use self::{
     account::{AccountCommand, Registration},
     feedback::{FeedbackCommand, Report},
+    games::GamesCommand,
     people::{MediaCommand, PeopleCommand},
     rooms::{RoomsCommand, SearchScope},
     timeline::{FileSource, Mention, TimelineCommand},
@@ -45,6 +47,8 @@ pub enum Command {
     Feedback(FeedbackCommand),
     /// Comparing pictures with another computer.
     Verification(VerificationCommand),
+    /// Asking the bot.
+    Games(GamesCommand),
 }
 
 /// A command on its way, with the id its answer will carry.
