@@ -60,7 +60,7 @@ struct Known {
 pub struct Now {
     /// What others are shown.
     pub shown: Shown,
-    /// How long ago they did something.
+    /// How long ago they did something; the longest time there is where nobody knows.
     pub last_active_ago: Duration,
 }
 
@@ -222,7 +222,7 @@ impl Presence {
         let known = self.inner.known.lock();
         known.users.get(&user).map(|known| Now {
             shown: known.at(now),
-            last_active_ago: now.saturating_sub(known.last_active),
+            last_active_ago: known.active_ago(now),
         })
     }
 
@@ -349,7 +349,7 @@ impl Presence {
         let show = |user: &UserNid, of_user: &OfUser| {
             let found = Now {
                 shown: of_user.shown.clone(),
-                last_active_ago: now.saturating_sub(of_user.last_active),
+                last_active_ago: of_user.active_ago(now),
             };
             (*user, found)
         };

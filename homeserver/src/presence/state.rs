@@ -165,6 +165,14 @@ impl OfUser {
         });
     }
 
+    /// How long ago they did something; the longest time there is where nobody knows.
+    pub(super) fn active_ago(&self, now: Duration) -> Duration {
+        match self.last_active.is_zero() {
+            true => Duration::MAX,
+            false => now.saturating_sub(self.last_active),
+        }
+    }
+
     /// What there is to show at a time.
     pub(super) fn at(&self, now: Duration) -> Shown {
         if let Some(elsewhere) = &self.elsewhere {

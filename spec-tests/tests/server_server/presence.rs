@@ -2,7 +2,10 @@
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#presence)
 
 use serde_json::{Value, json};
-use spec_tests::{covers, homeserver, http::encode, path, server::homeserver2};
+use spec_tests::{
+    Peer, covers, homeserver, http::encode, matchers::has_item, path, peer::Dag,
+    server::homeserver2,
+};
 
 #[test]
 fn somebody_in_a_shared_room_is_seen_to_be_there() {
@@ -38,4 +41,21 @@ fn somebody_in_a_shared_room_is_seen_to_be_there() {
     bob.must_see_after(&seen, |response| of_alice(response, "offline"));
     // Who shares no room with her is not shown it.
     eve.get(&status).must_fail(403, "M_FORBIDDEN");
+}
+
+/// Synapse leaves the time out for users who set their presence and did nothing else.
+#[test]
+fn presence_is_seen_of_somebody_of_whom_nobody_knows_when_they_were_active() {
+    let (alice, peer) = (homeserver().register("alice"), Peer::start());
+    let room = alice.public_room();
+    let bob = peer.user("bob");
+    Dag::join(&peer, &alice.server, &room, &bob);
+    let before = alice.initial_sync();
+    let status = json!({ "presence": "unavailable", "status_msg": "in a lesson" });
+    let mut update = status.clone();
+    update["user_id"] = bob.as_str().into();
+    let edu = json!({ "edu_type": "m.presence", "content": { "push": [update] } });
+    peer.send_transaction(&alice.server, &[], &[edu]).ok();
+    let expected = json!({ "type": "m.presence", "sender": bob, "content": status });
+    alice.must_see_after(&before, has_item(&["presence", "events"], &expected));
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use ruma::{
     OwnedUserId, RoomId, ServerName, UserId,
-    api::federation::transactions::edu::{
-        DirectDeviceContent, Edu, PresenceContent, ReceiptContent, TypingContent,
-    },
+    api::federation::transactions::edu::{DirectDeviceContent, Edu, ReceiptContent, TypingContent},
+    serde::Raw,
 };
+use serde::Deserialize;
 
 use super::acl;
 use crate::{
@@ -44,7 +44,6 @@ pub(super) async fn take(server: &Server, origin: &ServerName, edu: Edu) -> ApiR
             let message = (sender, ev_type.to_string(), message_id.to_string());
             server.e2ee.receive_to_device(message, messages).await
         }
-        Edu::Presence(content) => presence(server, origin, content).await,
         Edu::DeviceListUpdate(content) => devices_changed(server, origin, content.user_id).await,
         Edu::SigningKeyUpdate(content) => devices_changed(server, origin, content.user_id).await,
         _ => Ok(()),
@@ -85,13 +84,35 @@ async fn typing(server: &Server, origin: &ServerName, content: TypingContent) ->
     server.rooms.set_typing(room, user, timeout).await
 }
 
-/// Presence of users whom somebody here can see.
+/// Presence as it is told. Synapse does not say when somebody was active who never was.
+#[derive(Deserialize)]
+struct PresenceUpdate {
+    user_id: OwnedUserId,
+    presence: String,
+    last_active_ago: Option<u64>,
+    #[serde(default)]
+    currently_active: bool,
+    status_msg: Option<String>,
+}
+
+/// Takes in presence of users whom somebody here can see.
 /// [spec](https://spec.matrix.org/v1.19/server-server-api/#presence)
-async fn presence(server: &Server, origin: &ServerName, content: PresenceContent) -> ApiResult<()> {
+pub(super) async fn presence(
+    server: &Server,
+    origin: &ServerName,
+    edu: &Raw<Edu>,
+) -> ApiResult<()> {
+    #[derive(Deserialize)]
+    struct Content {
+        push: Vec<PresenceUpdate>,
+    }
     if !server.presence.is_enabled() {
         return Ok(());
     }
-    for update in content.push.into_iter().take(MOST_PRESENT) {
+    let content = edu.get_field::<Content>("content");
+    let malformed = |error| ApiError::bad_json("The EDU is malformed.").because(error);
+    let push = content.map_err(malformed)?.map(|content| content.push);
+    for update in push.into_iter().flatten().take(MOST_PRESENT) {
         require_of(origin, &update.user_id)?;
         let Some(user) = server.storage.interner().find_user(&update.user_id)? else {
             continue;
@@ -103,16 +124,16 @@ async fn presence(server: &Server, origin: &ServerName, content: PresenceContent
             continue;
         }
         let shown = Shown {
-            state: State::parse(update.presence.as_str()).unwrap_or_default(),
+            state: State::parse(&update.presence).unwrap_or_default(),
             currently_active: update.currently_active,
             status_msg: update
                 .status_msg
                 .filter(|status| status.len() <= LONGEST_STATUS),
         };
-        let active_ago = Duration::from_millis(update.last_active_ago.into());
+        let active_ago = update.last_active_ago.map(Duration::from_millis);
         server
             .presence
-            .set_elsewhere(user, shown, active_ago)
+            .set_elsewhere(user, shown, active_ago.unwrap_or(Duration::MAX))
             .await?;
     }
     Ok(())

@@ -156,9 +156,11 @@ async fn stage(server: &Server, origin: &ServerName, events: Vec<(RoomNid, Pdu)>
 
 async fn take_edus(server: &Server, origin: &ServerName, edus: Vec<Raw<Edu>>) {
     for edu in edus {
-        let taken = match edu.deserialize() {
-            Ok(edu) => edus::take(server, origin, edu).await,
-            Err(error) => Err(ApiError::bad_json("The EDU is malformed.").because(error)),
+        let kind = edu.get_field::<String>("edu_type").ok().flatten();
+        let taken = match (kind.as_deref(), edu.deserialize()) {
+            (Some("m.presence"), _) => edus::presence(server, origin, &edu).await,
+            (_, Ok(edu)) => edus::take(server, origin, edu).await,
+            (_, Err(error)) => Err(ApiError::bad_json("The EDU is malformed.").because(error)),
         };
         if let Err(error) = taken {
             tracing::debug!(%origin, %error, "an EDU is dropped");
