@@ -56,7 +56,7 @@ fn somebody_who_joins_reads_all_that_was_said_before() {
     let Some((alice, bob)) = two_users() else {
         return;
     };
-    for version in ["6", "10", "12"] {
+    for version in ["4", "6", "10", "12"] {
         let room = alice.create_room(&json!({ "preset": "public_chat", "room_version": version }));
         let said: Vec<String> = (0..130).map(|number| format!("message {number}")).collect();
         for words in &said {
