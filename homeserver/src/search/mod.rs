@@ -10,6 +10,7 @@
 
 mod answer;
 mod candidates;
+mod elsewhere;
 mod indexer;
 pub mod people;
 mod postings;
@@ -30,7 +31,7 @@ use std::sync::{
 use ruma::api::client::search::search_events::v3::{Criteria, EventContext, ResultRoomEvents};
 use tokio::sync::{Notify, Semaphore};
 
-use self::people::People;
+use self::{elsewhere::Elsewhere, people::People};
 pub use self::{postings::Field, project::SearchProjection};
 use crate::{
     error::{ApiError, ApiResult},
@@ -55,6 +56,7 @@ struct Inner {
     rooms: Rooms,
     users: Users,
     people: People,
+    elsewhere: Elsewhere,
     /// No event before this one is queued by this run of the server.
     begins_at: EventNid,
     /// Events queued since the indexer last looked.
@@ -81,6 +83,7 @@ impl Search {
         let inner = Inner {
             begins_at: rooms.storage().interner().event_floor(),
             people: People::load(&rooms)?,
+            elsewhere: Elsewhere::default(),
             rooms,
             users,
             queued: AtomicU64::new(0),

@@ -4,7 +4,7 @@
 //! People are found by the beginnings of the words of their names, among those whom the user may know of: who shares a
 //! room with them, and who is in a room that anybody may enter or read. Who is in a room is kept as a bitmap together
 //! with the position of the room's last change; one that is out of date is read anew. So a keystroke costs a few
-//! integers per room of the user, not a list of members.
+//! integers per room of the user, not a list of members. Users of other servers are those of [`super::elsewhere`].
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -13,7 +13,7 @@ use quick_cache::sync::Cache;
 use roaring::RoaringBitmap;
 use ruma::{OwnedMxcUri, OwnedUserId};
 
-use super::Search;
+use super::{Search, elsewhere::Stranger};
 use crate::{
     error::ApiResult,
     ids::{RoomNid, StreamPos, UserNid},
@@ -107,33 +107,27 @@ impl People {
         Ok(members)
     }
 
-    /// Who shares a room with a user, the user not among them.
-    fn sharing(&self, snapshot: &Snapshot<'_>, user: UserNid) -> Result<RoaringBitmap> {
-        let mut sharing = RoaringBitmap::new();
-        for row in tables::USER_ROOM.scan(snapshot, (user,))? {
-            let ((_, room), row) = row?;
-            if row.membership == Membership::Join
-                && let Some(summary) = tables::ROOM.get(snapshot, room)?
-            {
-                sharing |= &*self.members(snapshot, room, &summary)?;
-            }
-        }
-        sharing.remove(user.0);
-        Ok(sharing)
-    }
-
-    /// Who is in a room that is open to the world.
-    fn in_the_open(&self, snapshot: &Snapshot<'_>) -> Result<RoaringBitmap> {
-        let open = self.open.read().clone();
+    /// Who is in some rooms.
+    fn in_rooms(&self, snapshot: &Snapshot<'_>, rooms: &RoaringBitmap) -> Result<RoaringBitmap> {
         let mut found = RoaringBitmap::new();
-        for room in open.iter().map(RoomNid) {
-            if let Some(summary) = tables::ROOM.get(snapshot, room)?
-                && is_open(&summary)
-            {
+        for room in rooms.iter().map(RoomNid) {
+            if let Some(summary) = tables::ROOM.get(snapshot, room)? {
                 found |= &*self.members(snapshot, room, &summary)?;
             }
         }
         Ok(found)
+    }
+
+    /// The rooms that are open to the world.
+    fn open_rooms(&self, snapshot: &Snapshot<'_>) -> Result<RoaringBitmap> {
+        let mut open = self.open.read().clone();
+        for room in open.clone() {
+            let summary = tables::ROOM.get(snapshot, RoomNid(room))?;
+            if !summary.is_some_and(|summary| is_open(&summary)) {
+                open.remove(room);
+            }
+        }
+        Ok(open)
     }
 }
 
@@ -163,18 +157,35 @@ impl Search {
         text: &str,
         limit: usize,
     ) -> Result<Found> {
-        let mut named = self.inner.users.find_by_name(text);
+        let people = &self.inner.people;
+        let own_rooms = rooms.rooms_of(snapshot, user, &[Membership::Join])?;
+        let own_rooms: RoaringBitmap = own_rooms.into_iter().map(|room| room.0).collect();
+        let open_rooms = people.open_rooms(snapshot)?;
+        let mut named: Vec<(UserNid, Name, Option<Arc<Stranger>>)> = Vec::new();
+        for (user, name) in self.inner.users.find_by_name(text) {
+            named.push((user, name, None));
+        }
+        let all_rooms = &own_rooms | &open_rooms;
+        let elsewhere = &self.inner.elsewhere;
+        for stranger in elsewhere.find(rooms, snapshot, &all_rooms, text)? {
+            named.push((stranger.user, stranger.name.clone(), Some(stranger)));
+        }
         if named.is_empty() {
             return Ok(Found::default());
         }
-        let sharing = self.inner.people.sharing(snapshot, user)?;
-        let in_the_open = self.inner.people.in_the_open(snapshot)?;
-        named.retain(|(user, _)| sharing.contains(user.0) || in_the_open.contains(user.0));
+        let mut sharing = people.in_rooms(snapshot, &own_rooms)?;
+        sharing.remove(user.0);
+        let in_the_open = people.in_rooms(snapshot, &open_rooms)?;
+        named.retain(|(user, ..)| sharing.contains(user.0) || in_the_open.contains(user.0));
         let text = fold(text.trim());
-        named.sort_by_cached_key(|(user, name)| Rank::of(&text, name, sharing.contains(user.0)));
+        named.sort_by_cached_key(|(user, name, _)| Rank::of(&text, name, sharing.contains(user.0)));
         let limited = named.len() > limit;
         let mut people = Vec::with_capacity(named.len().min(limit));
-        for (user, _) in named.into_iter().take(limit) {
+        for (user, _, stranger) in named.into_iter().take(limit) {
+            if let Some(stranger) = stranger {
+                people.push(stranger.person.clone());
+                continue;
+            }
             let profile = profile_of(snapshot, user)?;
             people.push(Person {
                 user_id: rooms.storage().interner().user_id(user)?,

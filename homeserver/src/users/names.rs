@@ -59,6 +59,14 @@ fn words(name: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Name {
+    /// Whether words of it begin with all the words of a text.
+    pub fn is_found_by(&self, text: &str) -> bool {
+        let words = self.words();
+        let text = fold(text);
+        let mut asked = text.split_whitespace().map(without_server).peekable();
+        asked.peek().is_some() && asked.all(|part| words.iter().any(|word| word.starts_with(part)))
+    }
+
     fn words(&self) -> HashSet<&str> {
         let display_name = self.display_name.iter().flat_map(|name| words(name));
         words(&self.localpart)
@@ -173,7 +181,8 @@ fn name_of(
 }
 
 impl Name {
-    fn new(id: &UserId, display_name: Option<&str>) -> Self {
+    /// The name of a user.
+    pub fn new(id: &UserId, display_name: Option<&str>) -> Self {
         Self {
             id: fold(id.as_str()),
             localpart: fold(id.localpart()),

@@ -52,7 +52,7 @@ fn becomes(user: &User, room: &str, of: &User, membership: &str) {
     });
 }
 
-const VERSIONS: [&str; 4] = ["6", "10", "11", "12"];
+const VERSIONS: [&str; 6] = ["4", "5", "6", "10", "11", "12"];
 
 #[test]
 fn users_of_two_servers_talk_in_rooms_of_every_kind_of_version() {
@@ -119,7 +119,7 @@ fn an_invitation_that_is_taken_back_and_a_knock_that_is_turned_down_are_gone() {
         return;
     };
     let rule = json!({ "type": "m.room.join_rules", "state_key": "", "content": { "join_rule": "knock" } });
-    for version in VERSIONS.into_iter().filter(|version| *version != "6") {
+    for version in ["10", "11", "12"] {
         let options = json!({ "room_version": version, "initial_state": [rule] });
         let room = alice.create_room(&options);
         alice.invite(&room, &bob);
@@ -330,4 +330,33 @@ fn a_room_that_nobody_here_is_in_needs_a_way_to_it() {
     let room = alice.create_room(&json!({ "preset": "public_chat", "room_version": "12" }));
     bob.post(&path!("/v3/join/{}", room), &json!({}))
         .must_fail(404, "M_NOT_FOUND");
+}
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3user_directorysearch)
+#[test]
+fn people_of_other_servers_are_found_by_those_who_share_a_room() {
+    covers!(POST "/_matrix/client/v3/user_directory/search");
+    let Some((alice, bob)) = two_users() else {
+        return;
+    };
+    let name = spec_tests::server::unique("Snowdrop");
+    bob.set_display_name(&name);
+    let search = |limit: usize| {
+        let body = json!({ "search_term": name.to_lowercase(), "limit": limit });
+        let found = alice.post("/v3/user_directory/search", &body).ok();
+        found["results"].as_array().cloned().unwrap_or_default()
+    };
+    assert!(search(10).is_empty());
+    let room = alice.public_room();
+    join_via(&bob, &room, &alice);
+    eventually(|| {
+        let found = search(10);
+        let wanted = json!([{ "user_id": bob.id, "display_name": name }]);
+        spec_tests::matchers::contains(&json!(found), &wanted)
+    });
+    bob.leave(&room);
+    eventually(|| match search(10).as_slice() {
+        [] => Ok(()),
+        found => Err(format!("{found:?}")),
+    });
 }
