@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use ruma::{
-    OwnedServerName, OwnedServerSigningKeyId, ServerName, SigningKeyAlgorithm,
+    CanonicalJsonValue, OwnedServerName, OwnedServerSigningKeyId, ServerName, SigningKeyAlgorithm,
     api::{
         auth_scheme::AuthScheme,
         error::ErrorKind,
@@ -72,6 +72,11 @@ impl Federation {
             }
         }
         checked.map_err(|reason| {
+            if has_no_canonical_form(request.body()) {
+                return ApiError::bad_json(
+                    "The request body has numbers that canonical JSON does not have.",
+                );
+            }
             unauthorized(format!(
                 "The signature of {origin} on the request cannot be verified: {reason}."
             ))
@@ -129,6 +134,11 @@ fn signs_as_sent(signature: &XMatrix, request: &Request<Bytes>, key: &Base64) ->
         signed.as_bytes(),
     )
     .is_ok()
+}
+
+fn has_no_canonical_form(body: &[u8]) -> bool {
+    let json = serde_json::from_slice::<serde_json::Value>(body);
+    json.is_ok_and(|json| CanonicalJsonValue::try_from(json).is_err())
 }
 
 fn unauthorized(message: impl Into<std::borrow::Cow<'static, str>>) -> ApiError {

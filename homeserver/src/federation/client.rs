@@ -11,7 +11,10 @@ use ruma::{
         IncomingResponse, OutgoingRequest,
         auth_scheme::NoAuthentication,
         error::{Error as MatrixError, ErrorKind, FromHttpResponseError},
-        federation::authentication::{ServerSignatures, ServerSignaturesInput},
+        federation::{
+            authentication::{ServerSignatures, ServerSignaturesInput},
+            transactions::send_transaction_message,
+        },
         path_builder::SinglePath,
     },
 };
@@ -23,6 +26,7 @@ use super::{
     channel::Channel,
     discovery::{Discovery, Target},
     signing_keys::OwnKeys,
+    verdicts,
 };
 use crate::{ApiError, config};
 
@@ -221,6 +225,18 @@ impl Peers {
         let input = |authority: &str| self.sign(server, request, authority);
         let answer = self.exchange(server, input, limits).await?;
         understand::<R>(server, answer)
+    }
+
+    /// A transaction, and what became of the events in it.
+    pub(super) async fn deliver(
+        &self,
+        server: &ServerName,
+        transaction: send_transaction_message::v1::Request,
+        limits: Limits,
+    ) -> Result<send_transaction_message::v1::Response, RequestError> {
+        let input = |authority: &str| self.sign(server, transaction, authority);
+        let answer = self.exchange(server, input, limits).await?;
+        understand::<send_transaction_message::v1::Request>(server, verdicts::with_verdicts(answer))
     }
 
     /// A request that carries no signature, and its answer.

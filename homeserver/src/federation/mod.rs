@@ -20,6 +20,7 @@ pub mod routes;
 mod signing_keys;
 pub mod single_events;
 mod tls;
+mod verdicts;
 mod web;
 mod well_known;
 
@@ -35,7 +36,10 @@ use ruma::{
     MilliSecondsSinceUnixEpoch, OwnedServerName, OwnedServerSigningKeyId, ServerName,
     api::{
         OutgoingRequest,
-        federation::{authentication::ServerSignatures, discovery::ServerSigningKeys},
+        federation::{
+            authentication::ServerSignatures, discovery::ServerSigningKeys,
+            transactions::send_transaction_message,
+        },
         path_builder::SinglePath,
     },
     serde::Raw,
@@ -132,6 +136,16 @@ impl Federation {
     /// Whether this server and that one may talk to each other. False for this server itself.
     pub fn allows(&self, server: &ServerName) -> bool {
         self.inner.peers.allows(server)
+    }
+
+    /// Sends another server a transaction. The answer is what became of the events in it.
+    pub async fn deliver(
+        &self,
+        server: &ServerName,
+        transaction: send_transaction_message::v1::Request,
+        limits: Limits,
+    ) -> Result<send_transaction_message::v1::Response, RequestError> {
+        self.inner.peers.deliver(server, transaction, limits).await
     }
 
     /// Asks another server something, with this server's signature.

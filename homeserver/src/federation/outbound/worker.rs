@@ -81,7 +81,7 @@ async fn send_next(
     let request = transaction(server, &next, passing.values())?;
     match server
         .federation
-        .request(name, request, Limits::TRANSACTION)
+        .deliver(name, request, Limits::TRANSACTION)
         .await
     {
         Ok(answer) => {

@@ -21,6 +21,10 @@ pub(super) fn router() -> Router<Server> {
         .ruma_route(own_keys)
         .ruma_route_at("/_matrix/key/v2/server/{key_id}", own_keys_by_id)
         .ruma_route(keys_of_server)
+        .ruma_route_at(
+            "/_matrix/key/v2/query/{server_name}/{key_id}",
+            keys_of_server_by_id,
+        )
         .ruma_route(keys_of_servers)
 }
 
@@ -59,6 +63,19 @@ async fn keys_of_server(
     >,
 ) -> ApiResult<get_remote_server_keys::v2::Response> {
     let asked = BTreeMap::from([(request.path.0, request.query.minimum_valid_until_ts)]);
+    let keys = server.federation.vouch(asked).await?;
+    Ok(get_remote_server_keys::v2::Response::new(keys))
+}
+
+/// The same: older servers name the key they look for, and are told all.
+async fn keys_of_server_by_id(
+    State(server): State<Server>,
+    Ruma(request): Ruma<
+        Own<get_remote_server_keys::v2::Request, (OwnedServerName, String), Nothing, Minimum>,
+    >,
+) -> ApiResult<get_remote_server_keys::v2::Response> {
+    let (name, _) = request.path;
+    let asked = BTreeMap::from([(name, request.query.minimum_valid_until_ts)]);
     let keys = server.federation.vouch(asked).await?;
     Ok(get_remote_server_keys::v2::Response::new(keys))
 }

@@ -57,7 +57,7 @@ struct HashDetails {
 
 #[derive(Deserialize)]
 struct Found {
-    mappings: std::collections::BTreeMap<String, OwnedUserId>,
+    mappings: std::collections::BTreeMap<String, Option<OwnedUserId>>,
 }
 
 impl<'a> IdentityServer<'a> {
@@ -96,7 +96,8 @@ impl<'a> IdentityServer<'a> {
         };
         let body = json!({ "addresses": [asked], "algorithm": algorithm, "pepper": pepper });
         let mut found: Found = self.ask(Method::POST, "lookup", Some(&body)).await?;
-        Ok(found.mappings.remove(&asked))
+        // Some servers say of an address that nobody has it.
+        Ok(found.mappings.remove(&asked).flatten())
     }
 
     /// Has an invitation kept and its receiver told of it.
