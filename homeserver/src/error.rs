@@ -268,7 +268,13 @@ impl IntoResponse for ApiError {
                 MatrixError::new(status, body).try_into_http_response::<Vec<u8>>()
             }
             Body::UserInteractive(info) => {
-                UiaaResponse::AuthResponse(info).try_into_http_response::<Vec<u8>>()
+                // Ruma leaves an empty list away, but clients look into it.
+                let none_completed = info.completed.is_empty();
+                let answer = UiaaResponse::AuthResponse(info).try_into_http_response::<Vec<u8>>();
+                match none_completed {
+                    true => answer.map(|answer| answer.map(with_none_completed)),
+                    false => answer,
+                }
             }
         };
         let mut response = match answer {
@@ -281,6 +287,15 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+fn with_none_completed(body: Vec<u8>) -> Vec<u8> {
+    use serde_json::Value;
+    let Ok(Value::Object(mut object)) = serde_json::from_slice(&body) else {
+        return body;
+    };
+    object.insert("completed".to_owned(), Value::Array(Vec::new()));
+    serde_json::to_vec(&object).unwrap_or(body)
 }
 
 /// The header in whole seconds, rounded up so that a client that obeys it is not early.
@@ -400,6 +415,7 @@ mod tests {
         let body = body_of(response).await;
         assert_eq!(body["flows"], json!([{ "stages": ["m.login.dummy"] }]));
         assert_eq!(body["session"], "abc");
+        assert_eq!(body["completed"], json!([]));
         assert!(body.get("errcode").is_none());
     }
 

@@ -9,6 +9,7 @@ mod edge;
 mod filter_text;
 mod json_body;
 pub mod limits;
+mod old_auth;
 mod own;
 mod patience;
 mod refusal;

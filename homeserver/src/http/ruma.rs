@@ -26,7 +26,7 @@ use http::{HeaderMap, Method, request::Parts};
 use ruma::api::{IncomingRequest, Metadata, OutgoingResponse, path_builder::PathBuilder};
 use serde::de::DeserializeOwned;
 
-use super::{address::ClientAddress, body, limits::Class, refusal, session::token_in};
+use super::{address::ClientAddress, body, limits::Class, old_auth, refusal, session::token_in};
 use crate::{ApiError, ApiResult, Server};
 
 /// The request of an endpoint, parsed.
@@ -95,7 +95,7 @@ impl<T: IncomingRequest + Send> Incoming for Ruma<T> {
         let body = match parts.method {
             // Bodies of these mean nothing.
             Method::GET | Method::HEAD => Bytes::new(),
-            _ => body::read(&parts, body).await?,
+            _ => old_auth::with_identifier(body::read(&parts, body).await?),
         };
         refusal::check_json_object(&body)?;
         decode(http::Request::from_parts(parts, body), &path_args).map(Self)
@@ -111,7 +111,7 @@ impl<T: IncomingRequest + Send, B: DeserializeOwned + Send> Incoming for Also<T,
         body: Body,
         path_args: Vec<String>,
     ) -> ApiResult<Self> {
-        let body = body::read(&parts, body).await?;
+        let body = old_auth::with_identifier(body::read(&parts, body).await?);
         refusal::check_json_object(&body)?;
         let request = decode(http::Request::from_parts(parts, body.clone()), &path_args)?;
         let body = match &*body {

@@ -21,6 +21,7 @@ mod profile;
 mod profile_spread;
 mod refresh;
 mod register;
+mod registering;
 mod registration_tokens;
 pub mod routes;
 mod sessions;
@@ -48,7 +49,8 @@ pub use self::{
 };
 use self::{
     locks::UserLocks, login_tokens::LoginTokens, password::Passwords, profile_spread::Spreading,
-    sessions::CACHED_SESSIONS, shared_secret::Nonces, store::TokenHash, uiaa::UiaaSessions,
+    registering::Registrations, sessions::CACHED_SESSIONS, shared_secret::Nonces, store::TokenHash,
+    uiaa::UiaaSessions,
 };
 use crate::{
     ApiResult, Config,
@@ -73,6 +75,7 @@ struct Inner {
     passwords: Passwords,
     sessions: ReadCache<TokenHash, Session>,
     uiaa: UiaaSessions,
+    registrations: Registrations,
     login_tokens: LoginTokens,
     spreading: Spreading,
     nonces: Nonces,
@@ -94,6 +97,7 @@ impl Users {
             passwords: Passwords::default(),
             sessions: ReadCache::new(CACHED_SESSIONS),
             uiaa: UiaaSessions::default(),
+            registrations: Registrations::default(),
             login_tokens: LoginTokens::default(),
             spreading: Spreading::default(),
             nonces: Nonces::default(),

@@ -43,6 +43,14 @@ impl Users {
         auth: Option<&AuthData>,
     ) -> ApiResult<Registered> {
         let flows = self.registration_flows()?;
+        let session = auth.and_then(AuthData::session);
+        if let Some(registered) = session.and_then(|session| self.registered_in(session, &wish)) {
+            return Ok(registered);
+        }
+        let wish = match session {
+            Some(session) => self.recall_wish(session, wish),
+            None => wish,
+        };
         // A taken or impossible name is told at once, not after the trouble of authenticating.
         let user_id = match &wish.username {
             Some(username) => self.check_username(username).await?,
@@ -56,7 +64,16 @@ impl Users {
             user: None,
             repeatable: false,
         };
-        let proof = self.authenticate(operation, &flows, auth).await?;
+        let proof = match self.authenticate(operation, &flows, auth).await {
+            Ok(proof) => proof,
+            Err(error) => {
+                let begun = error.user_interactive_info();
+                if let Some(session) = begun.and_then(|info| info.session.as_deref()) {
+                    self.remember_wish(session, wish);
+                }
+                return Err(error);
+            }
+        };
         let password = wish
             .password
             .ok_or_else(|| ApiError::missing_param("A new account needs a password."))?;
@@ -70,7 +87,11 @@ impl Users {
             accepted_terms,
         };
         let signed_in = self.create_account(account, wish.sign_in).await?;
-        Ok(Registered { user_id, signed_in })
+        let registered = Registered { user_id, signed_in };
+        if let Some(session) = session {
+            self.remember_registered(session, registered.clone());
+        }
+        Ok(registered)
     }
 
     /// The user id a local part gives, if it follows the rules and nobody has it. Phones like to begin names with a capital

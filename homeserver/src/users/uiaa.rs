@@ -34,7 +34,7 @@ pub struct Operation {
     pub name: String,
     /// The signed-in user, if the request has one.
     pub user: Option<UserNid>,
-    /// Whether it may be done again, shortly after, without proving anything anew.
+    /// Whether it and others that are may follow, shortly after, without proving anything anew.
     pub repeatable: bool,
 }
 
@@ -85,6 +85,12 @@ impl State {
             self.completed.push(stage.clone());
         }
         self.proof.terms |= *stage == AuthType::Terms;
+    }
+
+    fn is_good_for(&self, operation: &Operation) -> bool {
+        let began = &self.operation;
+        let may_follow = began.user == operation.user && operation.repeatable;
+        began == operation || (self.finished.is_some() && may_follow)
     }
 
     fn has_stage(&self, stage: &AuthType) -> bool {
@@ -146,9 +152,14 @@ impl Users {
     }
 
     /// Asks a signed-in user for their password before devices are removed, which often happens several times in a row.
-    pub async fn confirm_removal(&self, session: &Session, auth: Option<&AuthData>) -> ApiResult {
+    pub async fn confirm_removal(
+        &self,
+        session: &Session,
+        operation: String,
+        auth: Option<&AuthData>,
+    ) -> ApiResult {
         let operation = Operation {
-            name: "remove devices".to_owned(),
+            name: operation,
             user: Some(session.user),
             repeatable: true,
         };
@@ -235,7 +246,7 @@ impl Users {
 
     fn resume(&self, id: &str, operation: &Operation) -> ApiResult<Arc<Mutex<State>>> {
         let state = self.find(id)?;
-        if state.lock().operation != *operation {
+        if !state.lock().is_good_for(operation) {
             return Err(ApiError::forbidden(
                 "This authentication session belongs to another request.",
             ));

@@ -33,6 +33,46 @@ fn registration_asks_for_a_stage_and_then_continues_the_session() {
     );
 }
 
+/// An answer can get lost on its way.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#user-interactive-authentication-api)
+#[test]
+fn the_last_request_of_a_registration_can_be_sent_again() {
+    covers!(POST "/_matrix/client/v3/register");
+    let server = homeserver();
+    let name = unique("alice");
+    let mut body = json!({ "username": name, "password": "a long enough password" });
+    let mut question = server.post("/v3/register", &body).must_be(401);
+    assert_eq!(question["completed"], json!([]));
+    body["auth"] = json!({ "type": "m.login.dummy", "session": question["session"].take() });
+    let answer = server.post("/v3/register", &body).ok();
+    let again = server.post("/v3/register", &body).ok();
+    assert_eq!(answer["user_id"], again["user_id"]);
+    let alice = User::from_sign_in(&server, &again, "a long enough password");
+    alice.get("/v3/account/whoami").ok();
+}
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#user-interactive-api-in-the-rest-api)
+#[test]
+fn a_registration_remembers_what_its_first_request_said() {
+    covers!(POST "/_matrix/client/v3/register");
+    let server = homeserver();
+    let name = unique("alice");
+    let body = json!({
+        "username": name,
+        "password": "a long enough password",
+        "device_id": "PHONE",
+        "initial_device_display_name": "My phone",
+    });
+    let mut question = server.post("/v3/register", &body).must_be(401);
+    let auth = json!({ "type": "m.login.dummy", "session": question["session"].take() });
+    let answer = server.post("/v3/register", &json!({ "auth": auth })).ok();
+    assert_eq!(answer["device_id"], "PHONE");
+    let alice = User::from_sign_in(&server, &answer, "a long enough password");
+    let device = alice.get("/v3/devices/PHONE").ok();
+    assert_eq!(device["display_name"], "My phone");
+    alice.new_device();
+}
+
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register)
 #[test]
 fn a_taken_name_is_refused() {

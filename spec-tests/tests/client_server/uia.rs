@@ -58,6 +58,44 @@ fn a_session_is_good_for_its_own_request_and_user_only() {
     bob.post("/v3/account/password", &stolen).must_be(403);
 }
 
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#user-interactive-api-in-the-rest-api)
+#[test]
+fn a_question_about_one_device_is_not_answered_with_another() {
+    covers!(DELETE "/_matrix/client/v3/devices/{deviceId}");
+    let phone = homeserver().register("alice");
+    let (laptop, tablet) = (phone.new_device(), phone.new_device());
+    let question = ask(&phone, &laptop);
+    let auth = phone.password_auth(&question["session"]);
+    let remove = |device: &User| {
+        phone
+            .request("DELETE", &path!("/v3/devices/{}", device.device_id))
+            .json(&json!({ "auth": auth }))
+            .send()
+    };
+    remove(&tablet).must_fail(403, "M_FORBIDDEN");
+    remove(&laptop).ok();
+    tablet.get("/v3/account/whoami").ok();
+}
+
+/// Before there were identifiers, clients wrote `user`, and some still do.
+#[test]
+fn a_password_is_proved_without_an_identifier() {
+    covers!(DELETE "/_matrix/client/v3/devices/{deviceId}");
+    let phone = homeserver().register("alice");
+    let laptop = phone.new_device();
+    let question = ask(&phone, &laptop);
+    let mut auth = phone.password_auth(&question["session"]);
+    auth["user"] = auth["identifier"]["user"].take();
+    auth.as_object_mut()
+        .expect("an object")
+        .remove("identifier");
+    phone
+        .request("DELETE", &path!("/v3/devices/{}", laptop.device_id))
+        .json(&json!({ "auth": auth }))
+        .send()
+        .ok();
+}
+
 /// The password of somebody else proves nothing.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#password-based)
 #[test]

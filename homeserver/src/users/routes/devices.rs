@@ -89,7 +89,8 @@ pub(super) async fn delete_device(
     session: Session,
     Ruma(request): Ruma<delete_device::v3::Request>,
 ) -> ApiResult<delete_device::v3::Response> {
-    confirm_removal(&server, &session, request.auth.as_ref()).await?;
+    let operation = format!("DELETE /devices/{}", request.device_id);
+    confirm_removal(&server, &session, operation, request.auth.as_ref()).await?;
     let devices = DevicesOf::These(vec![request.device_id]);
     server.users.delete_devices(session.user, devices).await?;
     Ok(delete_device::v3::Response::new())
@@ -102,7 +103,8 @@ pub(super) async fn delete_devices(
     session: Session,
     Ruma(request): Ruma<delete_devices::v3::Request>,
 ) -> ApiResult<delete_devices::v3::Response> {
-    confirm_removal(&server, &session, request.auth.as_ref()).await?;
+    let operation = format!("POST /delete_devices {:?}", request.devices);
+    confirm_removal(&server, &session, operation, request.auth.as_ref()).await?;
     let devices = DevicesOf::These(request.devices);
     server.users.delete_devices(session.user, devices).await?;
     Ok(delete_devices::v3::Response::new())

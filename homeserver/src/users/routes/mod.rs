@@ -86,7 +86,12 @@ pub(crate) async fn confirm_password(
 }
 
 /// The same before devices are removed, which is often done several times in a row.
-async fn confirm_removal(server: &Server, session: &Session, auth: Option<&AuthData>) -> ApiResult {
+async fn confirm_removal(
+    server: &Server,
+    session: &Session,
+    operation: String,
+    auth: Option<&AuthData>,
+) -> ApiResult {
     if session.appservice.is_some() {
         return Ok(());
     }
@@ -95,7 +100,7 @@ async fn confirm_removal(server: &Server, session: &Session, auth: Option<&AuthD
             .limits
             .check(Class::SignIn, Subject::Account(session.user))?;
     }
-    server.users.confirm_removal(session, auth).await
+    server.users.confirm_removal(session, operation, auth).await
 }
 
 /// The application service that a request comes from; 401 if from none.
