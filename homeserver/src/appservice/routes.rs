@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use axum::{Router, extract::State};
 use http::StatusCode;
-use ruma::api::client::{
-    appservice::{request_ping, set_room_visibility},
-    room::Visibility,
-    thirdparty::{
-        get_location_for_protocol, get_location_for_room_alias, get_protocol, get_protocols,
-        get_user_for_protocol, get_user_for_user_id,
+use ruma::{
+    OwnedRoomId,
+    api::client::{
+        alias::delete_alias,
+        appservice::{request_ping, set_room_visibility},
+        room::Visibility,
+        thirdparty::{
+            get_location_for_protocol, get_location_for_room_alias, get_protocol, get_protocols,
+            get_user_for_protocol, get_user_for_user_id,
+        },
     },
 };
 use serde_json::json;
@@ -17,7 +21,7 @@ use serde_json::json;
 use super::{network::Kind, ping::Pinged};
 use crate::{
     ApiError, ApiResult, Server,
-    http::{Raw, RouterExt, Ruma, Session, json},
+    http::{Nothing, Own, Raw, RouterExt, Ruma, Session, json},
 };
 
 /// The routes.
@@ -25,6 +29,14 @@ pub fn router() -> Router<Server> {
     Router::new()
         .ruma_route(ping)
         .ruma_route(set_visibility)
+        .ruma_route_at(
+            "/_matrix/client/r0/directory/list/appservice/{network_id}/{room_id}",
+            hide,
+        )
+        .ruma_route_at(
+            "/_matrix/client/v3/directory/list/appservice/{network_id}/{room_id}",
+            hide,
+        )
         .ruma_route(protocols)
         .ruma_route(protocol)
         .ruma_route(locations)
@@ -92,6 +104,21 @@ async fn set_visibility(
         .set_visible(service, &request.network_id, request.room_id, is_public)
         .await?;
     Ok(set_room_visibility::v3::Response::new())
+}
+
+/// Takes a room out of the directory of a network, as bridges also do it.
+async fn hide(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<Own<delete_alias::v3::Request, (String, OwnedRoomId), Nothing>>,
+) -> ApiResult<Raw> {
+    let (network, room_id) = request.path;
+    let service = asking(&session)?;
+    server
+        .appservices
+        .set_visible(service, &network, room_id, false)
+        .await?;
+    json(&json!({})).map(Raw)
 }
 
 /// The networks that bridges here know.

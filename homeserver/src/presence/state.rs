@@ -69,6 +69,8 @@ pub struct Shown {
 struct Device {
     /// What it wants to be shown.
     wish: State,
+    /// Whether the user said so, and not only the poll.
+    is_said: bool,
     /// Its polls under way.
     polls: u32,
     /// When it was last heard of.
@@ -112,10 +114,13 @@ impl OfUser {
         let device = self.device(device, now);
         device.polls += 1;
         device.seen = now;
+        // A poll that is not to show its user does not contradict what the user said.
+        let stands = device.is_said && wish == State::Offline;
         // Polling goes on while somebody is busy, and says nothing about that.
-        if device.wish != State::Busy || wish == State::Offline {
+        if !stands && (device.wish != State::Busy || wish == State::Offline) {
             device.wish = wish;
         }
+        device.is_said = stands;
         if comes && wish > State::Unavailable {
             self.last_active = now;
         }
@@ -139,6 +144,7 @@ impl OfUser {
     ) {
         let device = self.device(device, now);
         device.wish = state;
+        device.is_said = true;
         device.seen = now;
         self.status_msg = status_msg;
         if state > State::Unavailable {
@@ -206,6 +212,7 @@ impl OfUser {
     fn device(&mut self, id: &OwnedDeviceId, now: Duration) -> &mut Device {
         self.devices.entry(id.clone()).or_insert(Device {
             wish: State::Offline,
+            is_said: false,
             polls: 0,
             seen: now,
         })
@@ -272,6 +279,19 @@ mod tests {
         assert_eq!(busy.at(later(301)).state, State::Busy);
         busy.begin_poll(&phone, State::Offline, NOW);
         assert_eq!(busy.at(NOW).state, State::Offline);
+    }
+
+    #[test]
+    fn what_a_user_said_stands_while_polls_show_nothing() {
+        let phone = owned_device_id!("PHONE");
+        let mut user = polling(State::Offline);
+        user.set(&phone, State::Online, None, NOW);
+        user.begin_poll(&phone, State::Offline, NOW);
+        user.begin_poll(&phone, State::Offline, later(1));
+        assert_eq!(user.at(later(1)).state, State::Online);
+        user.begin_poll(&phone, State::Online, later(2));
+        user.begin_poll(&phone, State::Offline, later(3));
+        assert_eq!(user.at(later(3)).state, State::Offline);
     }
 
     #[test]

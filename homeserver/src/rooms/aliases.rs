@@ -17,6 +17,15 @@ use crate::{
 /// Servers that are named of a room besides this one: enough to find one that answers.
 const MAX_SERVERS: usize = 50;
 
+/// Who gives a room an alias.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Namer {
+    /// Somebody who has to be in the room.
+    Member,
+    /// The application service whose the alias is.
+    Service,
+}
+
 impl Rooms {
     /// The room an alias of this server leads to.
     pub fn find_alias(
@@ -70,6 +79,26 @@ impl Rooms {
         user: OwnedUserId,
         alias: OwnedRoomAliasId,
     ) -> ApiResult<()> {
+        self.add_alias_of(Namer::Member, room, user, alias).await
+    }
+
+    /// The same on behalf of an application service, to which the alias belongs.
+    pub async fn add_alias_of_service(
+        &self,
+        room: RoomNid,
+        user: OwnedUserId,
+        alias: OwnedRoomAliasId,
+    ) -> ApiResult<()> {
+        self.add_alias_of(Namer::Service, room, user, alias).await
+    }
+
+    async fn add_alias_of(
+        &self,
+        namer: Namer,
+        room: RoomNid,
+        user: OwnedUserId,
+        alias: OwnedRoomAliasId,
+    ) -> ApiResult<()> {
         self.require_own(&alias)?;
         let taken = ApiError::new(
             StatusCode::CONFLICT,
@@ -77,7 +106,9 @@ impl Rooms {
             format!("The alias {alias} is taken."),
         );
         self.write_aliases(room, move |txn| {
-            if txn.membership(&user)? != Some(Membership::Join) {
+            // A bridge names rooms that its users talk in before it enters them.
+            let is_in = || Ok::<_, ApiError>(txn.membership(&user)? == Some(Membership::Join));
+            if namer == Namer::Member && !is_in()? {
                 return Err(ApiError::forbidden(
                     "You have to be in a room to give it an alias.",
                 ));

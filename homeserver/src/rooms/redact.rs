@@ -29,13 +29,16 @@ impl Rooms {
         &self,
         room: RoomNid,
         redaction: Redaction,
-        transaction: Transaction,
+        transaction: impl Into<Option<Transaction>>,
     ) -> ApiResult<OwnedEventId> {
-        self.write(room, move |txn| {
-            txn.once(transaction, |txn| {
-                let draft = redaction.draft(txn)?;
-                txn.append(&draft)
-            })
+        let transaction = transaction.into();
+        let append = move |txn: &mut Txn<'_>| {
+            let draft = redaction.draft(txn)?;
+            txn.append(&draft)
+        };
+        self.write(room, move |txn| match transaction {
+            Some(transaction) => txn.once(transaction, append),
+            None => Ok(append(txn)?.id().to_owned()),
         })
         .await
     }
@@ -44,7 +47,12 @@ impl Rooms {
 impl Redaction {
     fn draft(&self, txn: &Txn<'_>) -> ApiResult<Draft> {
         let target = txn.rooms.event_by_id(txn.snapshot, &self.target)?;
-        let target = target.filter(|target| target.row.room == txn.room);
+        if target
+            .as_ref()
+            .is_some_and(|target| target.row.room != txn.room)
+        {
+            return Err(ApiError::invalid_param("The event is in another room."));
+        }
         // Servers of other members may have events that never came here.
         if target.is_none() && txn.head.summary().remote == 0 {
             return Err(ApiError::not_found("There is no such event in this room."));

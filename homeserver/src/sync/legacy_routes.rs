@@ -1,19 +1,11 @@
 //! What clients called before there was `/sync`, and some still call:
-//! [`/events`](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3events) and
-//! [`/initialSync`](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3initialsync).
-//!
-//! `/events` is also the way to look into a room whose history is open to the world without entering it.
-
-use std::time::Duration;
+//! [`/initialSync`](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3initialsync) of all rooms and of one.
 
 use axum::{Router, extract::State};
+use roaring::RoaringBitmap;
 use ruma::{
-    OwnedEventId, OwnedRoomId, RoomId, UInt,
-    api::client::{
-        filter::Filter,
-        peeking::{get_current_state, listen_to_new_events},
-        sync::sync_events,
-    },
+    OwnedRoomId, RoomId, UInt,
+    api::client::{filter::Filter, peeking::get_current_state, sync::sync_events},
     serde::Raw as RawJson,
 };
 use serde::Deserialize;
@@ -21,23 +13,22 @@ use serde_json::{Value, json};
 
 use super::{
     account_data::datum_event,
-    presence,
+    ephemeral, legacy_event_routes, presence,
     token::{SyncToken, timeline_token},
-    wait::Poll,
 };
 use crate::{
     ApiError, ApiResult, Server,
     account_data::IgnoredUsers,
     http::{Nothing, Own, Raw, RouterExt, Ruma, json},
-    ids::StreamPos,
-    presence::{Audience, joined_rooms},
+    ids::{RoomNid, StreamPos},
+    presence::{Audience, State as Presence, joined_rooms},
     rooms::{
-        Rooms,
         history::PageQuery,
         look::{Look, Reader},
         rows::Membership,
         timeline::Direction,
     },
+    storage::Snapshot,
     users::Session,
 };
 
@@ -45,160 +36,21 @@ use crate::{
 const DEFAULT_LIMIT: usize = 10;
 /// Messages of each room at most.
 const MAX_LIMIT: usize = 100;
-/// Events of one answer of `/events`.
-const MAX_EVENTS: usize = 100;
-/// How often a room is looked at whose changes wake nobody here.
-const PEEK_EVERY: Duration = Duration::from_millis(500);
 
 /// The endpoints.
 pub(super) fn router() -> Router<Server> {
     Router::new()
-        .ruma_route(events)
+        .merge(legacy_event_routes::router())
         .ruma_route(room_initial_sync)
         .ruma_route_at("/_matrix/client/r0/initialSync", initial_sync)
         .ruma_route_at("/_matrix/client/v3/initialSync", initial_sync)
-        .ruma_route_at("/_matrix/client/r0/events/{event_id}", one_event)
-        .ruma_route_at("/_matrix/client/v3/events/{event_id}", one_event)
 }
 
-fn reader(session: &Session) -> Reader {
+pub(super) fn reader(session: &Session) -> Reader {
     Reader {
         user: session.user_id.clone(),
         device: session.device_id.clone(),
     }
-}
-
-/// What `/events` takes.
-#[derive(Deserialize)]
-struct Events {
-    from: Option<String>,
-    timeout: Option<u64>,
-    room_id: Option<OwnedRoomId>,
-}
-
-type EventsRequest = Own<listen_to_new_events::v3::Request, Nothing, Nothing, Events>;
-
-/// New events of the user's rooms, or of one room that the user may look into.
-/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3events)
-async fn events(
-    State(server): State<Server>,
-    session: Session,
-    Ruma(request): Ruma<EventsRequest>,
-) -> ApiResult<Raw> {
-    let Events {
-        from,
-        timeout,
-        room_id,
-    } = request.query;
-    let epoch = server.storage.epoch();
-    let since = match &from {
-        Some(token) => SyncToken::parse_since(token, epoch)?,
-        None => None,
-    };
-    let since = since.unwrap_or_else(|| server.storage.position());
-    let token = |pos| SyncToken::at(epoch, pos).to_string();
-    let name = format!("{} /events", session.device_id);
-    let timeout = timeout.map(Duration::from_millis);
-    let mut poll = Poll::begin(&server, session.user, name, timeout)?;
-    let mut upto = server.storage.position();
-    loop {
-        let (chunk, end) = match &room_id {
-            Some(room_id) => new_in_room(&server, &session, room_id, (since, upto)).await?,
-            None => new_in_rooms(&server, &session, (since, upto)).await?,
-        };
-        if !chunk.is_empty() || poll.is_over() {
-            let chunk: Vec<Value> = chunk.into_iter().map(|(_, event)| event).collect();
-            let answer = json!({ "start": token(since), "end": token(end), "chunk": chunk });
-            return json(&answer).map(Raw);
-        }
-        upto = match &room_id {
-            Some(_) => {
-                // The room may be one whose changes wake nobody: who is not in it cannot be attached to it.
-                let soon = tokio::time::timeout(PEEK_EVERY, poll.next(upto)).await;
-                soon.map_or_else(|_| server.storage.position(), |(position, _)| position)
-            }
-            None => poll.next(upto).await.0,
-        };
-    }
-}
-
-/// Events by their position, and up to where they were looked for.
-type New = (Vec<(StreamPos, Value)>, StreamPos);
-
-async fn new_in_room(
-    server: &Server,
-    session: &Session,
-    room_id: &RoomId,
-    (since, upto): (StreamPos, StreamPos),
-) -> ApiResult<New> {
-    let new = server
-        .rooms
-        .look(reader(session), room_id, move |look| {
-            let query = PageQuery {
-                from: Some(Rooms::end_at(since)),
-                to: Some(Rooms::end_at(upto)),
-                direction: Direction::Forward,
-                limit: MAX_EVENTS,
-            };
-            let (_, page) = look.messages(&query, |_| Ok(true))?;
-            let end = page.next.map_or(upto, |next| {
-                StreamPos(next.pos.0.saturating_sub(1)).max(since)
-            });
-            let shown: Vec<RawJson<Value>> = look.show_all(&page.events)?;
-            let mut events = Vec::with_capacity(shown.len());
-            for (event, shown) in page.events.iter().zip(shown) {
-                let shown = shown.deserialize().map_err(ApiError::internal)?;
-                events.push((event.row.place.pos, shown));
-            }
-            Ok((events, end))
-        })
-        .await?;
-    Ok(new)
-}
-
-async fn new_in_rooms(
-    server: &Server,
-    session: &Session,
-    (since, upto): (StreamPos, StreamPos),
-) -> ApiResult<New> {
-    let (mut all, mut end) = (Vec::new(), upto);
-    for room in server.hub.rooms_changed(session.user, since) {
-        let room_id = server.rooms.room_id(room)?;
-        let is_joined = server.rooms.require_joined(&session.user_id, room).is_ok();
-        if is_joined {
-            let (events, until) = new_in_room(server, session, &room_id, (since, upto)).await?;
-            all.extend(events);
-            end = end.min(until);
-        }
-    }
-    all.retain(|(pos, _)| *pos <= end);
-    all.sort_by_key(|(pos, _)| *pos);
-    Ok((all, end))
-}
-
-/// One event of any room that the user may look into.
-/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3eventseventid)
-async fn one_event(
-    State(server): State<Server>,
-    session: Session,
-    Ruma(request): Ruma<Own<sync_events::v3::Request, (OwnedEventId,), Nothing>>,
-) -> ApiResult<Raw> {
-    let (id,) = request.path;
-    let unknown = || ApiError::not_found("There is no such event, or you may not see it.");
-    let wanted = id.clone();
-    let room = server
-        .rooms
-        .read(move |rooms, snapshot| Ok(rooms.event_by_id(snapshot, &wanted)?))
-        .await?;
-    let room_id = server.rooms.room_id(room.ok_or_else(unknown)?.row.room)?;
-    let event = server.rooms.look(reader(&session), &room_id, move |look| {
-        look.show::<Value>(&*look.event(&id)?)
-    });
-    let event = event.await.map_err(|error| match error.status() {
-        http::StatusCode::FORBIDDEN => unknown(),
-        _ => error,
-    })?;
-    json(&event).map(Raw)
 }
 
 /// A room's state and its newest messages.
@@ -221,10 +73,11 @@ async fn room_info(
     limit: usize,
 ) -> ApiResult<Value> {
     let (user, all) = (session.user, server.clone());
+    let session = session.clone();
     let is_public = server.rooms.is_public(room_id.to_owned()).await?;
     server
         .rooms
-        .look(reader(session), room_id, move |look| {
+        .look(reader(&session), room_id, move |look| {
             let mut info = look_around(look, limit)?;
             let data = all
                 .account_data
@@ -233,6 +86,16 @@ async fn room_info(
                 data.iter().map(datum_event).collect::<ApiResult<_>>()?;
             info["account_data"] = json!(data);
             info["visibility"] = if is_public { "public" } else { "private" }.into();
+            // Who is not in the room any more learns nothing of those who are.
+            let beside = match look.membership() {
+                Some(Membership::Join) => {
+                    let room = RoaringBitmap::from_iter([look.room.0]);
+                    Beside::of(&all, look.snapshot(), &session, &room)?
+                }
+                _ => Beside::default(),
+            };
+            info["presence"] = json!(beside.presence);
+            info["receipts"] = json!(beside.receipts);
             Ok(info)
         })
         .await
@@ -248,8 +111,8 @@ fn look_around(look: &Look<'_>, limit: usize) -> ApiResult<Value> {
     let (end, mut page) = look.messages(&query, |_| Ok(true))?;
     page.events.reverse();
     let start = page.events.first().map_or(end, |event| event.row.place);
-    let chunk: Vec<RawJson<Value>> = look.show_all(&page.events)?;
-    let state: Vec<RawJson<Value>> = look.show_all(&look.state()?)?;
+    let chunk = as_of_old(look.show_all(&page.events)?)?;
+    let state = as_of_old(look.show_all(&look.state()?)?)?;
     let mut info = json!({
         "room_id": look.room_id,
         "messages": {
@@ -291,6 +154,11 @@ async fn initial_sync(
         archived,
     } = request.query;
     let limit = limit(asked);
+    let device = &session.device_id;
+    let _present = server
+        .presence
+        .begin_poll(session.user, device, Presence::Online)
+        .await?;
     // The position first: what changes while the rooms are read is told again by `/events`.
     let end = SyncToken::at(server.storage.epoch(), server.storage.position());
     let user = session.user;
@@ -314,22 +182,11 @@ async fn initial_sync(
             Err(error) => return Err(error),
         }
     }
-    let all = server.clone();
-    let user_id = session.user_id.clone();
-    let (data, presence) = server
+    let (all, reader) = (server.clone(), session.clone());
+    let (data, beside) = server
         .storage
         .read(move |snapshot| {
-            let told = presence::Told {
-                user,
-                filter: &Filter::default(),
-                ignored: &IgnoredUsers::of(snapshot, user, &user_id)?,
-            };
-            let audience = Audience {
-                rooms: joined_rooms(snapshot, user)?,
-                ..Audience::default()
-            };
-            let presence: Vec<RawJson<Value>> =
-                presence::events(&all, snapshot, &told, None, &audience)?;
+            let beside = Beside::of(&all, snapshot, &reader, &joined_rooms(snapshot, user)?)?;
             let data = all.account_data.all(snapshot, user)?;
             let global = data
                 .iter()
@@ -337,16 +194,90 @@ async fn initial_sync(
             let data = global
                 .map(datum_event)
                 .collect::<ApiResult<Vec<RawJson<Value>>>>()?;
-            ApiResult::Ok((data, presence))
+            ApiResult::Ok((data, beside))
         })
         .await?;
     let answer = json!({
         "end": end.to_string(),
         "rooms": rooms,
-        "presence": presence,
+        "presence": beside.presence,
+        "receipts": beside.receipts,
         "account_data": data,
     });
     json(&answer).map(Raw)
+}
+
+/// What happens in rooms beside their events.
+#[derive(Default)]
+struct Beside {
+    /// Who is there.
+    presence: Vec<Value>,
+    /// What was read.
+    receipts: Vec<Value>,
+}
+
+impl Beside {
+    fn of(
+        server: &Server,
+        snapshot: &Snapshot<'_>,
+        session: &Session,
+        rooms: &RoaringBitmap,
+    ) -> ApiResult<Self> {
+        let user = session.user;
+        let ignored = IgnoredUsers::of(snapshot, user, &session.user_id)?;
+        let told = presence::Told {
+            user,
+            filter: &Filter::default(),
+            ignored: &ignored,
+        };
+        let audience = Audience {
+            rooms: rooms.clone(),
+            ..Audience::default()
+        };
+        let mut beside = Self::default();
+        for event in presence::events(server, snapshot, &told, None, &audience)? {
+            beside.presence.push(presence_event(&event)?);
+        }
+        let told = ephemeral::Told {
+            user,
+            ignored: &ignored,
+        };
+        let upto = server.storage.position();
+        for room in rooms.iter().map(RoomNid) {
+            let receipts =
+                ephemeral::receipts(server, snapshot, room, told, StreamPos::ZERO, upto)?;
+            if let Some(receipt) = receipts {
+                let room_id = server.rooms.room_id(room)?;
+                beside.receipts.push(in_room(&receipt, &room_id)?);
+            }
+        }
+        Ok(beside)
+    }
+}
+
+/// Events as they were before there was `/sync`, with their senders under another name too.
+pub(super) fn as_of_old(events: Vec<RawJson<Value>>) -> ApiResult<Vec<Value>> {
+    let mut old = Vec::with_capacity(events.len());
+    for event in events {
+        let mut event = event.deserialize().map_err(ApiError::internal)?;
+        event["user_id"] = event["sender"].clone();
+        old.push(event);
+    }
+    Ok(old)
+}
+
+/// An event that stands for itself, and so has to name its room.
+fn in_room(event: &RawJson<Value>, room_id: &RoomId) -> ApiResult<Value> {
+    let mut event = event.deserialize().map_err(ApiError::internal)?;
+    event["room_id"] = room_id.as_str().into();
+    Ok(event)
+}
+
+/// Presence as it was before there was `/sync`, with the user in its content.
+fn presence_event(event: &RawJson<Value>) -> ApiResult<Value> {
+    let mut event = event.deserialize().map_err(ApiError::internal)?;
+    event["content"]["user_id"] = event["sender"].clone();
+    Ok(event)
 }
 
 /// A room that the user is invited to.

@@ -5,6 +5,7 @@ pub mod devices;
 pub mod ephemeral;
 pub mod filter;
 pub mod lazy;
+mod legacy_event_routes;
 mod legacy_routes;
 mod presence;
 pub mod room_view;

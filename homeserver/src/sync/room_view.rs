@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use ruma::events::TimelineEventType;
+
 use crate::{
     error::ApiResult,
     ids::{EventNid, RoomNid, StateKeyNid, StreamPos},
@@ -27,6 +29,14 @@ pub struct Stretch {
     pub limited: bool,
     /// The place before the first of them, where older events begin.
     pub start: Place,
+}
+
+impl Stretch {
+    /// Whether the room begins with it.
+    pub fn begins_room(&self) -> bool {
+        let first = self.events.first();
+        first.is_some_and(|event| *event.pdu.event_type() == TimelineEventType::RoomCreate)
+    }
 }
 
 /// The newest events of a room with `from <= place < to` that the viewer may see and `wanted` takes. The stretch begins

@@ -178,8 +178,7 @@ fn aliases_of_an_exclusive_namespace_are_kept_for_its_service() {
     alice
         .post("/v3/createRoom", &named)
         .must_fail(400, "M_EXCLUSIVE");
-    let join = path!("/v3/rooms/{}/join", room);
-    bridge.as_bot("POST", &join).json(&json!({})).send().ok();
+    // The service need not be in a room to name it.
     bridge.as_bot("PUT", &path).json(&body).send().ok();
     let outside = path!("/v3/directory/room/{}", unique("#outside") + ":spec.test");
     bridge
@@ -495,6 +494,10 @@ fn services_publish_rooms_in_directories_of_their_networks() {
     assert!(!listed(&json!({ "limit": 500 })));
     let private = json!({ "visibility": "private" });
     bridge.as_bot("PUT", &path).json(&private).send().ok();
+    assert!(!listed(&json!({ "third_party_instance_id": instance })));
+    bridge.as_bot("PUT", &path).json(&public).send().ok();
+    assert!(listed(&json!({ "third_party_instance_id": instance })));
+    bridge.as_bot("DELETE", &path).send().ok();
     assert!(!listed(&json!({ "third_party_instance_id": instance })));
 }
 

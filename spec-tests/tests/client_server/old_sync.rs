@@ -95,6 +95,28 @@ fn all_rooms_are_shown_and_events_go_on_from_there() {
     alice.get("/v3/events?from=nonsense").must_be(400);
 }
 
+#[test]
+fn receipts_presence_and_account_data_are_told_at_the_start() {
+    covers!(GET "/_matrix/client/v3/initialSync", GET "/_matrix/client/v3/rooms/{roomId}/initialSync");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let room = alice.room_with(&[&bob]);
+    let event = alice.say(&room, "words");
+    bob.read(&room, "m.read", &event, None);
+    let receipt = json!({ &event: { "m.read": { &bob.id: {} } } });
+    let receipt = json!({ "type": "m.receipt", "room_id": room, "content": receipt });
+    for path in [
+        "/v3/initialSync?limit=1".to_owned(),
+        path!("/v3/rooms/{}/initialSync", room),
+    ] {
+        let start = alice.get(&path).ok();
+        must_find(&start["receipts"], &receipt);
+        let present = json!({ "presence": "online", "user_id": alice.id });
+        let present = json!({ "type": "m.presence", "content": present });
+        must_find(&start["presence"], &present);
+    }
+}
+
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#room-previews)
 #[test]
 fn a_room_that_the_world_may_read_is_followed_from_outside() {

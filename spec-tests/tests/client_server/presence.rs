@@ -55,6 +55,21 @@ fn presence_is_set_and_read() {
     assert!(shown.get("status_msg").is_none_or(Value::is_null));
 }
 
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync)
+#[test]
+fn what_a_user_said_stands_while_syncs_do_not_show_them() {
+    covers!(GET "/_matrix/client/v3/sync");
+    let alice = homeserver().register("alice");
+    set(&alice, "online", Some("here"));
+    eventually(|| {
+        let response = alice.get("/v3/sync?timeout=0&set_presence=offline").ok();
+        presence_of(
+            &alice,
+            json!({ "presence": "online", "status_msg": "here" }),
+        )(&response)
+    });
+}
+
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3presenceuseridstatus)
 #[test]
 fn a_user_who_was_never_there_is_offline() {

@@ -184,7 +184,9 @@ fn an_upgrade_needs_a_known_version_and_the_power() {
     let carol = homeserver().register("carol");
     let old = room(&alice, "11");
     bob.join(&old);
-    try_upgrade(&alice, &old, "org.example.unknown").must_fail(400, "M_UNSUPPORTED_ROOM_VERSION");
+    for version in ["org.example.unknown", "not_a_version"] {
+        try_upgrade(&alice, &old, version).must_fail(400, "M_UNSUPPORTED_ROOM_VERSION");
+    }
     try_upgrade(&bob, &old, "11").must_fail(403, "M_FORBIDDEN");
     try_upgrade(&carol, &old, "11").must_fail(403, "M_FORBIDDEN");
     try_upgrade(&alice, "!unknown:localhost", "11").must_fail(403, "M_FORBIDDEN");

@@ -251,3 +251,33 @@ fn a_killed_server_forgets_nothing_it_acknowledged() {
     assert_eq!(items(&history["chunk"])[0]["event_id"], last[2]);
     alice.say(&room, "and on it goes");
 }
+
+/// Scripts that know no transaction ids post what they send.
+#[test]
+fn events_and_redactions_can_be_posted_without_a_transaction() {
+    let alice = homeserver().register("alice");
+    let room = alice.private_room();
+    let send = path!("/v3/rooms/{}/send/m.room.message", room);
+    let post = || text(&alice.post(&send, &message("posted")).ok()["event_id"]);
+    let (first, second) = (post(), post());
+    assert_ne!(first, second);
+    let redact = path!("/v3/rooms/{}/redact/{}", room, first);
+    alice.post(&redact, &json!({ "reason": "twice" })).ok();
+    let redacted = alice.event(&room, &first).ok();
+    assert_eq!(redacted["content"], json!({}));
+    assert_eq!(
+        alice.event(&room, &second).ok()["content"]["body"],
+        "posted"
+    );
+}
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidredacteventidtxnid)
+#[test]
+fn an_event_of_another_room_cannot_be_redacted() {
+    covers!(PUT "/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}");
+    let alice = homeserver().register("alice");
+    let (room, other) = (alice.private_room(), alice.private_room());
+    let event = alice.say(&other, "words");
+    alice.try_redact(&room, &event).must_be(400);
+    assert_eq!(alice.event(&other, &event).ok()["content"]["body"], "words");
+}

@@ -14,6 +14,32 @@ fn room_left<'a>(response: &'a Value, room: &str) -> &'a Value {
     &response["rooms"]["leave"][room]
 }
 
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync)
+#[test]
+fn a_room_that_was_entered_and_left_in_between_is_told_whole() {
+    covers!(GET "/_matrix/client/v3/sync");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let room = alice.public_room();
+    alice.set_state(&room, "test.state", "", &json!({ "a": 1 }));
+    let before = bob.initial_sync();
+    bob.join(&room);
+    bob.leave(&room);
+    let filter = json!({ "room": {
+        "timeline": { "types": [] },
+        "state": { "types": ["test.state"] },
+    } });
+    let filter = path!("{}", filter);
+    let query = format!("timeout=0&filter={filter}&since={}", since(&before));
+    let response = bob.get(&format!("/v3/sync?{query}")).ok();
+    let state = &room_left(&response, &room)["state"]["events"];
+    assert_eq!(items(state).len(), 1, "{response}");
+    must_find(
+        state,
+        &json!({ "type": "test.state", "content": { "a": 1 } }),
+    );
+}
+
 /// What is said and changed after somebody has left is none of their business.
 #[test]
 fn a_room_that_was_left_shows_nothing_of_later() {

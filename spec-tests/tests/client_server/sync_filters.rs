@@ -48,6 +48,24 @@ fn filters_choose_rooms_types_and_sections() {
 }
 
 #[test]
+fn a_filtered_timeline_is_limited_only_if_something_of_it_was_left_out() {
+    covers!(GET "/_matrix/client/v3/sync");
+    let alice = homeserver().register("alice");
+    let room = alice.private_room();
+    alice.say(&room, "first");
+    let filter = json!({ "room": { "timeline": { "types": ["m.room.message"], "limit": 1 } } });
+    let limited = || {
+        let response = filtered(&alice, &filter);
+        room_in(&response, &room)["timeline"]["limited"] == true
+    };
+    assert!(!limited());
+    alice.send(&room, "test.other", &json!({}));
+    assert!(!limited());
+    alice.say(&room, "second");
+    assert!(limited());
+}
+
+#[test]
 fn rooms_that_are_filtered_out_stay_out() {
     covers!(GET "/_matrix/client/v3/sync");
     let alice = homeserver().register("alice");

@@ -34,10 +34,20 @@ async fn create(
     server
         .appservices
         .check_alias(&request.room_alias, service)?;
-    server
-        .rooms
-        .add_alias(room, user, request.room_alias)
-        .await?;
+    match service {
+        Some(_) => {
+            server
+                .rooms
+                .add_alias_of_service(room, user, request.room_alias)
+                .await?;
+        }
+        None => {
+            server
+                .rooms
+                .add_alias(room, user, request.room_alias)
+                .await?;
+        }
+    }
     Ok(create_alias::v3::Response::new())
 }
 

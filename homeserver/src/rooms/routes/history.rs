@@ -186,7 +186,12 @@ async fn context(
             .rooms
             .look(reader(&session), &request.room_id, move |look| {
                 let (id, filter) = &*wanted;
-                let around = look.surroundings(id, limit, |event| filter.takes(look, event))?;
+                let around = look.surroundings(id, limit, |event| filter.takes(look, event));
+                let around = around.map_err(|error| match look.access() {
+                    // Who may not look into the room at all is told so.
+                    Err(refused) if error.status() == StatusCode::NOT_FOUND => refused,
+                    _ => error,
+                })?;
                 let last = around.after.last().unwrap_or(&around.event);
                 let state = if lazy(&filter.events) {
                     let shown = around.before.iter().chain(&around.after);

@@ -3,9 +3,11 @@
 
 use axum::{Router, extract::State};
 use ruma::{
-    TransactionId,
-    api::client::{message::send_message_event, redact::redact_event},
+    OwnedEventId, OwnedRoomId, TransactionId,
+    api::client::{message::send_message_event, redact::redact_event, room::upgrade_room},
 };
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::timestamp;
 use crate::{
@@ -14,13 +16,31 @@ use crate::{
         NewDelayedEvent,
         routes::{Delay, schedule_instead},
     },
-    http::{Answer, Raw, RouterExt, Ruma},
+    http::{Answer, Own, Raw, RouterExt, Ruma},
     rooms::{draft, redact::Redaction, send::Transaction},
     users::Session,
 };
 
 pub(super) fn router() -> Router<Server> {
-    Router::new().ruma_route(send).ruma_route(redact)
+    Router::new()
+        .ruma_route(send)
+        .ruma_route(redact)
+        .merge(without_transaction())
+}
+
+/// Before there were transaction ids, events were posted. Scripts still do so.
+fn without_transaction() -> Router<Server> {
+    Router::new()
+        .ruma_route_at("/_matrix/client/r0/rooms/{room_id}/send/{event_type}", post)
+        .ruma_route_at("/_matrix/client/v3/rooms/{room_id}/send/{event_type}", post)
+        .ruma_route_at(
+            "/_matrix/client/r0/rooms/{room_id}/redact/{event_id}",
+            post_redaction,
+        )
+        .ruma_route_at(
+            "/_matrix/client/v3/rooms/{room_id}/redact/{event_id}",
+            post_redaction,
+        )
 }
 
 fn transaction(session: &Session, scope: String, id: &TransactionId) -> Transaction {
@@ -81,4 +101,48 @@ async fn redact(
     };
     let event_id = server.rooms.redact(room, redaction, transaction).await?;
     Ok(redact_event::v3::Response::new(event_id))
+}
+
+/// What is posted to a room. Ruma has no such request; of the one it has only the method counts.
+type Posted<P, B> = Own<upgrade_room::v3::Request, P, B>;
+
+/// Sends a message event to a room, once more whenever it is posted again.
+async fn post(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<Posted<(OwnedRoomId, String), Box<RawValue>>>,
+) -> ApiResult<Raw> {
+    let (room_id, kind) = request.path;
+    let room = server.rooms.find_to_write(&room_id)?;
+    let now = server.clock.now();
+    let draft = draft::message(&session.user_id, kind.into(), &request.body, now)?;
+    let event_id = server.rooms.send(room, draft, None).await?;
+    send_message_event::v3::Response::new(event_id)
+        .into_http()
+        .map(Raw)
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    reason: Option<String>,
+}
+
+/// Removes the content of an event.
+async fn post_redaction(
+    State(server): State<Server>,
+    session: Session,
+    Ruma(request): Ruma<Posted<(OwnedRoomId, OwnedEventId), Reason>>,
+) -> ApiResult<Raw> {
+    let (room_id, target) = request.path;
+    let room = server.rooms.find_to_write(&room_id)?;
+    let redaction = Redaction {
+        sender: session.user_id.clone(),
+        target,
+        reason: request.body.reason,
+        is_suspended: session.is_suspended,
+    };
+    let event_id = server.rooms.redact(room, redaction, None).await?;
+    redact_event::v3::Response::new(event_id)
+        .into_http()
+        .map(Raw)
 }

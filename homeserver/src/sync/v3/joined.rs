@@ -14,7 +14,7 @@ use ruma::{
             },
         },
     },
-    events::{AnySyncStateEvent, TimelineEventType},
+    events::AnySyncStateEvent,
     serde::Raw,
     uint,
 };
@@ -67,11 +67,8 @@ impl Build<'_> {
         if changed || self.ask.full_state {
             let mut stretch = self.stretch(room, &viewer, since, self.upto)?;
             // The client knows nothing of what was before, also where the filter hides all of it.
-            let begins =
-                |event: &Arc<RoomEvent>| *event.pdu.event_type() == TimelineEventType::RoomCreate;
-            stretch.limited |= self.ask.since.is_some()
-                && since.is_none()
-                && !stretch.events.first().is_some_and(begins);
+            stretch.limited |=
+                self.ask.since.is_some() && since.is_none() && !stretch.begins_room();
             self.note_entries(room, since, &stretch)?;
             joined.summary = self.summary(room, since)?;
             let wanted = Wanted {
@@ -231,16 +228,26 @@ impl Build<'_> {
             Ok(filter::takes_event(wanted, event)
                 && self.ask.relations.takes(self.rooms, self.snapshot, event)?)
         };
-        room_view::stretch(
-            self.rooms,
-            self.snapshot,
-            room,
-            viewer,
-            from,
-            Rooms::end_at(upto),
-            limit,
-            take,
-        )
+        let stretch = |to, limit| {
+            room_view::stretch(
+                self.rooms,
+                self.snapshot,
+                room,
+                viewer,
+                from,
+                to,
+                limit,
+                take,
+            )
+        };
+        let mut newest = stretch(Rooms::end_at(upto), limit)?;
+        // Of a timeline that is filtered nothing was left out if the filter takes nothing that came before.
+        if newest.limited && limit > 0 && newest.events.len() == limit && !filter::takes_all(wanted)
+        {
+            let before = stretch(newest.start, 1)?;
+            newest.limited = before.limited || !before.events.is_empty();
+        }
+        Ok(newest)
     }
 
     pub(super) fn timeline(

@@ -10,9 +10,16 @@ use ruma::{
 use super::{Build, state::Wanted};
 use crate::{
     error::{ApiError, ApiResult},
-    ids::RoomNid,
-    rooms::{rows::UserRoomRow, viewer::Viewer},
-    sync::{room_view::Stretch, stripped},
+    ids::{EventNid, RoomNid, StreamPos},
+    rooms::{
+        project::membership_of,
+        rows::{Membership, UserRoomRow},
+        viewer::Viewer,
+    },
+    sync::{
+        room_view::{self, Stretch},
+        stripped,
+    },
 };
 
 impl Build<'_> {
@@ -50,9 +57,10 @@ impl Build<'_> {
             row.clone(),
         );
         self.add_account_data(&mut left.account_data, room, self.ask.since)?;
-        // Somebody who only declined an invitation was never shown the room, but sees how it ended. Of a forgotten room
+        // Somebody who only declined an invitation was not shown the room, but sees how it ended. Of a forgotten room
         // nothing else is left to show.
-        if !row.was_joined || row.forgotten {
+        let had_left = self.ask.since.is_some_and(|since| row.left_at <= since);
+        if !row.was_joined || row.forgotten || had_left {
             let own = self.rooms.known_event(self.snapshot, row.event)?;
             let stretch = Stretch {
                 start: own.row.place,
@@ -62,16 +70,42 @@ impl Build<'_> {
             left.timeline = self.timeline(&viewer, self.ask.since, stretch)?;
             return Ok(left);
         }
-        let stretch = self.stretch(room, &viewer, self.ask.since, row.pos)?;
+        // To somebody who came and went in between everything was new.
+        let since = match self.ask.since {
+            Some(since) if self.was_in(room, since, row.left_at)? => Some(since),
+            _ => None,
+        };
+        // Whoever was invited again since then was not let in.
+        let upto = match row.left_at {
+            StreamPos::ZERO => row.pos,
+            left_at => left_at,
+        };
+        let mut stretch = self.stretch(room, &viewer, since, upto)?;
+        stretch.limited |= self.ask.since.is_some() && since.is_none() && !stretch.begins_room();
         // What changed after the user left is none of their business.
         let wanted = Wanted {
             room,
-            since: self.ask.since.filter(|_| !self.ask.full_state),
-            upto: row.pos,
+            since: since.filter(|_| !self.ask.full_state),
+            upto,
             heroes: &[],
         };
         left.state = self.state(&wanted, &viewer, &stretch)?;
-        left.timeline = self.timeline(&viewer, self.ask.since, stretch)?;
+        left.timeline = self.timeline(&viewer, since, stretch)?;
         Ok(left)
+    }
+
+    /// Whether the user, who has left a room since a position, was in it then.
+    fn was_in(&self, room: RoomNid, since: StreamPos, left_at: StreamPos) -> ApiResult<bool> {
+        let interner = self.rooms.storage().interner();
+        let own = interner.find_state_key("m.room.member", self.ask.user_id.as_str())?;
+        let changes = room_view::state_changes(self.snapshot, room, since, left_at)?;
+        let Some((before, _)) = own.and_then(|own| changes.get(&own).copied()) else {
+            return Ok(true);
+        };
+        if before == EventNid(0) {
+            return Ok(false);
+        }
+        let before = self.rooms.known_event(self.snapshot, before)?;
+        Ok(membership_of(&before) == Some(Membership::Join))
     }
 }

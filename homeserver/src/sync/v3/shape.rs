@@ -65,7 +65,7 @@ fn add_first(body: &mut Vec<u8>, field: &str) {
 #[derive(Serialize)]
 struct RoomsBody {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    leave: BTreeMap<OwnedRoomId, WithTimeline<v3::LeftRoom>>,
+    leave: BTreeMap<OwnedRoomId, WithTimeline<LeftBody>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     join: BTreeMap<OwnedRoomId, WithTimeline<JoinedBody>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -81,6 +81,21 @@ struct WithTimeline<T> {
     room: T,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeline: Option<TimelineBody>,
+}
+
+/// A room that was left without its timeline.
+#[derive(Serialize)]
+struct LeftBody {
+    #[serde(flatten)]
+    room: v3::LeftRoom,
+    /// Ruma leaves out a state without events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<NoEvents>,
+}
+
+#[derive(Default, Serialize)]
+struct NoEvents {
+    events: [(); 0],
 }
 
 /// A joined room without its timeline.
@@ -108,6 +123,11 @@ impl RoomsBody {
     fn of(rooms: v3::Rooms) -> Self {
         let leave = rooms.leave.into_iter().map(|(id, mut room)| {
             let timeline = TimelineBody::of(std::mem::take(&mut room.timeline));
+            let state = match &room.state {
+                v3::State::Before(events) if events.is_empty() => Some(NoEvents::default()),
+                _ => None,
+            };
+            let room = LeftBody { room, state };
             (id, WithTimeline { room, timeline })
         });
         let join = rooms.join.into_iter().map(|(id, mut room)| {
