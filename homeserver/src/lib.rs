@@ -5,6 +5,8 @@
 
 pub mod account_data;
 pub mod admin;
+#[cfg(test)]
+mod any_input;
 pub mod appservice;
 pub mod cli;
 pub mod clock;

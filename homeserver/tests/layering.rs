@@ -14,7 +14,8 @@ use std::{
 };
 
 /// Modules that know nothing of Matrix or of the server and may be imported by all.
-const COMMON: [&str; 8] = [
+const COMMON: [&str; 9] = [
+    "any_input",
     "clock",
     "config",
     "error",

@@ -213,3 +213,10 @@ fn an_unknown_variable_is_refused_by_name() {
 fn other_variables_do_not_matter() {
     assert!(parse_with("PATH", "/bin").is_ok());
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_a_configuration_or_refused(text in crate::any_input::text_like(&[MINIMAL, FULL])) {
+        drop(Config::parse(&text, []));
+    }
+}

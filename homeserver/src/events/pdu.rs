@@ -372,4 +372,22 @@ mod tests {
             assert!(parse(json.replace(from, to)).is_err(), "{to}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_json_is_an_event_or_refused(
+            json in crate::any_input::text_like(&[
+                r#"{"auth_events":["$a"],"content":{"membership":"join"},"depth":3,"hashes":{"sha256":"AA"},"origin_server_ts":1,"prev_events":["$b"],"room_id":"!a:b.example","sender":"@a:b.example","signatures":{},"state_key":"@a:b.example","type":"m.room.member"}"#,
+            ]),
+        ) {
+            for version in OFFERED {
+                let rules = crate::events::versions::rules(&version).unwrap();
+                let id = ruma::event_id!("$a").to_owned();
+                if let Ok(pdu) = Pdu::from_json(id, json.clone(), rules) {
+                    let again = Pdu::from_stored(&pdu.to_stored()).unwrap();
+                    assert_eq!(again.sender(), pdu.sender());
+                }
+            }
+        }
+    }
 }

@@ -367,4 +367,20 @@ mod tests {
         );
         assert_eq!(read(&["Bearer x", a1]).unwrap().signatures.len(), 1);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_header_is_a_signature_or_refused(
+            text in crate::any_input::text_like(&[
+                "origin=\"a.example:8448\",destination=\"b.example\",key=\"ed25519:a\",sig=\"AAAA\"",
+                "origin=a.example,key=ed25519:a,sig=AAAA",
+            ]),
+        ) {
+            drop(parse(&text));
+            if let Ok(value) = HeaderValue::from_str(&format!("X-Matrix {text}")) {
+                let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
+                drop(parse_headers(&headers, server_name!("b.example")));
+            }
+        }
+    }
 }

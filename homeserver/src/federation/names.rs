@@ -97,4 +97,13 @@ mod tests {
             assert_eq!(shown(text), "None", "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_an_address_or_none(text in crate::any_input::text_like(&["a.example:8448", "[2001:db8::1]:8448", "192.0.2.1"])) {
+            if let Some(address) = HostPort::parse(&text) {
+                assert!(HostPort::parse(&address.to_string()).is_some(), "{address}");
+            }
+        }
+    }
 }

@@ -132,4 +132,15 @@ mod tests {
             Origin::from(ip("2001:db8:0:1::1"))
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_chain_of_proxies_names_an_address(text in crate::any_input::text_like(&["192.0.2.66, 198.51.100.7", "::1, [::1]:80"])) {
+            let proxy = ip("10.0.0.1");
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                let headers = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), value)]);
+                client_address(proxy, &[proxy], &headers);
+            }
+        }
+    }
 }

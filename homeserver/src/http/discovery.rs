@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// The versions of the specification that clients may count on for what is here: they fetch media with authentication
-/// only where 1.11 is listed. Later versions are not listed as long as parts of them are absent, such as policy servers of 1.18.
-const VERSIONS: [&str; 16] = [
+/// only where 1.11 is listed.
+const VERSIONS: [&str; 19] = [
     "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11",
-    "v1.12", "v1.13", "v1.14", "v1.15", "v1.16",
+    "v1.12", "v1.13", "v1.14", "v1.15", "v1.16", "v1.17", "v1.18", "v1.19",
 ];
 
 /// Features outside the specification, one line each. A name stands here when, and only when, the feature works.

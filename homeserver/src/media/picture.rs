@@ -492,4 +492,20 @@ mod tests {
             })
         })
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_bytes_are_a_picture_or_refused(
+            png in crate::any_input::bytes_like(picture(90, 70, ImageFormat::Png)),
+            jpeg in crate::any_input::bytes_like(picture(90, 70, ImageFormat::Jpeg)),
+            gif in crate::any_input::bytes_like(picture(90, 70, ImageFormat::Gif)),
+            webp in crate::any_input::bytes_like(picture(90, 70, ImageFormat::WebP)),
+        ) {
+            for bytes in [png, jpeg, gif, webp] {
+                drop(shrink(&bytes, &[CROP]));
+            }
+        }
+    }
 }

@@ -219,4 +219,16 @@ mod tests {
         assert!(read("a,b\n").unwrap_err()[0].contains("headings lack"));
         assert!(read("").is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_table_is_read_or_refused(
+            text in crate::any_input::text_like(&[
+                "Класс;Роль;Фамилия;Имя;Логин\r\n9А;ученик;\"Иванов; мл.\";Пётр \r\n",
+                "class,role,surname,name\n9A,student,A,\"B \"\"C\"\"\"\n",
+            ]),
+        ) {
+            drop(read(&text));
+        }
+    }
 }

@@ -107,4 +107,13 @@ mod tests {
             assert!(SearchToken::parse(text).is_err(), "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_token_or_refused(text in crate::any_input::text_like(&["f52_10", "f52_10_r5", "f52_10_s6"])) {
+            if let Ok(token) = SearchToken::parse(&text) {
+                assert_eq!(SearchToken::parse(&token.to_string()).unwrap(), token);
+            }
+        }
+    }
 }

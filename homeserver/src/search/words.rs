@@ -131,4 +131,12 @@ mod tests {
         assert_eq!(terms.words, 5);
         assert_eq!(terms.counts[&term("кот")], 3);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_has_terms(text in crate::any_input::text_like(&["Ёлки и swifts 10:30, пришла́", "don't"])) {
+            let terms = Terms::of(&text);
+            assert!(terms.counts.keys().all(|term| !term.is_empty()));
+        }
+    }
 }

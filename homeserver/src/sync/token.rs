@@ -165,4 +165,16 @@ mod tests {
             assert!(parse_timeline(text, "from").is_err(), "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_token_or_refused(text in crate::any_input::text_like(&["s3_42", "s3_42_41", "t7_2147483648", "pff.2.42"])) {
+            if let Ok(token) = text.parse::<SyncToken>() {
+                assert_eq!(token.to_string().parse(), Ok(token));
+            }
+            if let Ok(place) = parse_timeline(&text, "from") {
+                assert_eq!(parse_timeline(&timeline_token(place), "from").unwrap(), place);
+            }
+        }
+    }
 }

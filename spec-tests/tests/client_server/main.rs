@@ -23,6 +23,7 @@ mod delayed_events;
 mod device_lists;
 mod devices;
 mod directory;
+mod documented_refusals;
 mod e2ee_keys;
 mod filters;
 mod history;

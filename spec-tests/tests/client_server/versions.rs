@@ -14,7 +14,7 @@ fn versions_are_listed_without_signing_in() {
     assert!(listed.contains(&json!("v1.11")), "{listed:?}");
     // Clients use the stable paths of what these versions have.
     if !homeserver().is_synapse() {
-        assert!(listed.contains(&json!("v1.16")), "{listed:?}");
+        assert!(listed.contains(&json!("v1.19")), "{listed:?}");
     }
 }
 

@@ -268,4 +268,23 @@ mod tests {
         parts.feed(&[b'x'; LONGEST_HEAD + 1]);
         assert_eq!(parts.head(), Err(MultipartError::LongHead));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_answer_is_a_file_or_refused(
+            bytes in crate::any_input::bytes_like(FILE.to_vec()),
+            size in 1..FILE.len(),
+        ) {
+            drop(read(&bytes, size));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_content_type_has_a_boundary_or_none(text in crate::any_input::text_like(&[TYPE, "multipart/mixed; charset=x; boundary=b-1"])) {
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                drop(Parts::new(&HeaderMap::from_iter([(http::header::CONTENT_TYPE, value)])));
+            }
+        }
+    }
 }

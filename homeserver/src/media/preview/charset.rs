@@ -82,4 +82,15 @@ mod tests {
             "a"
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_become_text(
+            bytes in crate::any_input::bytes_like(b"<meta http-equiv=content-type content=\"text/html; charset=windows-1251\">".to_vec()),
+            kind in crate::any_input::text_like(&["text/html; charset=\"koi8-r\"", "text/html;charset=utf-8"]),
+        ) {
+            drop(decode(&bytes, Some(&kind)));
+            drop(decode(&bytes, None));
+        }
+    }
 }

@@ -312,4 +312,16 @@ mod tests {
             assert!(read(text).image.is_none(), "{text:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_page_is_read(
+            text in crate::any_input::text_like(&[
+                "<html><head><title>A &amp; b</title><meta property=\"og:image\" content=\"/a.png\"><meta property='og:image:width' content='10'></head><body><p>Text</p><img src=b.png alt=c></body></html>",
+                "<!doctype html><title>A</title><script>var a = '<p>';</script><p>Text &#8364; &nosuch;",
+            ]),
+        ) {
+            drop(read(&text));
+        }
+    }
 }

@@ -158,4 +158,16 @@ mod tests {
             assert!(RelationFilter::parse(filter).is_err(), "{filter}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_filter_or_refused(
+            text in crate::any_input::text_like(&[
+                r#"{"rel_types":["m.thread"],"not_rel_types":[null],"related_by_senders":["@a:b.example"],"related_by_rel_types":["m.annotation"]}"#,
+            ]),
+        ) {
+            drop(RelationFilter::parse(&text));
+            drop(serde_json::from_str::<ruma::api::client::filter::FilterDefinition>(&text));
+        }
+    }
 }

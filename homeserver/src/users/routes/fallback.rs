@@ -228,4 +228,11 @@ mod tests {
         assert!(html.contains("&lt;b&gt;") && html.contains("a=&quot;"));
         assert!(!html.contains("<b>"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_form_is_read_or_refused(text in crate::any_input::text_like(&["session=abc&token=a%20b&accept=a&accept=b", "session=%D0%B0"])) {
+            drop(parse(text.as_bytes()));
+        }
+    }
 }

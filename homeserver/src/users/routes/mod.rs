@@ -58,6 +58,7 @@ pub fn router() -> Router<Server> {
         .ruma_route(moderation::is_suspended)
         .ruma_route(moderation::suspend)
         .ruma_route(profile::profile)
+        .ruma_route_at(profile::UNSTABLE_PATH, profile::profile)
         .ruma_route(profile::profile_field)
         .ruma_route(profile::set_profile_field)
         .ruma_route(profile::delete_profile_field)

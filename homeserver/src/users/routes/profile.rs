@@ -14,6 +14,10 @@ use crate::{
     http::{Own, Raw, Ruma, Session, json},
 };
 
+/// The path of a whole profile in MSC4133, which Ruma knows for single fields only.
+pub(super) const UNSTABLE_PATH: &str =
+    "/_matrix/client/unstable/uk.tcpip.msc4133/profile/{user_id}";
+
 /// Everything a user says about themself.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3profileuserid)
 pub(super) async fn profile(
