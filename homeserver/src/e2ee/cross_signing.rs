@@ -79,6 +79,8 @@ impl E2ee {
         }
         let previous = tables::DEVICE_LIST_LATEST.get(snapshot, user)?;
         let changes = self.audience(snapshot, user)?;
+        // With what somebody signs others is for their own devices to know.
+        let is_private = upload.is_user_signing_only();
         let commit = Commit::new(move |batch, pos| {
             for target in upload.replaced {
                 tables::KEY_SIGNATURE.delete_prefix(batch, (user, &target));
@@ -89,7 +91,11 @@ impl E2ee {
             for (usage, key) in put {
                 tables::CROSS_SIGNING_KEY.put(batch, (user, usage as u8), &key);
             }
-            device_lists::put_change(batch, user, previous, pos);
+            if is_private {
+                tables::USER_SIGNATURE.put(batch, (user, pos, user), &());
+            } else {
+                device_lists::put_change(batch, user, previous, pos);
+            }
         });
         Ok(Some(announcing(commit, changes)))
     }
@@ -182,6 +188,11 @@ impl Upload {
             upload.orphaned = usages.filter(|&usage| !upload.changes(usage)).collect();
         }
         Ok(upload)
+    }
+
+    fn is_user_signing_only(&self) -> bool {
+        let mut changed = self.changed.iter();
+        changed.all(|(usage, _)| *usage == CrossSigningUsage::UserSigning)
     }
 
     fn changes(&self, usage: CrossSigningUsage) -> bool {

@@ -6,7 +6,7 @@ use spec_tests::{
     User, covers,
     crypto::{CrossSigning, Device, Key},
     homeserver,
-    matchers::{at, items},
+    matchers::{at, items, joined},
     must::{must_contain, must_find},
 };
 
@@ -77,6 +77,36 @@ fn replacing_keys_needs_the_password_and_repeating_them_does_not() {
         &query(&alice, &alice)["master_keys"][&alice.id],
         &second["master_key"],
     );
+}
+
+/// Nobody else sees the key with which somebody signs others.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync)
+#[test]
+fn a_user_signing_key_is_told_to_its_owner_only() {
+    covers!(POST "/_matrix/client/v3/keys/device_signing/upload", GET "/_matrix/client/v3/sync");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let keys = CrossSigning::of(&alice).upload_body();
+    let public = json!({
+        "master_key": keys["master_key"],
+        "self_signing_key": keys["self_signing_key"],
+    });
+    alice.with_password("POST", UPLOAD, &public).ok();
+    let room = alice.room_with(&[&bob]);
+    let (own, others) = (alice.initial_sync(), bob.initial_sync());
+    let private = json!({ "user_signing_key": keys["user_signing_key"] });
+    alice.with_password("POST", UPLOAD, &private).ok();
+    alice.say(&room, "words");
+    let changed = |response: &Value| {
+        let changed = items(&response["device_lists"]["changed"]);
+        changed.iter().any(|user| *user == alice.id.as_str())
+    };
+    alice.must_see_after(&own, |response| match changed(response) {
+        true => Ok(()),
+        false => Err(format!("not told: {response}")),
+    });
+    let seen = bob.must_see_after(&others, joined(&room));
+    assert!(!changed(&seen), "{seen}");
 }
 
 #[test]
