@@ -21,6 +21,10 @@ pub struct Campus {
     pub announcements: Option<String>,
     /// The local part of the account that owns these rooms.
     pub account: String,
+    /// The local part of the room bot's account, which clients offer games with.
+    pub bot: String,
+    /// Where newer versions of the client are, for clients that are older than this server: `https://…`.
+    pub download: Option<String>,
 }
 
 impl Default for Campus {
@@ -32,6 +36,8 @@ impl Default for Campus {
             name: None,
             announcements: None,
             account: "campus".to_owned(),
+            bot: "bot".to_owned(),
+            download: None,
         }
     }
 }
@@ -46,6 +52,11 @@ impl Campus {
                 self.addresses
                     .iter()
                     .map(|address| ("campus.addresses", address)),
+            )
+            .chain(
+                self.download
+                    .iter()
+                    .map(|address| ("campus.download", address)),
             )
         {
             let is_address = address.parse::<Uri>().is_ok_and(|uri| {

@@ -1,19 +1,54 @@
-//! The join file for whoever knows where the server is.
+//! What clients ask of a server they have found: the join file, and what else this server has.
 
-use axum::Router;
+use axum::{Router, response::Response};
 use http::Method;
+use ruma::OwnedUserId;
+use serde::Serialize;
 
 use crate::{
-    Server,
+    ApiResult, Server,
     http::{RouterExt, json},
 };
 
-/// The route.
+/// The routes.
 pub fn router() -> Router<Server> {
-    Router::new().plain_route(
-        &Method::GET,
-        "/_fialka/client/v1/join",
-        // It holds nothing secret: codes to register with are in files only.
-        Box::new(|server, _| Box::pin(async move { json(&server.join) })),
-    )
+    Router::new()
+        .plain_route(
+            &Method::GET,
+            "/_fialka/client/v1/join",
+            // It holds nothing secret: codes to register with are in files only.
+            Box::new(|server, _| Box::pin(async move { json(&server.join) })),
+        )
+        .plain_route(
+            &Method::GET,
+            "/_fialka/client/v1/server",
+            Box::new(|server, _| Box::pin(facts(server))),
+        )
+}
+
+/// What the bundled client wants to know of its server.
+#[derive(Serialize)]
+struct Facts<'a> {
+    /// A client that is older can be updated.
+    version: &'static str,
+    /// Where newer clients are, if the administrator says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    download: Option<&'a str>,
+    /// The room bot, if it has an account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bot: Option<OwnedUserId>,
+}
+
+async fn facts(server: Server) -> ApiResult<Response> {
+    let bot = server
+        .users
+        .account_by_name(&server.config.campus.bot)
+        .await?;
+    json(&Facts {
+        version: env!("CARGO_PKG_VERSION"),
+        download: server.config.campus.download.as_deref(),
+        bot: bot
+            .filter(|account| !account.row.deactivated)
+            .map(|account| account.user_id),
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use spec_tests::Settings;
 
 use super::{command, fialka};
@@ -45,4 +45,29 @@ fn an_invitation_is_written_into_a_join_file_with_its_token() {
     let text = fs::read_to_string(&file).expect("the file");
     let join: Value = text.parse().expect("JSON");
     assert_eq!(join["registration_token"], said.trim());
+}
+
+#[test]
+fn clients_are_told_the_version_and_who_the_bot_is() {
+    let settings = Settings {
+        fialka: "[campus]\nbot = \"professor\"\ndownload = \"https://campus.example/fialka\"\n"
+            .to_owned(),
+        ..Settings::default()
+    };
+    let Some(server) = fialka(&settings) else {
+        return;
+    };
+    let facts = "/_fialka/client/v1/server";
+    let answer = server.get(facts).ok();
+    assert_eq!(answer["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(answer["download"], "https://campus.example/fialka");
+    assert!(answer.get("bot").is_none(), "nobody has that name yet");
+    let registration = json!({
+        "username": "professor",
+        "password": "correct horse battery staple",
+        "auth": { "type": "m.login.dummy" },
+    });
+    server.post("/v3/register", &registration).ok();
+    let bot = format!("@professor:{}", server.server_name());
+    assert_eq!(server.get(facts).ok()["bot"], bot);
 }
