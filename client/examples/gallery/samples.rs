@@ -495,6 +495,7 @@ pub(crate) fn picture(caption: &str) -> Body {
         dimensions: Some((720, 268)),
         bytes: Some(240_000),
         seconds: None,
+        may_move: false,
         caption: html::parse(caption),
     })
 }

@@ -10,7 +10,8 @@ use client::{
         pixels::Pixels,
         trouble::Trouble,
         update::{
-            Answer, Connection, KeyStorage, PictureSize, SessionState, TimelineUpdate, Update,
+            Answer, Connection, KeyStorage, PictureSize, ServerFacts, SessionState, TimelineUpdate,
+            Update,
         },
     },
     rows::{
@@ -25,6 +26,7 @@ use client::{
     },
 };
 use eyeball_im::VectorDiff;
+use matrix_sdk::ruma::UserId;
 use slint::{ComponentHandle, Timer, TimerMode};
 use std::{rc::Rc, sync::Arc, time::Duration};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -109,7 +111,6 @@ pub(crate) fn fill(ui: &Rc<Ui>, mut commands: UnboundedReceiver<Envelope>, scree
     }
     answer(ui, &mut commands);
     if screen == "leaders" {
-        // The bot was found with the answers.
         let adapter = ui.window().global::<GamesAdapter>();
         adapter.invoke_page_chosen(1);
     }
@@ -144,7 +145,13 @@ fn onboarding(ui: &Ui, screen: &str) {
 }
 
 fn chats(ui: &Ui, screen: &str) {
-    ui.apply(Update::Session(SessionState::SignedIn(samples::account())));
+    let account = samples::account();
+    let bot = UserId::parse(format!("@bot:{}", account.server_name)).ok();
+    ui.apply(Update::Session(SessionState::SignedIn(account)));
+    ui.apply(Update::Server(ServerFacts {
+        bot,
+        ..ServerFacts::default()
+    }));
     if screen != "no-rooms" {
         let values = samples::rooms().into_iter().collect();
         ui.apply(Update::Rooms(vec![VectorDiff::Reset { values }]));
@@ -451,9 +458,6 @@ fn answer(ui: &Ui, commands: &mut UnboundedReceiver<Envelope>) {
                 Ok(Answer::Presence(samples::presence(users)))
             }
             Command::Account(AccountCommand::MeasureStorage) => Ok(Answer::Storage(18 << 20)),
-            Command::People(PeopleCommand::Search { term }) if term.starts_with("@bot:") => {
-                Ok(Answer::People(vec![person("bot", "Игротека")]))
-            }
             Command::Games(_) => Ok(Answer::Standings(samples::standings())),
             Command::People(PeopleCommand::Search { .. }) => Ok(Answer::People(people())),
             Command::Account(AccountCommand::LoadDevices) => {
@@ -519,7 +523,10 @@ fn send_picture(ui: &Ui, command: MediaCommand) {
             },
         ),
         MediaCommand::Full { media } => (media, PictureSize::Full),
-        MediaCommand::Save { .. } | MediaCommand::Play { .. } => return,
+        MediaCommand::Save { .. }
+        | MediaCommand::Play { .. }
+        | MediaCommand::Animate { .. }
+        | MediaCommand::Still { .. } => return,
     };
     let pixels = match media.as_str().strip_prefix(faces::PREFIX) {
         Some(id) => faces::draw(id),

@@ -13,6 +13,8 @@ pub enum Trouble {
     NotAMatrixServer,
     /// The server's certificate is not trusted on this computer.
     CertificateNotTrusted,
+    /// The server's certificate is not valid at the time of this computer: its own is over, or the clock is wrong.
+    CertificateOutOfDate,
     /// The join file is damaged, or not one.
     JoinFileInvalid,
     /// The join file is for a newer program.
@@ -59,6 +61,8 @@ pub enum Trouble {
     LocalData,
     /// The bot does not answer.
     BotSilent,
+    /// The disk of this computer is full.
+    DiskFull,
     /// This server cannot do it.
     Unsupported,
     /// Anything else, with what a log would say (never secrets).

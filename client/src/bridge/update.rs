@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eyeball_im::VectorDiff;
-use matrix_sdk::ruma::OwnedRoomId;
+use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId};
 
 use super::{command::RequestId, pixels::Pixels, secret::Secret, trouble::Trouble};
 use crate::rows::{
@@ -24,6 +24,10 @@ pub enum Update {
     Session(SessionState),
     /// Whether the server can be reached.
     Connection(Connection),
+    /// What the server says about itself; again when it is back after an absence.
+    Server(ServerFacts),
+    /// Whether the disk of this computer is full: then nothing new is kept.
+    DiskFull(bool),
     /// Whether old encrypted messages can be read here.
     KeyStorage(KeyStorage),
     /// Where a comparison of pictures stands; `None` when there is nothing more to show.
@@ -43,6 +47,28 @@ pub enum Update {
         size: PictureSize,
         pixels: Pixels,
     },
+    /// The next frame of a moving picture.
+    Frame { media: MediaKey, pixels: Pixels },
+}
+
+/// What the server says about itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerFacts {
+    /// Who plays games, if anybody does.
+    pub bot: Option<OwnedUserId>,
+    /// The server is newer than this program.
+    pub newer: Option<NewerVersion>,
+    /// By how many seconds this computer's clock is ahead of the server's (behind: less than nothing); `None` when
+    /// they agree well enough.
+    pub clock_ahead: Option<i64>,
+}
+
+/// A newer version of this program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewerVersion {
+    pub version: String,
+    /// The page it is on, where the administrator has said so.
+    pub download: Option<String>,
 }
 
 /// What a command brought back.

@@ -2,9 +2,6 @@
 
 use super::Language;
 
-/// The part of the bot's user id before the colon, as its configuration has it unless somebody changed it.
-pub const BOT: &str = "bot";
-
 /// One game.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Game {

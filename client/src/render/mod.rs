@@ -11,9 +11,11 @@ pub mod plain;
 mod previews;
 pub mod sas;
 pub mod size;
+pub mod state;
 pub mod styled;
 pub mod text;
 pub mod time;
+mod troubles;
 pub mod words;
 
 /// The languages of the interface.

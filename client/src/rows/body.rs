@@ -22,6 +22,9 @@ use crate::render::{blocks::Block, html, names, plain, text::beginning};
 /// Longer text is shown only in part: laying out more would stop the window.
 const SHOWN_BYTES: usize = 8 * 1024;
 
+/// Kinds of pictures that may have several frames.
+const MOVING: [&str; 3] = ["image/gif", "image/webp", "image/apng"];
+
 pub(super) fn body_of(event: &EventTimelineItem, content: &MsgLikeContent) -> Body {
     match &content.kind {
         MsgLikeKind::Message(message) => {
@@ -136,6 +139,9 @@ fn picture(image: &ImageMessageEventContent) -> MediaBody {
         dimensions: info.and_then(|info| dimensions(info.width, info.height)),
         bytes: info.and_then(|info| info.size).map(u64::from),
         seconds: None,
+        may_move: info
+            .and_then(|info| info.mimetype.as_deref())
+            .is_some_and(|kind| MOVING.contains(&kind)),
         caption: caption(image.caption(), image.formatted_caption()),
     }
 }
@@ -161,6 +167,7 @@ fn video_body(video: &VideoMessageEventContent) -> MediaBody {
         seconds: info
             .and_then(|info| info.duration)
             .map(|length| length.as_secs()),
+        may_move: false,
         caption: caption(video.caption(), video.formatted_caption()),
     }
 }

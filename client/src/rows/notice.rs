@@ -7,6 +7,7 @@ use matrix_sdk_ui::timeline::{
 };
 
 use super::Notice;
+use crate::render::names;
 
 /// What happened, and to whom if not to the one who did it.
 pub(super) struct Happening {
@@ -51,9 +52,10 @@ fn membership(change: &RoomMembershipChange) -> Option<Happening> {
             return None;
         }
     };
-    let target = change
-        .display_name()
-        .unwrap_or_else(|| change.user_id().localpart().to_owned());
+    let target = change.display_name().map_or_else(
+        || change.user_id().localpart().to_owned(),
+        |name| names::person(&name, change.user_id().as_str()),
+    );
     Some(Happening {
         notice,
         target: Some(target),
@@ -62,7 +64,7 @@ fn membership(change: &RoomMembershipChange) -> Option<Happening> {
 
 fn profile(change: &MemberProfileChange) -> Option<Notice> {
     match change.displayname_change() {
-        Some(name) => Some(Notice::NameChanged(name.new.clone())),
+        Some(name) => Some(Notice::NameChanged(name.new.as_deref().map(names::line))),
         None => change.avatar_url_change().map(|_| Notice::AvatarChanged),
     }
 }
@@ -71,10 +73,10 @@ fn other(state: &OtherState) -> Option<Notice> {
     let notice = match state.content() {
         State::RoomCreate(_) => Notice::RoomCreated,
         State::RoomName(StateEventContentChange::Original { content, .. }) => {
-            Notice::RoomNamed(content.name.clone())
+            Notice::RoomNamed(names::line(&content.name))
         }
         State::RoomTopic(StateEventContentChange::Original { content, .. }) => {
-            Notice::TopicChanged(content.topic.clone())
+            Notice::TopicChanged(names::tame(&content.topic))
         }
         State::RoomAvatar(_) => Notice::RoomAvatarChanged,
         State::RoomEncryption(_) => Notice::EncryptionEnabled,

@@ -132,6 +132,8 @@ pub struct MediaBody {
     pub dimensions: Option<(u32, u32)>,
     pub bytes: Option<u64>,
     pub seconds: Option<u64>,
+    /// It may have more than one frame.
+    pub may_move: bool,
     /// Empty for none.
     pub caption: Vec<Block>,
 }

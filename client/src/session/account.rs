@@ -2,10 +2,13 @@
 
 use std::{collections::HashMap, future::Future, sync::Arc};
 
-use matrix_sdk::{Client, ruma::OwnedRoomId};
+use matrix_sdk::{
+    Client,
+    ruma::{OwnedRoomId, OwnedUserId},
+};
 use matrix_sdk_ui::sync_service::SyncService;
 use tokio::{
-    sync::mpsc,
+    sync::{Notify, mpsc, watch},
     task::{AbortHandle, JoinHandle},
 };
 
@@ -22,12 +25,13 @@ use super::{
     room::OpenRoom,
     room_list::{self, Nudge},
     rooms,
+    server_facts::{self, Asker},
     sign_in::Opened,
     spaces,
     verification::{self, Step},
 };
 use crate::bridge::{
-    command::{FeedbackCommand, RequestId, TimelineCommand, VerificationCommand},
+    command::{FeedbackCommand, RequestId, RoomsCommand, TimelineCommand, VerificationCommand},
     trouble::Trouble,
     update::{Answer, SessionState, Update},
 };
@@ -42,6 +46,9 @@ pub(super) struct SignedIn {
     nudges: mpsc::UnboundedSender<Nudge>,
     verification: mpsc::UnboundedSender<Step>,
     feedback: mpsc::UnboundedSender<(RequestId, FeedbackCommand)>,
+    bot: watch::Receiver<Option<OwnedUserId>>,
+    /// Asks the server again what it has.
+    ask_server: Arc<Notify>,
     outbox: Outbox,
     tasks: Vec<AbortHandle>,
 }
@@ -57,6 +64,7 @@ impl SignedIn {
     ) -> Result<Self, Trouble> {
         let Opened {
             client,
+            base,
             account,
             keys,
             password,
@@ -71,6 +79,7 @@ impl SignedIn {
         let (nudges, nudged) = mpsc::unbounded_channel();
         let (steps, coming) = mpsc::unbounded_channel();
         let (reports, reported) = mpsc::unbounded_channel();
+        let (known_bot, bot) = watch::channel(None);
         let media = MediaLoader::new(client.clone(), outbox.clone(), store.sounds(&account.id));
         client.send_queue().enable_upload_progress(true);
         outbox
@@ -86,6 +95,8 @@ impl SignedIn {
             nudges: nudges.clone(),
             verification: steps.clone(),
             feedback: reports,
+            bot,
+            ask_server: Arc::default(),
             outbox: outbox.clone(),
             tasks: Vec::new(),
             account,
@@ -106,8 +117,17 @@ impl SignedIn {
             extra_roots(config),
         )?;
         this.spawn(feedback.run(reported, sync.state(), outbox.clone()));
+        let asker = Asker {
+            client: this.client.clone(),
+            http: server_facts::http(extra_roots(config))?,
+            bot: known_bot,
+            again: this.ask_server.clone(),
+            outbox: outbox.clone(),
+        };
+        this.spawn(asker.run(sync.state()));
         this.spawn(verification::run(
             this.client.clone(),
+            base,
             steps,
             coming,
             outbox.clone(),
@@ -119,7 +139,13 @@ impl SignedIn {
         ));
         room_list::watch_typing(&this.client, nudges);
         sync.start().await;
-        this.spawn(connection::watch(this.client.clone(), sync, outbox.clone()));
+        this.spawn(connection::watch(
+            this.client.clone(),
+            sync,
+            store.clone(),
+            store.database(&this.account.id),
+            outbox.clone(),
+        ));
         this.spawn(connection::watch_queue(this.client.clone()));
         this.spawn(spaces::watch(this.client.clone(), outbox.clone()));
         this.spawn(encryption::watch(this.client.clone(), password, outbox));
@@ -149,7 +175,12 @@ impl SignedIn {
                         .room_list_service()
                         .subscribe_to_rooms(&[&room])
                         .await;
-                    let opened = OpenRoom::open(found, self.outbox.clone(), self.nudges.clone());
+                    let opened = OpenRoom::open(
+                        found,
+                        self.outbox.clone(),
+                        self.nudges.clone(),
+                        self.bot.clone(),
+                    );
                     self.open_rooms.insert(room.clone(), opened);
                 }
                 Err(trouble) => return self.outbox.answer(request, Err(trouble)).await,
@@ -162,6 +193,16 @@ impl SignedIn {
         if !matches!(sent, Some(Ok(()))) {
             self.outbox.answer(request, Err(Trouble::NotFound)).await;
         }
+    }
+
+    /// Carries out what is asked of rooms.
+    pub(super) fn rooms(&self, request: RequestId, command: RoomsCommand) {
+        let (client, ask_server) = (self.client.clone(), self.ask_server.clone());
+        self.outbox.answer_later(request, async move {
+            let done = rooms::carry_out(&client, command).await;
+            ask_server.notify_one();
+            done
+        });
     }
 
     /// Hands a command to the comparison of pictures.

@@ -95,7 +95,10 @@ impl AccountStore {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
                 tracing::error!(%error, "the account's files cannot be read or written");
-                Err(Trouble::LocalData)
+                Err(match error.kind() {
+                    io::ErrorKind::StorageFull => Trouble::DiskFull,
+                    _ => Trouble::LocalData,
+                })
             }
             Err(error) => Err(Trouble::Other(error.to_string())),
         }

@@ -13,7 +13,7 @@ use super::{
     ending::SessionEnded,
     find_servers, games, join_file, notices,
     outbox::Outbox,
-    people, presence, room_settings, rooms, server, sign_in, storage, verification,
+    people, presence, room_settings, server, sign_in, storage, verification,
 };
 use crate::bridge::{
     command::{AccountCommand, Command, Envelope, PeopleCommand, RequestId, VerificationCommand},
@@ -359,11 +359,7 @@ async fn hand_over(
     match command {
         Command::Timeline(room, command) => signed_in.timeline(room, request, command).await,
         Command::Media(command) => signed_in.media.carry_out(request, command).await,
-        Command::Rooms(command) => {
-            let client = signed_in.client.clone();
-            let answer = async move { rooms::carry_out(&client, command).await };
-            outbox.answer_later(request, answer);
-        }
+        Command::Rooms(command) => signed_in.rooms(request, command),
         Command::Games(command) => {
             let client = signed_in.client.clone();
             let answer = async move { games::carry_out(&client, command).await };

@@ -88,7 +88,7 @@ pub(super) async fn discover(address: &str, roots: Vec<Certificate>) -> Result<P
 /// Of several failures the one that helps most: a server that is there but wrong tells more than one that is not.
 fn more_telling(first: Trouble, second: Trouble) -> Trouble {
     let rank = |trouble: &Trouble| match trouble {
-        Trouble::CertificateNotTrusted => 3,
+        Trouble::CertificateNotTrusted | Trouble::CertificateOutOfDate => 3,
         Trouble::NotAMatrixServer => 2,
         Trouble::NoConnection => 1,
         _ => 0,

@@ -11,9 +11,10 @@ use matrix_sdk::{
     media::{MediaFormat, MediaRequestParameters, MediaThumbnailSettings},
     ruma::{UInt, events::room::MediaSource},
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::AbortHandle};
 
 use super::{
+    animation,
     media_cache::{MediaCache, PictureKey},
     outbox::Outbox,
     picture, player,
@@ -32,6 +33,8 @@ use crate::{
 const CACHE_BYTES: usize = 8 << 20;
 /// Pictures loaded at the same time: more would make the first one late.
 const AT_ONCE: usize = 4;
+/// Larger files are not loaded to see whether they move.
+const ANIMATION_BYTES: usize = 16 << 20;
 /// Where the SDK keeps files that are still being sent.
 const SEND_QUEUE_SERVER: &str = "send-queue.localhost";
 
@@ -49,6 +52,15 @@ struct Inner {
     cache: Mutex<MediaCache>,
     waiting: Mutex<HashMap<PictureKey, Vec<RequestId>>>,
     slots: Semaphore,
+    moving: Mutex<HashMap<MediaKey, AbortHandle>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for task in lock(&self.moving).values() {
+            task.abort();
+        }
+    }
 }
 
 impl MediaLoader {
@@ -63,6 +75,7 @@ impl MediaLoader {
                 cache,
                 waiting,
                 slots,
+                moving: Mutex::default(),
             }),
         }
     }
@@ -88,6 +101,20 @@ impl MediaLoader {
                 .await;
             }
             MediaCommand::Full { media } => self.show(request, (media, PictureSize::Full)).await,
+            MediaCommand::Animate {
+                media,
+                max_width,
+                max_height,
+            } => {
+                self.animate(media, (max_width, max_height));
+                self.inner.outbox.answer(request, Ok(Answer::Done)).await;
+            }
+            MediaCommand::Still { media } => {
+                if let Some(task) = lock(&self.inner.moving).remove(&media) {
+                    task.abort();
+                }
+                self.inner.outbox.answer(request, Ok(Answer::Done)).await;
+            }
             MediaCommand::Play { media, mime_type } => {
                 let inner = self.inner.clone();
                 self.inner.outbox.answer_later(request, async move {
@@ -101,6 +128,21 @@ impl MediaLoader {
                     .outbox
                     .answer_later(request, save(client, media, path));
             }
+        }
+    }
+
+    fn animate(&self, media: MediaKey, fit: (u32, u32)) {
+        let (client, outbox) = (self.inner.client.clone(), self.inner.outbox.clone());
+        let shown = media.clone();
+        // Only what the frames need: the task must not keep the loader alive.
+        let task = tokio::spawn(async move {
+            if let Err(trouble) = animate(&client, &outbox, &shown, fit).await {
+                tracing::info!(?trouble, "a picture does not move");
+            }
+        });
+        let before = lock(&self.inner.moving).insert(media, task.abort_handle());
+        if let Some(before) = before {
+            before.abort();
         }
     }
 
@@ -198,6 +240,30 @@ impl Inner {
             })
             .await;
     }
+}
+
+/// Shows frame after frame.
+async fn animate(
+    client: &Client,
+    outbox: &Outbox,
+    media: &MediaKey,
+    fit: (u32, u32),
+) -> Result<(), Trouble> {
+    let request = MediaRequestParameters {
+        source: source_of(media)?,
+        format: MediaFormat::File,
+    };
+    let bytes = client.media().get_media_content(&request, true).await?;
+    if bytes.len() > ANIMATION_BYTES {
+        return Err(Trouble::TooLarge(None));
+    }
+    let mut frames = animation::play(bytes, fit);
+    while let Some((pixels, delay)) = frames.recv().await {
+        let media = media.clone();
+        outbox.send(Update::Frame { media, pixels }).await;
+        tokio::time::sleep(delay).await;
+    }
+    Ok(())
 }
 
 /// The server can make a thumbnail of what it can read and has.

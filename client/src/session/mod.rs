@@ -6,6 +6,7 @@
 mod account;
 mod account_store;
 mod actor;
+mod animation;
 mod certificates;
 mod connection;
 mod devices;
@@ -34,6 +35,7 @@ mod room_settings;
 mod rooms;
 mod search;
 mod server;
+mod server_facts;
 mod sign_in;
 mod spaces;
 mod storage;

@@ -115,7 +115,7 @@ fn largest(width: u32, height: u32) -> (u32, u32) {
     )
 }
 
-fn pixels_of(picture: DynamicImage) -> Pixels {
+pub(super) fn pixels_of(picture: DynamicImage) -> Pixels {
     let mut picture = picture.into_rgba8();
     for pixel in picture.pixels_mut() {
         let [red, green, blue, alpha] = pixel.0;

@@ -36,7 +36,8 @@ pub(super) async fn room_row(room: &Room, typing: Vec<String>) -> RoomRow {
     }
 }
 
-/// The room's name; empty for a room without a name and without other people.
+/// The room's name; empty for a room without a name and without other people. A direct chat has the other person's,
+/// marked like theirs.
 pub(super) async fn name_of(room: &Room) -> String {
     let name = match room.cached_display_name() {
         Some(name) => Some(name),
@@ -49,7 +50,10 @@ pub(super) async fn name_of(room: &Room) -> String {
             | RoomDisplayName::Named(name)
             | RoomDisplayName::Aliased(name)
             | RoomDisplayName::Calculated(name),
-        ) => names::line(&name),
+        ) => match direct_with(room) {
+            Some(user) => names::person(&name, user.as_str()),
+            None => names::line(&name),
+        },
     }
 }
 

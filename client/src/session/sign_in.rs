@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use matrix_sdk::{
-    Client, HttpError, SessionTokens, SqliteStoreConfig,
+    Client, ClientBuildError, HttpError, SessionTokens, SqliteCryptoStore, SqliteEventCacheStore,
+    SqliteMediaStore, SqliteStateStore, SqliteStoreConfig,
     encryption::{BackupDownloadStrategy, EncryptionSettings},
     ruma::api::{
         client::{
@@ -16,6 +17,10 @@ use matrix_sdk::{
         },
         error::ErrorKind,
     },
+};
+use matrix_sdk_base::{
+    BaseClient, DmRoomDefinition, ThreadingSupport, cross_process_lock::CrossProcessLockConfig,
+    store::StoreConfig,
 };
 use reqwest::Certificate;
 
@@ -30,6 +35,8 @@ use crate::bridge::{command::Registration, secret::Secret, trouble::Trouble};
 /// A client with a session, and what is kept of it.
 pub(super) struct Opened {
     pub(super) client: Client,
+    /// The same client's inner half, which alone gives access to the state of comparisons.
+    pub(super) base: BaseClient,
     pub(super) account: Account,
     pub(super) keys: Keys,
     /// What the person typed, to open or set up the key storage with; `None` when the session was restored.
@@ -98,7 +105,7 @@ pub(super) async fn sign_in(
 ) -> Result<Opened, Trouble> {
     let folder = store.new_folder();
     let signed_in = async {
-        let client = new_client(&form.server, &folder, extra_roots(config)).await?;
+        let (client, base) = new_client(&form.server, &folder, extra_roots(config)).await?;
         let user = form.user.trim();
         let login = client
             .matrix_auth()
@@ -111,7 +118,7 @@ pub(super) async fn sign_in(
                 matrix_sdk::Error::Http(error) => wrong_password(*error),
                 error => error.into(),
             })?;
-        Ok(client)
+        Ok((client, base))
     };
     let client = signed_in.await;
     finish(store, folder, client, form.password, form.shared_computer).await
@@ -133,7 +140,7 @@ pub(super) async fn register(
 ) -> Result<Opened, Trouble> {
     let folder = store.new_folder();
     let registered = async {
-        let client = new_client(&form.server, &folder, extra_roots(config)).await?;
+        let (client, base) = new_client(&form.server, &folder, extra_roots(config)).await?;
         register_with(&client, config, &form).await?;
         let name = form.display_name.trim();
         if !name.is_empty()
@@ -142,7 +149,7 @@ pub(super) async fn register(
             // The account exists; its name can be set later.
             tracing::warn!(%error, "the display name was not set");
         }
-        Ok(client)
+        Ok((client, base))
     };
     let client = registered.await;
     finish(store, folder, client, form.password, form.shared_computer).await
@@ -160,7 +167,7 @@ pub(super) async fn restore(
         let roots = extra_roots(config);
         Box::pin(build(&account.base_url, &path, &keys.database, roots))
     };
-    let client = match open().await {
+    let (client, base) = match open().await {
         // A damaged cache is made anew from the server, once; other data cannot be.
         Err(Trouble::LocalData) if without_caches(store, &path).await => open().await?,
         opened => opened?,
@@ -170,6 +177,7 @@ pub(super) async fn restore(
         .await?;
     Ok(Opened {
         client,
+        base,
         account,
         keys,
         password: None,
@@ -186,12 +194,12 @@ async fn without_caches(store: &AccountStore, folder: &Path) -> bool {
 async fn finish(
     store: &AccountStore,
     folder: NewFolder,
-    client: Result<Client, Trouble>,
+    client: Result<(Client, BaseClient), Trouble>,
     password: Secret,
     shared_computer: bool,
 ) -> Result<Opened, Trouble> {
     let id = folder.id.clone();
-    let client = match client {
+    let (client, base) = match client {
         Ok(client) => client,
         Err(trouble) => {
             store.blocking(move |store| store.wipe(&id)).await?;
@@ -208,6 +216,7 @@ async fn finish(
         .await?;
     Ok(Opened {
         client,
+        base,
         account,
         keys,
         password: Some(password),
@@ -243,7 +252,7 @@ async fn new_client(
     server: &str,
     folder: &NewFolder,
     roots: Vec<Certificate>,
-) -> Result<Client, Trouble> {
+) -> Result<(Client, BaseClient), Trouble> {
     build(server, &folder.path, &folder.key, roots).await
 }
 
@@ -252,21 +261,43 @@ async fn build(
     path: &Path,
     key: &DatabaseKey,
     roots: Vec<Certificate>,
-) -> Result<Client, Trouble> {
+) -> Result<(Client, BaseClient), Trouble> {
     let encryption = EncryptionSettings {
         auto_enable_cross_signing: true,
         auto_enable_backups: true,
         backup_download_strategy: BackupDownloadStrategy::AfterDecryptionFailure,
     };
-    // The low-memory settings keep fewer connections and smaller caches, which one person does not notice.
-    let databases = SqliteStoreConfig::with_low_memory_config(path).key(Some(key));
+    let base = open_stores(path, key).await?;
     let builder = Client::builder()
         .homeserver_url(base_url)
-        .sqlite_store_with_config_and_cache_path(databases, None::<&Path>)
+        .base_client(base.clone())
         .add_root_certificates(roots)
         .handle_refresh_tokens()
         .with_encryption_settings(encryption);
-    Ok(builder.build().await?)
+    Ok((builder.build().await?, base))
+}
+
+/// Opens the databases as the client's builder would, which keeps the half of the client that is made of them to itself.
+async fn open_stores(path: &Path, key: &DatabaseKey) -> Result<BaseClient, Trouble> {
+    // The low-memory settings keep fewer connections and smaller caches, which one person does not notice.
+    let databases = SqliteStoreConfig::with_low_memory_config(path).key(Some(key));
+    let (state, events, media, crypto) = tokio::try_join!(
+        async { SqliteStateStore::open_with_config(&databases).await },
+        async { SqliteEventCacheStore::open_with_config(&databases).await },
+        async { SqliteMediaStore::open_with_config(&databases).await },
+        async { SqliteCryptoStore::open_with_config(&databases).await },
+    )
+    .map_err(ClientBuildError::from)?;
+    let stores = StoreConfig::new(CrossProcessLockConfig::multi_process("main"))
+        .state_store(state)
+        .event_cache_store(events)
+        .media_store(media)
+        .crypto_store(crypto);
+    Ok(BaseClient::new(
+        stores,
+        ThreadingSupport::Disabled,
+        DmRoomDefinition::MatrixSpec,
+    ))
 }
 
 /// Walks through the steps the server asks for: a registration code, or none.

@@ -10,6 +10,9 @@ use crate::bridge::{trouble::Trouble, update::Answer};
 /// The databases that can be filled again from the server. Without any of the others the session is lost.
 const CACHES: [&str; 2] = ["matrix-sdk-event-cache.sqlite3", "matrix-sdk-media.sqlite3"];
 
+/// With less than this, databases cannot be written.
+const ROOM: usize = 1024 * 1024;
+
 /// Measures the account's folder.
 pub(super) async fn measure(store: &AccountStore, account: &str) -> Result<Answer, Trouble> {
     let folder = store.database(account);
@@ -31,6 +34,19 @@ pub(super) async fn clear(
     media.set_media_retention_policy(usual).await?;
     cleaned?;
     measure(store, account).await
+}
+
+/// Whether something can still be written beside the account's databases.
+pub(super) async fn has_room(store: &AccountStore, folder: &Path) -> bool {
+    let path = folder.join("room");
+    let tried = store.blocking(move |_| {
+        let written = fs::write(&path, vec![0; ROOM]);
+        if path.exists() {
+            fs::remove_file(&path)?;
+        }
+        written
+    });
+    tried.await != Err(Trouble::DiskFull)
 }
 
 /// Removes the databases that only save loading, when the folder cannot be opened as it is. Tells whether there was

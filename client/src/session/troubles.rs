@@ -1,6 +1,9 @@
 //! From the SDK's errors to troubles a person understands.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    io,
+    time::{Duration, SystemTime},
+};
 
 use matrix_sdk::{
     ClientBuildError, Error, HttpError,
@@ -31,7 +34,7 @@ impl From<ClientBuildError> for Trouble {
             ClientBuildError::AutoDiscovery(_) | ClientBuildError::SlidingSyncVersion(_) => {
                 Self::NotAMatrixServer
             }
-            ClientBuildError::SqliteStore(_) => Self::LocalData,
+            ClientBuildError::SqliteStore(error) => local_data(error),
             other => Self::Other(other.to_string()),
         }
     }
@@ -64,11 +67,12 @@ impl From<RecoveryError> for Trouble {
 fn sdk(error: &Error) -> Trouble {
     match error {
         Error::Http(error) => http(error),
+        Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => Trouble::DiskFull,
         Error::Io(_) => Trouble::FileUnreadable,
         Error::StateStore(_)
         | Error::EventCacheStore(_)
         | Error::MediaStore(_)
-        | Error::CryptoStoreError(_) => Trouble::LocalData,
+        | Error::CryptoStoreError(_) => local_data(error),
         other => Trouble::Other(other.to_string()),
     }
 }
@@ -86,13 +90,34 @@ fn http(error: &HttpError) -> Trouble {
     }
 }
 
+fn local_data(error: &(dyn std::error::Error + 'static)) -> Trouble {
+    match is_disk_full(error) {
+        true => Trouble::DiskFull,
+        false => Trouble::LocalData,
+    }
+}
+
+/// Whether a database could not be written for want of room. Its own error is wrapped several times, some of them only
+/// as text.
+fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(inner) = cause {
+        let said = inner.to_string();
+        if said.contains("disk is full") || said.contains("No space left") {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
+
 /// What a request that got no answer says.
 pub(super) fn transport(error: &reqwest::Error) -> Trouble {
     // The certificate error is wrapped several times, by a type of the TLS library that is not ours to name.
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(inner) = cause {
-        if inner.to_string().contains("certificate") {
-            return Trouble::CertificateNotTrusted;
+        if let Some(trouble) = certificate(&inner.to_string()) {
+            return trouble;
         }
         cause = inner.source();
     }
@@ -101,6 +126,18 @@ pub(super) fn transport(error: &reqwest::Error) -> Trouble {
     } else {
         Trouble::NoConnection
     }
+}
+
+/// What the TLS library says when it refuses a certificate.
+fn certificate(said: &str) -> Option<Trouble> {
+    if !said.contains("certificate") {
+        return None;
+    }
+    let at_this_time = ["expired", "Expired", "not valid yet", "NotValidYet"];
+    Some(match at_this_time.iter().any(|word| said.contains(word)) {
+        true => Trouble::CertificateOutOfDate,
+        false => Trouble::CertificateNotTrusted,
+    })
 }
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#standard-error-response)
@@ -126,5 +163,43 @@ fn wait(limit: &LimitExceededErrorData) -> Option<Duration> {
     match limit.retry_after? {
         RetryAfter::Delay(delay) => Some(delay),
         RetryAfter::DateTime(at) => at.duration_since(SystemTime::now()).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_of_another_time_is_told_from_one_of_strangers() {
+        for (said, trouble) in [
+            (
+                "invalid peer certificate: certificate expired: verification time 1795672800 (UNIX), but certificate is not valid after 1",
+                Some(Trouble::CertificateOutOfDate),
+            ),
+            (
+                "invalid peer certificate: certificate not valid yet: verification time 1 (UNIX), but certificate is not valid before 2",
+                Some(Trouble::CertificateOutOfDate),
+            ),
+            (
+                "invalid peer certificate: UnknownIssuer",
+                Some(Trouble::CertificateNotTrusted),
+            ),
+            ("connection refused", None),
+        ] {
+            assert_eq!(certificate(said), trouble, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_recognised_behind_other_errors() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(sdk(&Error::Io(full)), Trouble::DiskFull);
+        let behind = io::Error::other("database or disk is full");
+        assert_eq!(local_data(&io::Error::other(behind)), Trouble::DiskFull);
+        assert_eq!(
+            local_data(&io::Error::other("malformed")),
+            Trouble::LocalData
+        );
     }
 }

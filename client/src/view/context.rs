@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use matrix_sdk::ruma::OwnedRoomId;
+use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId};
 use slint::{ComponentHandle, SharedString, Timer, Weak};
 
 use super::{AppAdapter, AppWindow, pictures::Pictures, presence};
@@ -42,6 +42,8 @@ pub(super) struct Context {
     classes: RefCell<HashSet<OwnedRoomId>>,
     /// Who is online, as far as it is known.
     pub(super) presence: presence::Known,
+    /// The server's room bot.
+    bot: RefCell<Option<OwnedUserId>>,
     /// The kinds of the last failures: no words, no names.
     troubles: RefCell<VecDeque<String>>,
 }
@@ -56,6 +58,7 @@ impl Context {
             waiting: RefCell::default(),
             classes: RefCell::default(),
             presence: presence::Known::default(),
+            bot: RefCell::default(),
             troubles: RefCell::default(),
         })
     }
@@ -83,6 +86,15 @@ impl Context {
             self.classes.replace(rooms.clone());
         }
         changed
+    }
+
+    /// The server's room bot, where there is one.
+    pub(super) fn bot(&self) -> Option<OwnedUserId> {
+        self.bot.borrow().clone()
+    }
+
+    pub(super) fn set_bot(&self, bot: Option<OwnedUserId>) {
+        self.bot.replace(bot);
     }
 
     /// Sends a command whose failure is worth a banner and whose success shows by itself.
@@ -160,6 +172,23 @@ impl Context {
             let adapter = window.global::<AppAdapter>();
             adapter.set_failure_is_good(good);
             adapter.set_failure(sentence.into());
+        });
+    }
+
+    /// Remembers how large the window is, for the next time.
+    pub(super) fn keep_window_size(&self) {
+        self.with_window(|window| {
+            let window = window.window();
+            let size = window.size().to_logical(window.scale_factor());
+            let maximized = window.is_maximized();
+            self.settings.change(|choices| {
+                choices.window.maximized = maximized;
+                // The size of a maximized window is the screen's.
+                if !maximized && size.width > 0.0 {
+                    choices.window.width = size.width;
+                    choices.window.height = size.height;
+                }
+            });
         });
     }
 

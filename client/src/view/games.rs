@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use matrix_sdk::ruma::{OwnedUserId, UserId};
+use matrix_sdk::ruma::OwnedUserId;
 use slint::{ComponentHandle, ModelRc, VecModel};
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     bridge::{
-        command::{Command, FileSource, PeopleCommand, RoomsCommand, TimelineCommand},
+        command::{Command, FileSource, RoomsCommand, TimelineCommand},
         update::Answer,
     },
     model::quiz_pack::{MOST_QUESTIONS, Question, QuizPack},
@@ -24,7 +24,7 @@ pub(super) struct Games {
     context: Rc<Context>,
     room: Rc<Room>,
     leaders: Rc<Leaders>,
-    bot: RefCell<Option<OwnedUserId>>,
+    own: RefCell<Option<OwnedUserId>>,
     pack: RefCell<QuizPack>,
 }
 
@@ -34,7 +34,7 @@ impl Games {
             context: context.clone(),
             room: room.clone(),
             leaders: Leaders::new(context, room),
-            bot: RefCell::default(),
+            own: RefCell::default(),
             pack: RefCell::default(),
         });
         this.bind();
@@ -93,31 +93,15 @@ impl Games {
         });
     }
 
-    /// Somebody is signed in: looks whether their server has the bot.
-    pub(super) fn signed_in(self: &Rc<Self>, account: &AccountRow) {
-        let id = format!("@{}:{}", games::BOT, account.server_name);
-        let Ok(bot) = UserId::parse(&id) else { return };
-        if self.bot.borrow().as_ref() == Some(&bot) {
-            return;
-        }
-        let this = self.clone();
-        let own = account.user_id.clone();
-        let command = Command::People(PeopleCommand::Search { term: id });
-        self.context.ask(command, move |answer| {
-            let Ok(Answer::People(people)) = answer else {
-                return;
-            };
-            if people.iter().any(|person| person.user_id == bot) {
-                this.leaders.set_people(Some(bot.clone()), Some(own));
-                this.set_bot(Some(bot));
-            }
-        });
+    /// Somebody is signed in.
+    pub(super) fn signed_in(&self, account: &AccountRow) {
+        self.own.replace(Some(account.user_id.clone()));
     }
 
     /// Nobody is signed in any more.
     pub(super) fn clear(&self) {
         self.set_bot(None);
-        self.leaders.set_people(None, None);
+        self.own.replace(None);
         *self.pack.borrow_mut() = QuizPack::default();
         self.context
             .with_window(|window| window.global::<QuizAdapter>().set_open(false));
@@ -152,14 +136,20 @@ impl Games {
         }
     }
 
-    fn set_bot(&self, bot: Option<OwnedUserId>) {
+    /// The server has said who its bot is.
+    pub(super) fn set_bot(&self, bot: Option<OwnedUserId>) {
+        if bot == self.context.bot() {
+            return;
+        }
+        self.leaders
+            .set_people(bot.clone(), self.own.borrow().clone());
         self.context.with_window(|window| {
             window.global::<HelpAdapter>().set_has_helper(bot.is_some());
             window
                 .global::<RailAdapter>()
                 .set_has_assistant(bot.is_some());
         });
-        *self.bot.borrow_mut() = bot;
+        self.context.set_bot(bot);
     }
 
     /// Says something in the open chat.
@@ -182,7 +172,7 @@ impl Games {
 
     /// Does something with the direct chat with the bot.
     fn with_chat(&self, then: impl FnOnce(matrix_sdk::ruma::OwnedRoomId) + 'static) {
-        let Some(user) = self.bot.borrow().clone() else {
+        let Some(user) = self.context.bot() else {
             return;
         };
         let context = self.context.clone();
@@ -201,7 +191,7 @@ impl Games {
         self.context.with_window(|window| {
             let adapter = window.global::<QuizAdapter>();
             adapter.set_title(self.pack.borrow().title.as_str().into());
-            adapter.set_can_send(self.bot.borrow().is_some());
+            adapter.set_can_send(self.context.bot().is_some());
             adapter.set_at(0);
             adapter.set_tried(false);
             adapter.set_open(true);

@@ -262,6 +262,10 @@ fn picture_item(
         picture: source.map_or_else(PictureData::default, |key| {
             context.pictures.get(key, THUMBNAIL, Shape::Card)
         }),
+        moving: match media.may_move && progress.is_none() {
+            true => media.media.as_str().into(),
+            false => SharedString::default(),
+        },
         progress: fraction(progress),
         ..MediaItem::default()
     }

@@ -1,6 +1,7 @@
 //! The views' side of the bridge: callbacks become commands, updates become models. No logic beyond that.
 
 mod account;
+mod animations;
 mod articles;
 mod attach;
 mod avatars;
@@ -40,6 +41,7 @@ mod room_pane;
 mod search;
 mod settings;
 mod shapes;
+mod state;
 mod suggestions;
 mod switcher;
 mod timeline;

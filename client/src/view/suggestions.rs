@@ -12,7 +12,7 @@ use crate::{
     bridge::command::Mention,
     render::{
         emoji::{self, Emoji},
-        games::{self, BOT, BotCommand},
+        games::{self, BotCommand},
         mentions::word_at,
     },
     rows::MemberRow,
@@ -162,9 +162,10 @@ impl Suggestions {
     /// What the academy's bot can be asked, where it is.
     fn commands(&self, word: &str) -> Vec<Offer> {
         let people = self.people.borrow();
+        let bot = self.context.bot();
         if !people
             .iter()
-            .any(|person| person.user_id.localpart() == BOT)
+            .any(|person| Some(&person.user_id) == bot.as_ref())
         {
             return Vec::new();
         }

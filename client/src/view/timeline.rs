@@ -201,6 +201,12 @@ impl Timeline {
         self.refresh(|row| shows(row, media));
     }
 
+    /// Whether one of the messages that are laid out is this picture.
+    pub(super) fn has_picture(&self, media: &MediaKey) -> bool {
+        let model = self.window.borrow().model();
+        slint::Model::iter(&*model).any(|row| shows(&row, media))
+    }
+
     /// Draws everything again, in another language or way.
     pub(super) fn refresh_all(&self) {
         self.refresh(|_| true);

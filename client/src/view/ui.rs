@@ -5,13 +5,14 @@ use std::{cell::Cell, path::PathBuf, rc::Rc};
 use slint::{ComponentHandle, PlatformError};
 
 use super::{
-    AppAdapter, AppWindow, HeaderAdapter, HelpAdapter, Page, PaneKind, RailAdapter,
-    RoomListAdapter, SettingsAdapter,
+    AppAdapter, AppWindow, HelpAdapter, Page, PaneKind, RailAdapter, SettingsAdapter,
     account::Account,
+    animations::Animations,
     context::Context,
     directory::Directory,
     feedback::Feedback,
     games::Games,
+    head,
     help::Help,
     input, links,
     notices::Notices,
@@ -24,6 +25,7 @@ use super::{
     room::Room,
     room_list::RoomList,
     settings::Settings,
+    state::State,
     switcher::Switcher,
     verification::Verification,
     viewer::Viewer,
@@ -62,6 +64,8 @@ pub struct Ui {
     welcome: Rc<Welcome>,
     games: Rc<Games>,
     offline: Offline,
+    state: Rc<State>,
+    animations: Rc<Animations>,
 }
 
 impl Ui {
@@ -81,12 +85,13 @@ impl Ui {
         let list = RoomList::new(&context);
         let room = Room::new(&context, &list);
         let account = Account::new(&context);
+        let animations = Animations::new(&context);
         links::bind(&context, &list);
         Prompts::new(&context, &list, &room, &account);
         let settings = Settings::new(&context, &account);
         let ui = Self {
             people: People::new(&context, &room),
-            viewer: Viewer::new(&context, &room.timeline),
+            viewer: Viewer::new(&context, &room.timeline, &animations),
             onboarding: Onboarding::new(&context),
             switcher: Switcher::new(&context, &list, &room),
             directory: Directory::new(&context, &room),
@@ -100,6 +105,8 @@ impl Ui {
             welcome: Welcome::new(&context),
             games: Games::new(&context, &room),
             offline: Offline::new(&window),
+            state: State::new(&context),
+            animations,
             settings,
             account,
             window,
@@ -143,6 +150,12 @@ impl Ui {
                 self.verification.show_keys(state);
             }
             Update::Verification(row) => self.verification.show(row),
+            Update::Server(facts) => {
+                self.games.set_bot(facts.bot.clone());
+                self.state.set_server(facts);
+            }
+            Update::DiskFull(full) => self.state.set_disk_full(full),
+            Update::Frame { media, pixels } => self.animations.show(&media, &pixels),
             Update::Rooms(diffs) => {
                 self.list.apply(diffs);
                 if !self.listed.get() && !self.list.all().is_empty() {
@@ -169,6 +182,8 @@ impl Ui {
                     TimelineUpdate::Members(_) | TimelineUpdate::Header(_)
                 );
                 self.room.apply(&room, update);
+                let timeline = &self.room.timeline;
+                self.animations.retain(|media| timeline.has_picture(media));
                 if shows_others {
                     self.presence.people_changed();
                 }
@@ -191,7 +206,7 @@ impl Ui {
     pub fn run(&self) -> Result<(), PlatformError> {
         self.window.show()?;
         slint::run_event_loop()?;
-        self.keep_window_size();
+        self.context.keep_window_size();
         self.window.hide()
     }
 
@@ -229,6 +244,7 @@ impl Ui {
             self.account.clone(),
             self.verification.clone(),
             self.games.clone(),
+            self.state.clone(),
         );
         self.settings.on_redraw(move || {
             redraw.0.refresh_all();
@@ -237,6 +253,7 @@ impl Ui {
             redraw.3.refresh_all();
             redraw.4.refresh_all();
             redraw.5.refresh_all();
+            redraw.6.draw();
         });
     }
 
@@ -269,21 +286,7 @@ impl Ui {
         };
         rail.on_help(toggle.clone());
         self.adapter().on_help(toggle);
-        let header = self.window.global::<HeaderAdapter>();
-        let (room, window) = (self.room.clone(), self.window.as_weak());
-        header.on_favourite(move || {
-            if let (Some(id), Some(window)) = (room.timeline.room(), window.upgrade()) {
-                let list = window.global::<RoomListAdapter>();
-                list.invoke_favourite_toggled(id.as_str().into());
-            }
-        });
-        let (room, window) = (self.room.clone(), self.window.as_weak());
-        header.on_mute(move || {
-            if let (Some(id), Some(window)) = (room.timeline.room(), window.upgrade()) {
-                let list = window.global::<RoomListAdapter>();
-                list.invoke_mute_toggled(id.as_str().into());
-            }
-        });
+        head::bind(&self.window, &self.room);
     }
 
     fn bind_window(&self) {
@@ -306,11 +309,12 @@ impl Ui {
                 .offer(paths.into_iter().map(FileSource::Path).collect());
         };
         let (room, notices) = (self.room.clone(), self.notices.clone());
-        let presence = self.presence.clone();
+        let (presence, animations) = (self.presence.clone(), self.animations.clone());
         let away = move |away| {
             notices.set_away(away);
             presence.set_silent(away);
             room.timeline.set_away(away);
+            animations.set_away(away);
         };
         let settings = self.settings.clone();
         input::listen(
@@ -345,6 +349,8 @@ impl Ui {
                 self.feedback.clear();
                 self.welcome.clear();
                 self.games.clear();
+                self.state.clear();
+                self.animations.clear();
                 self.window.global::<HelpAdapter>().set_can_report(false);
                 self.notices.clear();
                 self.presence.set_silent(true);
@@ -367,20 +373,6 @@ impl Ui {
         self.switcher.refresh_picture(media);
         self.directory.refresh_picture(media);
         self.rail.refresh_picture(media);
-    }
-
-    fn keep_window_size(&self) {
-        let window = self.window.window();
-        let size = window.size().to_logical(window.scale_factor());
-        let maximized = window.is_maximized();
-        self.context.settings.change(|choices| {
-            choices.window.maximized = maximized;
-            // The size of a maximized window is the screen's.
-            if !maximized && size.width > 0.0 {
-                choices.window.width = size.width;
-                choices.window.height = size.height;
-            }
-        });
     }
 
     fn adapter(&self) -> AppAdapter<'_> {

@@ -5,7 +5,10 @@ use std::{cell::RefCell, rc::Rc};
 use chrono::Local;
 use slint::ComponentHandle;
 
-use super::{TimelineAdapter, ViewerAdapter, context::Context, shapes::Shape, timeline::Timeline};
+use super::{
+    TimelineAdapter, ViewerAdapter, animations::Animations, context::Context, shapes::Shape,
+    timeline::Timeline,
+};
 use crate::{
     bridge::{
         command::{Command, MediaCommand},
@@ -19,14 +22,20 @@ use crate::{
 pub(super) struct Viewer {
     context: Rc<Context>,
     timeline: Rc<Timeline>,
+    animations: Rc<Animations>,
     open: RefCell<Option<(String, MediaKey)>>,
 }
 
 impl Viewer {
-    pub(super) fn new(context: &Rc<Context>, timeline: &Rc<Timeline>) -> Rc<Self> {
+    pub(super) fn new(
+        context: &Rc<Context>,
+        timeline: &Rc<Timeline>,
+        animations: &Rc<Animations>,
+    ) -> Rc<Self> {
         let viewer = Rc::new(Self {
             context: context.clone(),
             timeline: timeline.clone(),
+            animations: animations.clone(),
             open: RefCell::default(),
         });
         viewer.bind();
@@ -96,6 +105,8 @@ impl Viewer {
                     adapter.set_open(true);
                 });
                 self.show_picture(&picture.media);
+                let moving = picture.may_move.then(|| picture.media.clone());
+                self.animations.view(moving);
             }
             // Videos are played by the system's own player, once they are saved.
             Body::Video(_) => self.save(row),
@@ -105,6 +116,7 @@ impl Viewer {
 
     fn close(&self) {
         *self.open.borrow_mut() = None;
+        self.animations.view(None);
         self.context
             .with_window(|window| window.global::<ViewerAdapter>().set_open(false));
     }

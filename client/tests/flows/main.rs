@@ -8,9 +8,11 @@ mod expiry;
 mod feedback;
 mod games;
 mod join;
+mod moving;
 mod person;
 mod proxy;
 mod rights;
+mod robust;
 mod server;
 mod trust;
 

@@ -17,7 +17,9 @@ use client::{
         runtime::Backend,
         secret::Secret,
         trouble::Trouble,
-        update::{Answer, Connection, KeyStorage, SessionState, TimelineUpdate, Update},
+        update::{
+            Answer, Connection, KeyStorage, ServerFacts, SessionState, TimelineUpdate, Update,
+        },
     },
     render::plain,
     rows::{
@@ -48,6 +50,10 @@ pub(crate) struct Screen {
     pub(crate) picture: Option<Pixels>,
     pub(crate) verification: Option<VerificationRow>,
     pub(crate) draft: String,
+    pub(crate) server: Option<ServerFacts>,
+    pub(crate) disk_full: bool,
+    /// How many frames of moving pictures have come.
+    pub(crate) frames: usize,
     /// Why nobody is signed in any more.
     pub(crate) signed_out: Option<Trouble>,
     answers: HashMap<RequestId, Result<Answer, Trouble>>,
@@ -89,6 +95,11 @@ impl Person {
         } = self;
         backend.shut_down();
         Self::sit_down(name, data_dir)
+    }
+
+    /// Closes the program.
+    pub(crate) fn leave(self) {
+        self.backend.shut_down();
     }
 
     pub(crate) fn register(&mut self, address: &str) {
@@ -255,6 +266,9 @@ impl Screen {
                 .into_iter()
                 .for_each(|diff| diff.apply(&mut self.rooms)),
             Update::Verification(row) => self.verification = row,
+            Update::Server(facts) => self.server = Some(facts),
+            Update::DiskFull(full) => self.disk_full = full,
+            Update::Frame { .. } => self.frames += 1,
             Update::RoomsComplete | Update::Spaces(_) => {}
             Update::Picture { pixels, .. } => self.picture = Some(pixels),
             Update::Timeline(room, update) => self.apply_to_timeline(room, update),

@@ -1,42 +1,55 @@
-//! What stands between a client and its server, and can say that the session has expired.
+//! What stands between a client and its server: it can say that the session has expired, and keep keys back.
 
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
 };
 
 const EXPIRED: &str = r#"{"errcode":"M_UNKNOWN_TOKEN","error":"Expired.","soft_logout":true}"#;
 
-/// Passes everything on to the server, until it is told that sessions have expired: then nobody who has a token gets
-/// through, only whoever signs in.
+/// The sync that brings keys names itself so.
+const KEYS: &[u8] = br#""conn_id":"encryption""#;
+
+/// Passes everything on to the server, unless it is told otherwise.
 pub(crate) struct Proxy {
     address: String,
-    expired: Arc<AtomicBool>,
+    orders: Arc<Orders>,
+}
+
+#[derive(Default)]
+struct Orders {
+    order: Mutex<Order>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Order {
+    /// Nobody who has a token gets through, only whoever signs in.
+    expired: bool,
+    /// Answers with keys wait.
+    keys_kept: bool,
 }
 
 impl Proxy {
     pub(crate) fn start(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let expired = Arc::new(AtomicBool::new(false));
-        let flag = expired.clone();
+        let orders = Arc::new(Orders::default());
+        let given = orders.clone();
         // Ends with the test's process.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (server, expired) = (server.clone(), flag.clone());
+                let (server, orders) = (server.clone(), given.clone());
                 thread::spawn(move || {
-                    if let Err(error) = serve(client, &server, &expired) {
+                    if let Err(error) = serve(client, &server, &orders) {
                         println!("a connection ended: {error}");
                     }
                 });
             }
         });
-        Self { address, expired }
+        Self { address, orders }
     }
 
     /// What a person would type.
@@ -45,12 +58,36 @@ impl Proxy {
     }
 
     pub(crate) fn set_expired(&self, expired: bool) {
-        self.expired.store(expired, Ordering::SeqCst);
+        self.orders.give(|order| order.expired = expired);
+    }
+
+    pub(crate) fn keep_keys(&self, kept: bool) {
+        self.orders.give(|order| order.keys_kept = kept);
+    }
+}
+
+impl Orders {
+    fn give(&self, change: impl FnOnce(&mut Order)) {
+        change(&mut self.order.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+
+    fn is_expired(&self) -> bool {
+        self.order
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .expired
+    }
+
+    fn wait_for_keys(&self) {
+        let order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_while(order, |order| order.keys_kept);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 /// One request for each connection.
-fn serve(mut client: TcpStream, server: &str, expired: &AtomicBool) -> io::Result<()> {
+fn serve(mut client: TcpStream, server: &str, orders: &Orders) -> io::Result<()> {
     let (head, mut body) = read_head(&mut client)?;
     let length = header(&head, "content-length")
         .and_then(|value| value.parse().ok())
@@ -65,7 +102,7 @@ fn serve(mut client: TcpStream, server: &str, expired: &AtomicBool) -> io::Resul
     }
     let path = head.split(' ').nth(1).unwrap_or_default();
     let is_shut_out = header(&head, "authorization").is_some() || path.ends_with("/refresh");
-    if expired.load(Ordering::SeqCst) && is_shut_out {
+    if orders.is_expired() && is_shut_out {
         let answer = format!(
             "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{EXPIRED}",
             EXPIRED.len()
@@ -76,7 +113,14 @@ fn serve(mut client: TcpStream, server: &str, expired: &AtomicBool) -> io::Resul
     let (first, rest) = head.split_once("\r\n").unwrap_or((&head, ""));
     upstream.write_all(format!("{first}\r\nconnection: close\r\n{rest}\r\n\r\n").as_bytes())?;
     upstream.write_all(&body)?;
-    io::copy(&mut upstream, &mut client)?;
+    if body.windows(KEYS.len()).any(|part| part == KEYS) {
+        let mut answer = Vec::new();
+        upstream.read_to_end(&mut answer)?;
+        orders.wait_for_keys();
+        client.write_all(&answer)?;
+    } else {
+        io::copy(&mut upstream, &mut client)?;
+    }
     client.shutdown(Shutdown::Both)
 }
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use client::{
     bridge::{
-        command::{AccountCommand, Command, RoomsCommand, TimelineCommand, VerificationCommand},
+        command::{AccountCommand, Command, RoomsCommand, VerificationCommand},
         update::Answer,
     },
-    rows::{Trust, VerificationEnd, VerificationStage},
+    rows::{Body, Trust, VerificationEnd, VerificationStage},
 };
 
-use super::{person::Person, server::Mode, start};
+use super::{person::Person, proxy::Proxy, server::Mode, start};
 
 fn verify(command: VerificationCommand) -> Command {
     Command::Verification(command)
@@ -70,13 +70,7 @@ fn people_and_computers_are_compared() {
     anna.ask(Command::Rooms(RoomsCommand::StartDirect {
         user: user.clone(),
     }));
-    let room = boris.accept_invitation();
-    // A request that comes before the keys of its chat is not noticed, so the two have talked already.
-    anna.in_room(&room, TimelineCommand::Open);
-    anna.say(&room, "Shall we compare?");
-    boris.until("read the message", |screen| {
-        screen.message(&room, "Shall we compare?").is_some()
-    });
+    boris.accept_invitation();
     let trust = |anna: &mut Person| match anna
         .ask(verify(VerificationCommand::Trust { user: user.clone() }))
     {
@@ -121,4 +115,34 @@ fn people_and_computers_are_compared() {
     boris.ask(verify(VerificationCommand::Differs));
     until_over(&mut anna, VerificationEnd::Different);
     until_over(&mut boris, VerificationEnd::Different);
+}
+
+#[test]
+fn a_request_is_noticed_when_the_keys_of_its_chat_come_later() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let proxy = Proxy::start(server.address());
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&server.address());
+    let mut boris = Person::sit_down("Boris", folder.path().join("boris"));
+    boris.register(&proxy.address());
+    let user = boris.screen.account.as_ref().unwrap().user_id.clone();
+    anna.ask(Command::Rooms(RoomsCommand::StartDirect {
+        user: user.clone(),
+    }));
+    let room = boris.accept_invitation();
+
+    proxy.keep_keys(true);
+    anna.ask(verify(VerificationCommand::Start { user: Some(user) }));
+    boris.until("see a message without its key", |screen| {
+        let messages = screen.messages(&room);
+        messages
+            .iter()
+            .any(|(_, message)| matches!(message.body, Body::Undecryptable(_)))
+    });
+    assert_eq!(boris.screen.verification, None);
+    proxy.keep_keys(false);
+    compare(&mut anna, &mut boris);
 }

@@ -29,6 +29,15 @@ pub enum MediaCommand {
     },
     /// Decodes the original for the viewer, bounded by the cache size.
     Full { media: MediaKey },
+    /// Decodes the frames of a moving picture, at most this large, one after the other until told otherwise; the time
+    /// between them is the picture's own. [`Update::Frame`](crate::bridge::update::Update::Frame) carries each.
+    Animate {
+        media: MediaKey,
+        max_width: u32,
+        max_height: u32,
+    },
+    /// Stops the frames of a picture.
+    Still { media: MediaKey },
     /// Hands a sound to the system's own player.
     Play {
         media: MediaKey,

@@ -20,7 +20,7 @@ use super::{
     members,
 };
 use crate::{
-    render::games::BOT,
+    render::names,
     rows::{Role, RoomHeader, timeline::RowContext},
 };
 
@@ -49,13 +49,16 @@ fn leaders(room: &Room, levels: &RoomPowerLevels) -> BTreeMap<OwnedUserId, Role>
 }
 
 /// What stands above the messages, and what may be done below them.
-pub(super) async fn header(room: &Room) -> RoomHeader {
+pub(super) async fn header(room: &Room, bot: Option<&UserId>) -> RoomHeader {
     let own_user = room.own_user_id();
     let levels = room.power_levels_or_default().await;
     RoomHeader {
         name: name_of(room).await,
         avatar: avatar_of(room),
-        topic: room.topic().filter(|topic| !topic.trim().is_empty()),
+        topic: room
+            .topic()
+            .map(|topic| names::tame(&topic))
+            .filter(|topic| !topic.trim().is_empty()),
         direct_with: direct_with(room),
         encrypted: room.encryption_state().is_encrypted(),
         members: room.joined_members_count(),
@@ -71,18 +74,17 @@ pub(super) async fn header(room: &Room) -> RoomHeader {
         can_change_rights: levels.user_can_send_state(own_user, StateEventType::RoomPowerLevels),
         read_only: levels.events_default > levels.users_default,
         pinned: room.pinned_event_ids().unwrap_or_default(),
-        has_bot: has_bot(room).await,
+        has_bot: has(room, bot).await,
         alias: room.canonical_alias(),
     }
 }
 
 /// As far as this computer knows the people of the room.
-async fn has_bot(room: &Room) -> bool {
-    let id = format!("@{BOT}:{}", room.own_user_id().server_name());
-    let Ok(bot) = UserId::parse(&id) else {
+async fn has(room: &Room, bot: Option<&UserId>) -> bool {
+    let Some(bot) = bot else {
         return false;
     };
-    let member = room.get_member_no_sync(&bot).await.ok().flatten();
+    let member = room.get_member_no_sync(bot).await.ok().flatten();
     member.is_some_and(|member| *member.membership() == MembershipState::Join)
 }
 

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use eyeball_im::VectorDiff;
 use futures_util::{Stream, StreamExt, stream::BoxStream};
-use matrix_sdk::{Room, event_cache::PaginationStatus};
+use matrix_sdk::{Room, event_cache::PaginationStatus, ruma::OwnedUserId};
 use matrix_sdk_ui::timeline::{
     RoomExt, Timeline, TimelineItem, TimelineReadReceiptTracking, default_event_filter,
 };
 use tokio::{
-    sync::{broadcast, mpsc},
+    sync::{broadcast, mpsc, watch},
     task::AbortHandle,
 };
 
@@ -28,13 +28,19 @@ use crate::{
         trouble::Trouble,
         update::{Answer, Pagination, TimelineUpdate, Update},
     },
-    rows::timeline::{RowContext, RowDiff, TimelineRows},
+    rows::{
+        RoomHeader,
+        timeline::{RowContext, RowDiff, TimelineRows},
+    },
 };
 
 /// Messages asked for at once when paging back.
 const PAGE: u16 = 50;
 /// With fewer messages than this, a page is fetched unasked.
 const ENOUGH: usize = 20;
+
+/// The server's room bot, once it is known.
+type Bot = watch::Receiver<Option<OwnedUserId>>;
 
 /// The session's hold on an open room; dropping it closes the room.
 pub(super) struct OpenRoom {
@@ -44,9 +50,19 @@ pub(super) struct OpenRoom {
 
 impl OpenRoom {
     /// Opens a room; the first command decides what is delivered.
-    pub(super) fn open(room: Room, outbox: Outbox, nudges: mpsc::UnboundedSender<Nudge>) -> Self {
+    pub(super) fn open(
+        room: Room,
+        outbox: Outbox,
+        nudges: mpsc::UnboundedSender<Nudge>,
+        bot: Bot,
+    ) -> Self {
         let (commands, receiver) = mpsc::unbounded_channel();
-        let task = tokio::spawn(run(room, receiver, outbox, nudges)).abort_handle();
+        let views = Views {
+            outbox,
+            nudges,
+            bot,
+        };
+        let task = tokio::spawn(run(room, receiver, views)).abort_handle();
         Self { commands, task }
     }
 
@@ -73,22 +89,29 @@ impl Drop for OpenRoom {
     }
 }
 
+/// What a room tells others, and hears from them.
+struct Views {
+    outbox: Outbox,
+    nudges: mpsc::UnboundedSender<Nudge>,
+    bot: Bot,
+}
+
 async fn run(
     room: Room,
     mut commands: mpsc::UnboundedReceiver<(RequestId, TimelineCommand)>,
-    outbox: Outbox,
-    nudges: mpsc::UnboundedSender<Nudge>,
+    views: Views,
 ) {
     match build(&room).await {
         Ok(timeline) => {
-            let (task, items) = Task::start(room, timeline, outbox, nudges).await;
+            let (task, items) = Task::start(room, timeline, views).await;
             task.follow(items, commands).await;
         }
         Err(error) => {
             tracing::error!(%error, "a room cannot be opened");
             commands.close();
             while let Some((request, _)) = commands.recv().await {
-                outbox
+                views
+                    .outbox
                     .answer(request, Err(Trouble::Other(error.to_string())))
                     .await;
             }
@@ -117,15 +140,11 @@ struct Task {
     filling: Option<AbortHandle>,
     outbox: Outbox,
     nudges: mpsc::UnboundedSender<Nudge>,
+    bot: Bot,
 }
 
 impl Task {
-    async fn start(
-        room: Room,
-        timeline: Timeline,
-        outbox: Outbox,
-        nudges: mpsc::UnboundedSender<Nudge>,
-    ) -> (Self, Items) {
+    async fn start(room: Room, timeline: Timeline, views: Views) -> (Self, Items) {
         let mut rows = TimelineRows::new(header::context(&room).await);
         let (values, items) = timeline.subscribe().await;
         rows.apply_all([VectorDiff::Reset { values }]);
@@ -136,8 +155,9 @@ impl Task {
             rows,
             with_members: false,
             filling: None,
-            outbox,
-            nudges,
+            outbox: views.outbox,
+            nudges: views.nudges,
+            bot: views.bot,
         };
         (task, items.boxed())
     }
@@ -152,6 +172,7 @@ impl Task {
         let (first, pages) = pagination_of(&self.timeline).await;
         let mut pages = pages;
         let mut pagination = first;
+        let mut bot = self.bot.clone();
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
@@ -169,6 +190,7 @@ impl Task {
                     self.send(TimelineUpdate::Pagination(page)).await;
                 }
                 Some(_) = room_changes.next() => self.refresh_header().await,
+                Ok(()) = bot.changed() => self.refresh_header().await,
                 people = typing.recv() => match people {
                     Ok(people) => {
                         let names = names_of(&self.room, &people).await;
@@ -184,8 +206,7 @@ impl Task {
 
     /// Delivers everything a view needs to show the room.
     async fn deliver(&mut self, request: RequestId, pagination: Pagination) {
-        self.send(TimelineUpdate::Header(header::header(&self.room).await))
-            .await;
+        self.send(TimelineUpdate::Header(self.header().await)).await;
         self.send(TimelineUpdate::Draft(
             draft_of(&self.room).await.unwrap_or_default(),
         ))
@@ -222,14 +243,18 @@ impl Task {
         let context: RowContext = header::context(&self.room).await;
         let diffs = self.rows.set_context(context);
         self.send_rows(diffs).await;
-        self.send(TimelineUpdate::Header(header::header(&self.room).await))
-            .await;
+        self.send(TimelineUpdate::Header(self.header().await)).await;
         if self.with_members {
             match members::known(&self.room).await {
                 Ok(rows) => self.send(TimelineUpdate::Members(rows)).await,
                 Err(error) => tracing::warn!(%error, "the members are not known"),
             }
         }
+    }
+
+    async fn header(&self) -> RoomHeader {
+        let bot = self.bot.borrow().clone();
+        header::header(&self.room, bot.as_deref()).await
     }
 
     async fn send_rows(&self, diffs: Vec<RowDiff>) {

@@ -4,6 +4,8 @@
 //! One comparison at a time: it is a dialog that somebody looks at. Whoever asked also starts it; if they do not, this
 //! side does after a moment, because some clients wait for that.
 
+mod events;
+
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -15,17 +17,13 @@ use matrix_sdk::{
     },
     ruma::{
         OwnedUserId,
-        events::{
-            key::verification::{
-                VerificationMethod, cancel::CancelCode,
-                request::ToDeviceKeyVerificationRequestEvent,
-            },
-            room::message::{MessageType, OriginalSyncRoomMessageEvent},
-        },
+        events::key::verification::{VerificationMethod, cancel::CancelCode},
     },
 };
+use matrix_sdk_base::BaseClient;
 use tokio::sync::mpsc;
 
+use self::events::Events;
 use super::outbox::Outbox;
 use crate::{
     bridge::{
@@ -33,6 +31,7 @@ use crate::{
         trouble::Trouble,
         update::{Answer, Update},
     },
+    render::names,
     rows::{Trust, VerificationEnd, VerificationRow, VerificationStage},
 };
 
@@ -50,16 +49,25 @@ pub(super) enum Step {
 /// Runs comparisons for as long as the session lives.
 pub(super) async fn run(
     client: Client,
+    base: BaseClient,
     steps: mpsc::UnboundedSender<Step>,
     mut coming: mpsc::UnboundedReceiver<Step>,
     outbox: Outbox,
 ) {
-    listen(&client, steps);
+    let events = Events::listen(client.clone(), base, steps);
+    let comparisons = compare(&client, &mut coming, &outbox);
+    tokio::select! {
+        () = events.run() => {}
+        () = comparisons => {}
+    }
+}
+
+async fn compare(client: &Client, coming: &mut mpsc::UnboundedReceiver<Step>, outbox: &Outbox) {
     while let Some(step) = coming.recv().await {
         let request = match step {
             Step::Asked(request) => *request,
             Step::Command(id, VerificationCommand::Start { user }) => {
-                match ask(&client, user).await {
+                match ask(client, user).await {
                     Ok(request) => {
                         outbox.answer(id, Ok(Answer::Done)).await;
                         request
@@ -78,13 +86,13 @@ pub(super) async fn run(
             }
         };
         let comparison = Comparison {
-            name: name_of(&client, &request).await,
+            name: name_of(client, &request).await,
             request,
             sas: None,
             shown: None,
-            outbox: &outbox,
+            outbox,
         };
-        comparison.run(&mut coming).await;
+        comparison.run(coming).await;
     }
 }
 
@@ -97,46 +105,6 @@ pub(super) async fn trust(client: &Client, user: OwnedUserId) -> Result<Answer, 
         Some(identity) if identity.is_verified() => Trust::Compared,
         Some(_) => Trust::NotCompared,
     }))
-}
-
-/// Requests come to the device from other own computers, and in a chat from other people.
-fn listen(client: &Client, steps: mpsc::UnboundedSender<Step>) {
-    let to_chat = steps.clone();
-    client.add_event_handler(
-        move |event: ToDeviceKeyVerificationRequestEvent, client: Client| {
-            let steps = steps.clone();
-            async move {
-                let flow = event.content.transaction_id.as_str();
-                forward(&client, &event.sender, flow, &steps).await;
-            }
-        },
-    );
-    client.add_event_handler(move |event: OriginalSyncRoomMessageEvent, client: Client| {
-        let steps = to_chat.clone();
-        async move {
-            if matches!(event.content.msgtype, MessageType::VerificationRequest(_)) {
-                forward(&client, &event.sender, event.event_id.as_str(), &steps).await;
-            }
-        }
-    });
-}
-
-async fn forward(
-    client: &Client,
-    sender: &matrix_sdk::ruma::UserId,
-    flow: &str,
-    steps: &mpsc::UnboundedSender<Step>,
-) {
-    let request = client
-        .encryption()
-        .get_verification_request(sender, flow)
-        .await;
-    let Some(request) = request.filter(|request| !request.we_started()) else {
-        return;
-    };
-    if steps.send(Step::Asked(Box::new(request))).is_err() {
-        tracing::debug!("a request to compare came after the session had ended");
-    }
 }
 
 async fn ask(client: &Client, user: Option<OwnedUserId>) -> Result<VerificationRequest, Trouble> {
@@ -163,7 +131,7 @@ async fn name_of(client: &Client, request: &VerificationRequest) -> String {
     };
     member.map_or_else(
         || user.localpart().to_owned(),
-        |member| member.name().to_owned(),
+        |member| names::person(member.name(), user.as_str()),
     )
 }
 

@@ -1,0 +1,330 @@
+//! What the mouse and the keys do to messages: a voice message plays, a link leads where it says, a moving picture moves
+//! while it is on the screen, and the arrows go from room to room.
+#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use client::{
+    bridge::{
+        command::{Command, Commands, Envelope, MediaCommand, TimelineCommand},
+        pixels::Pixels,
+        update::{SessionState, TimelineUpdate, Update},
+    },
+    render::{html, plain, time::Timestamp},
+    rows::{
+        AccountRow, Body, Delivery, FileBody, MediaBody, MediaKey, MessageRow, RoomRow, RowId,
+        RowKind, Section, TextBody, TimelineRow,
+    },
+    settings::Settings,
+    view::{AnimationAdapter, PersonAdapter, RoomListAdapter, Ui},
+};
+use eyeball_im::VectorDiff;
+use i_slint_backend_testing::{TestingBackend, TestingBackendOptions};
+use i_slint_core::{
+    accessibility::AccessibleStringProperty, item_tree::ItemRc, window::WindowInner,
+};
+use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId};
+use slint::{
+    ComponentHandle, LogicalPosition, LogicalSize, SharedString,
+    platform::{Key, PointerEventButton, WindowEvent},
+};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+const VOICE: &str = "mxc://campus.example/voice";
+const CAT: &str = "mxc://campus.example/cat";
+
+struct Bench {
+    ui: Ui,
+    commands: UnboundedReceiver<Envelope>,
+    rooms: [OwnedRoomId; 2],
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let backend = TestingBackend::new(TestingBackendOptions {
+            mock_time: true,
+            threading: false,
+            renderer_name: Some("software".into()),
+        });
+        slint::platform::set_platform(Box::new(backend)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (sender, commands) = Commands::channel();
+        let ui = Ui::new(sender, Settings::load(folder.path())).unwrap();
+        ui.window()
+            .window()
+            .set_size(LogicalSize::new(1180.0, 740.0));
+        ui.window().show().unwrap();
+        let rooms = ["!a:campus.example", "!b:campus.example"].map(|id| id.try_into().unwrap());
+        ui.apply(Update::Session(SessionState::SignedIn(account())));
+        for (age, room) in rooms.iter().enumerate() {
+            let value = Arc::new(room_row(room, age as u64));
+            ui.apply(Update::Rooms(vec![VectorDiff::PushBack { value }]));
+        }
+        let bench = Self {
+            ui,
+            commands,
+            rooms,
+            _folder: folder,
+        };
+        let list = bench.ui.window().global::<RoomListAdapter>();
+        list.invoke_room_chosen(bench.rooms[0].as_str().into());
+        bench.settle();
+        bench
+    }
+
+    fn show(&self, bodies: Vec<Body>) {
+        let values = bodies.into_iter().enumerate().map(message).collect();
+        let update = TimelineUpdate::Rows(vec![VectorDiff::Reset { values }]);
+        self.ui
+            .apply(Update::Timeline(self.rooms[0].clone(), update));
+        self.settle();
+    }
+
+    fn settle(&self) {
+        for _ in 0..3 {
+            slint::platform::update_timers_and_animations();
+            self.ui.window().window().take_snapshot().unwrap();
+        }
+    }
+
+    fn send(&self, event: WindowEvent) {
+        self.ui.window().window().dispatch_event(event);
+    }
+
+    fn click(&self, position: LogicalPosition) {
+        let button = PointerEventButton::Left;
+        self.send(WindowEvent::PointerMoved { position });
+        self.send(WindowEvent::PointerPressed { position, button });
+        self.send(WindowEvent::PointerReleased { position, button });
+    }
+
+    /// The corners of what says this of itself.
+    fn place(&self, label: &str) -> (LogicalPosition, LogicalSize) {
+        let window = WindowInner::from_pub(self.ui.window().window());
+        let root = ItemRc::new_root(window.component());
+        let found = root.visit_descendants(|item| {
+            let said = item.accessible_string_property(AccessibleStringProperty::Label);
+            match item.is_visible() && said.is_some_and(|said| said.contains(label)) {
+                true => ControlFlow::Break(item.clone()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        let item = found.unwrap_or_else(|| panic!("nothing says {label}"));
+        let (origin, size) = (item.geometry().origin, item.geometry().size);
+        let at = item.map_to_window(origin);
+        (
+            LogicalPosition::new(at.x, at.y),
+            LogicalSize::new(size.width, size.height),
+        )
+    }
+
+    fn press(&self, keys: &[Key]) {
+        let text = |key: &Key| SharedString::from(*key);
+        for key in keys {
+            self.send(WindowEvent::KeyPressed { text: text(key) });
+        }
+        for key in keys.iter().rev() {
+            self.send(WindowEvent::KeyReleased { text: text(key) });
+        }
+        self.settle();
+    }
+
+    fn sent(&mut self) -> Vec<Command> {
+        let mut sent = Vec::new();
+        while let Ok(envelope) = self.commands.try_recv() {
+            sent.push(envelope.command);
+        }
+        sent
+    }
+
+    fn opened(&mut self) -> Vec<OwnedRoomId> {
+        let opened = self.sent().into_iter().filter_map(|command| match command {
+            Command::Timeline(room, TimelineCommand::Open) => Some(room),
+            _ => None,
+        });
+        opened.collect()
+    }
+}
+
+#[test]
+fn messages_do_what_they_are_clicked_for() {
+    let mut bench = Bench::new();
+    a_voice_message_is_played(&mut bench);
+    a_link_to_a_person_shows_the_person(&bench);
+    a_moving_picture_moves_while_it_is_seen(&mut bench);
+    the_arrows_go_from_room_to_room(&mut bench);
+}
+
+fn a_voice_message_is_played(bench: &mut Bench) {
+    bench.show(vec![voice()]);
+    bench.sent();
+    // "0:24" is in both languages.
+    let (at, size) = bench.place("0:24");
+    bench.click(LogicalPosition::new(
+        at.x + size.width / 2.0,
+        at.y + size.height / 2.0,
+    ));
+    let played = bench.sent().into_iter().any(|command| {
+        matches!(command, Command::Media(MediaCommand::Play { media, .. }) if media.as_str() == VOICE)
+    });
+    assert!(played);
+}
+
+fn a_link_to_a_person_shows_the_person(bench: &Bench) {
+    let link = "<a href=\"https://matrix.to/#/@anna:campus.example\">Анна</a>";
+    bench.show(vec![Body::Text(TextBody {
+        blocks: html::parse(link),
+        plain: "Анна".to_owned(),
+        ..TextBody::default()
+    })]);
+    let person = bench.ui.window().global::<PersonAdapter>();
+    assert!(!person.get_open());
+    // Somewhere in the message is the link; nothing else there opens a person.
+    let (at, size) = bench.place("Анна");
+    let steps = |length: f32| {
+        (0..)
+            .map(|step| step as f32 * 6.0)
+            .take_while(move |at| *at < length)
+    };
+    let hit = steps(size.height.max(60.0))
+        .flat_map(|y| steps(size.width.max(120.0)).map(move |x| (x, y)))
+        .any(|(x, y)| {
+            bench.click(LogicalPosition::new(at.x + x, at.y + y));
+            person.get_open()
+        });
+    assert!(hit, "no click opened the person");
+    person.invoke_closed();
+    bench.settle();
+}
+
+fn a_moving_picture_moves_while_it_is_seen(bench: &mut Bench) {
+    let is = |command: &Command, moves: bool| match command {
+        Command::Media(MediaCommand::Animate { media, .. }) => moves && media.as_str() == CAT,
+        Command::Media(MediaCommand::Still { media }) => !moves && media.as_str() == CAT,
+        _ => false,
+    };
+    bench.sent();
+    bench.show(vec![cat()]);
+    assert!(bench.sent().iter().any(|command| is(command, true)));
+    let media = MediaKey::new(CAT);
+    bench.ui.apply(Update::Frame {
+        media,
+        pixels: Pixels::new(30, 20),
+    });
+    let frame = |bench: &Bench| {
+        let frames = bench.ui.window().global::<AnimationAdapter>();
+        (frames.get_first(), frames.get_first_frame().size().width)
+    };
+    assert_eq!(frame(bench), (CAT.into(), 30));
+
+    // It is deleted, and comes back; then two pages of words push it out of sight.
+    bench.show(vec![text("gone")]);
+    assert!(bench.sent().iter().any(|command| is(command, false)));
+    assert_eq!(frame(bench), ("".into(), 0));
+    bench.show(vec![cat()]);
+    assert!(bench.sent().iter().any(|command| is(command, true)));
+    let mut bodies = vec![cat()];
+    bodies.extend((0..60).map(|number| text(&format!("№ {number}"))));
+    bench.show(bodies);
+    assert!(bench.sent().iter().any(|command| is(command, false)));
+}
+
+fn the_arrows_go_from_room_to_room(bench: &mut Bench) {
+    bench.sent();
+    bench.press(&[Key::Alt, Key::DownArrow]);
+    assert_eq!(bench.opened(), [bench.rooms[1].clone()]);
+    bench.press(&[Key::Alt, Key::UpArrow]);
+    assert_eq!(bench.opened(), [bench.rooms[0].clone()]);
+}
+
+fn account() -> AccountRow {
+    let user_id: OwnedUserId = "@me:campus.example".try_into().unwrap();
+    AccountRow {
+        server_name: user_id.server_name().to_owned(),
+        user_id,
+        name: "Me".to_owned(),
+        avatar: None,
+        shared_computer: false,
+    }
+}
+
+fn room_row(room: &OwnedRoomId, age: u64) -> RoomRow {
+    RoomRow {
+        id: room.clone(),
+        name: "Room".to_owned(),
+        avatar: None,
+        section: Section::Groups,
+        direct_with: None,
+        encrypted: false,
+        muted: false,
+        unread: 0,
+        mentions: 0,
+        preview: None,
+        draft: None,
+        typing: Vec::new(),
+        latest_at: Some(Timestamp(1_795_505_760_000 - age)),
+        invitation: None,
+    }
+}
+
+fn text(words: &str) -> Body {
+    Body::Text(TextBody {
+        blocks: plain::parse(words),
+        plain: words.to_owned(),
+        ..TextBody::default()
+    })
+}
+
+fn voice() -> Body {
+    Body::Audio(FileBody {
+        media: MediaKey::new(VOICE),
+        name: "voice.ogg".to_owned(),
+        mime_type: Some("audio/ogg".to_owned()),
+        bytes: Some(40_000),
+        seconds: Some(24),
+        waveform: vec![0.5; 30],
+        voice: true,
+        caption: Vec::new(),
+    })
+}
+
+fn cat() -> Body {
+    Body::Picture(MediaBody {
+        media: MediaKey::new(CAT),
+        thumbnail: None,
+        name: "cat.gif".to_owned(),
+        dimensions: Some((300, 200)),
+        bytes: Some(40_000),
+        seconds: None,
+        may_move: true,
+        caption: Vec::new(),
+    })
+}
+
+fn message((number, body): (usize, Body)) -> Arc<TimelineRow> {
+    let kind = RowKind::Message(Box::new(MessageRow {
+        event_id: None,
+        sender: "@anna:campus.example".try_into().unwrap(),
+        sender_name: "Anna".to_owned(),
+        sender_avatar: None,
+        sender_role: client::rows::Role::Member,
+        own: false,
+        sent_at: Timestamp(1_795_505_760_000),
+        starts_group: number == 0,
+        ends_group: true,
+        body,
+        reply: None,
+        reactions: Vec::new(),
+        edited: false,
+        mentions_me: false,
+        delivery: Delivery::Received,
+        can_edit: false,
+        can_redact: false,
+        can_reply: true,
+    }));
+    Arc::new(TimelineRow {
+        id: RowId::new(&format!("{number}")),
+        kind,
+    })
+}

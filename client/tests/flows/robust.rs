@@ -1,0 +1,248 @@
+//! What goes wrong on real computers: the program is killed, its files are damaged, a message is far too long.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Seek, SeekFrom, Write},
+    path::Path,
+    process::{Command as Process, Stdio},
+};
+
+use client::{
+    bridge::{
+        command::{AccountCommand, Command, RoomsCommand, TimelineCommand},
+        trouble::Trouble,
+        update::Answer,
+    },
+    rows::Delivery,
+};
+use matrix_sdk::ruma::{OwnedRoomId, RoomId};
+
+use super::{person::Person, server::Mode, start};
+
+/// Names the folder of the program that is to be killed, and the room it writes into.
+const SENDER: &str = "CLIENT_TEST_SENDER";
+const ROOM: &str = "CLIENT_TEST_ROOM";
+/// Messages that the program has taken when it is killed.
+const TAKEN: usize = 8;
+
+fn make_room(anna: &mut Person) -> OwnedRoomId {
+    let group = RoomsCommand::CreateGroup {
+        name: "Notes".to_owned(),
+        topic: String::new(),
+        invite: Vec::new(),
+        encrypted: true,
+    };
+    match anna.ask(Command::Rooms(group)) {
+        Answer::Room(room) => room,
+        other => panic!("no room but {other:?}"),
+    }
+}
+
+fn come_back(anna: &mut Person) {
+    anna.ask(Command::Account(AccountCommand::Restore));
+    anna.arrive();
+}
+
+/// Runs in a process of its own, which does not live to see the end of it.
+fn write_until_killed(folder: &Path) {
+    let room = RoomId::parse(env::var(ROOM).unwrap()).unwrap();
+    let mut anna = Person::sit_down("Anna", folder.to_owned());
+    come_back(&mut anna);
+    anna.in_room(&room, TimelineCommand::Open);
+    for number in 0..1000 {
+        anna.say(&room, &format!("message {number}"));
+        println!("taken {number}");
+    }
+}
+
+#[test]
+fn a_program_killed_while_it_sends_loses_nothing_and_says_nothing_twice() {
+    if let Some(folder) = env::var_os(SENDER) {
+        return write_until_killed(folder.as_ref());
+    }
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&server.address());
+    let room = make_room(&mut anna);
+    anna.until("see the room", |screen| screen.room(&room).is_some());
+    let data = anna.data_dir();
+    anna.leave();
+
+    let test = "robust::a_program_killed_while_it_sends_loses_nothing_and_says_nothing_twice";
+    let mut sender = Process::new(env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(SENDER, &data)
+        .env(ROOM, room.as_str())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(sender.stdout.take().unwrap()).lines();
+    let mut taken = 0;
+    for line in lines.map_while(Result::ok) {
+        if line.starts_with("taken ") {
+            taken += 1;
+        }
+        if taken == TAKEN {
+            sender.kill().unwrap();
+        }
+    }
+    sender.wait().unwrap();
+    assert!(taken >= TAKEN);
+
+    let mut anna = Person::sit_down("Anna", data);
+    come_back(&mut anna);
+    anna.in_room(&room, TimelineCommand::Open);
+    let expected: Vec<_> = (0..taken)
+        .map(|number| format!("message {number}"))
+        .collect();
+    // The next one may have been taken too, just before the end.
+    anna.until("see every message once and on the server", |screen| {
+        let mut texts = screen.texts(&room);
+        let sent = |text: &String| {
+            matches!(
+                screen.delivery(&room, text),
+                Some(Delivery::Sent | Delivery::Read)
+            )
+        };
+        let all_sent = texts.iter().all(sent);
+        if texts.len() == taken + 1 {
+            texts.pop();
+        }
+        all_sent && texts == expected
+    });
+}
+
+#[test]
+fn damaged_caches_are_made_anew_and_other_damage_ends_at_the_sign_in() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&server.address());
+    let room = make_room(&mut anna);
+    anna.in_room(&room, TimelineCommand::Open);
+    anna.say(&room, "Kept by the server");
+    anna.until("see it sent", |screen| {
+        screen.delivery(&room, "Kept by the server") == Some(Delivery::Sent)
+    });
+    let data = anna.data_dir();
+    // The beginning of the file, and then only what is behind it.
+    for offset in [0, 8192] {
+        anna.leave();
+        damage(&data, "matrix-sdk-event-cache.sqlite3", offset);
+        anna = Person::sit_down("Anna", data.clone());
+        come_back(&mut anna);
+        anna.in_room(&room, TimelineCommand::Open);
+        anna.until("read the message again", |screen| {
+            screen.message(&room, "Kept by the server").is_some()
+        });
+    }
+
+    anna.leave();
+    damage(&data, "matrix-sdk-crypto.sqlite3", 0);
+    let restore = || Command::Account(AccountCommand::Restore);
+    for _ in 0..2 {
+        let mut anna = Person::sit_down("Anna", data.clone());
+        assert_eq!(anna.try_ask(restore()), Err(Trouble::LocalData));
+        assert_eq!(anna.screen.signed_out, Some(Trouble::LocalData));
+        anna.leave();
+    }
+    let mut anna = Person::sit_down("Anna", data);
+    anna.sign_in(&server.address());
+    anna.in_room(&room, TimelineCommand::Open);
+    anna.until("read the message with the keys of the server", |screen| {
+        screen.message(&room, "Kept by the server").is_some()
+    });
+}
+
+/// Writes nonsense into a database of the one account that is kept.
+fn damage(data: &Path, name: &str, offset: u64) {
+    let account = fs::read_dir(data.join("accounts")).unwrap().next().unwrap();
+    let account = account.unwrap().path();
+    for ending in ["-wal", "-shm"] {
+        let beside = account.join(format!("{name}{ending}"));
+        if beside.exists() {
+            fs::remove_file(beside).unwrap();
+        }
+    }
+    let path = account.join(name);
+    let length = usize::try_from(path.metadata().unwrap().len() - offset).unwrap();
+    let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(offset)).unwrap();
+    file.write_all(&b"nonsense".repeat(length.div_ceil(8))[..length])
+        .unwrap();
+}
+
+#[test]
+fn a_message_of_a_megabyte_fails_and_holds_up_nothing() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&server.address());
+    let room = make_room(&mut anna);
+    anna.in_room(&room, TimelineCommand::Open);
+    let long = "Слово ".repeat(100_000);
+    anna.say(&room, &long);
+    anna.say(&room, "Afterwards");
+    anna.until("see the next one sent", |screen| {
+        screen.delivery(&room, "Afterwards") == Some(Delivery::Sent)
+    });
+    anna.until("see that the long one failed", |screen| {
+        let messages = screen.messages(&room);
+        messages
+            .iter()
+            .any(|(_, message)| matches!(message.delivery, Delivery::Failed { .. }))
+    });
+}
+
+/// A small file system of its own is nothing a test can make: `CLIENT_TEST_SMALL_DISK` names a folder on one.
+#[test]
+fn a_full_disk_is_told_and_everything_goes_on_when_there_is_room_again() {
+    let Some(disk) = env::var_os("CLIENT_TEST_SMALL_DISK") else {
+        println!("SKIPPED: CLIENT_TEST_SMALL_DISK names no folder on a small disk");
+        return;
+    };
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let folder = tempfile::tempdir_in(disk).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&server.address());
+    let mut boris = Person::sit_down("Boris", elsewhere.path().join("boris"));
+    boris.register(&server.address());
+    let room = anna.make_group("Notes", &mut boris);
+
+    let ballast = folder.path().join("ballast");
+    fill(&ballast);
+    for number in 0..40 {
+        boris.say(&room, &format!("{number} {}", "long ".repeat(1000)));
+    }
+    anna.until("be told", |screen| screen.disk_full);
+    fs::remove_file(ballast).unwrap();
+    anna.until("be told that there is room", |screen| !screen.disk_full);
+    boris.say(&room, "Are you there?");
+    anna.until("read on", |screen| {
+        screen.message(&room, "Are you there?").is_some()
+    });
+    anna.say(&room, "I am");
+    boris.until("read the answer", |screen| {
+        screen.message(&room, "I am").is_some()
+    });
+    let mut anna = anna.restart();
+    come_back(&mut anna);
+}
+
+/// Takes all the room there is.
+fn fill(path: &Path) {
+    let mut file = fs::File::create(path).unwrap();
+    for size in [1 << 20, 4096, 1] {
+        while file.write_all(&vec![0; size]).is_ok() {}
+    }
+}
