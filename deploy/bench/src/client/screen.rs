@@ -100,7 +100,9 @@ impl Program {
             .stderr(out)
             .spawn()?;
         let id = child.id().to_string();
-        screen.hand(&["search", "--sync", "--pid", &id, "windowfocus"])?;
+        // Without a window manager nobody else gives it the keyboard, and only a window on the screen takes it.
+        let window = ["search", "--sync", "--onlyvisible", "--pid", &id];
+        screen.hand(&[&window[..], &["windowfocus"]].concat())?;
         Ok(Self {
             child,
             log: Log(log),
