@@ -7,6 +7,8 @@
 pub mod app;
 pub mod bridge;
 pub mod i18n;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub mod memory;
 pub mod model;
 pub mod options;
 pub mod paths;

@@ -8,6 +8,8 @@ use client::{
 };
 
 fn main() -> ExitCode {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    client::memory::settle();
     match Options::parse(env::args_os().skip(1)) {
         Ok(options) if options.show_help => println!("{HELP}"),
         Ok(options) if options.show_version => println!("fialka {}", env!("CARGO_PKG_VERSION")),

@@ -1,0 +1,34 @@
+//! Memory that was used once goes back to the system.
+//!
+//! The C library keeps what is freed for later, in a pool for each thread. Decoding pictures on several threads leaves
+//! tens of megabytes in those pools that are never used again. It can be told otherwise by the environment only, before
+//! the program begins.
+
+use std::{env, io, os::unix::process::CommandExt, process::Command};
+
+/// Large pieces are taken from the system and given back one by one; few pools.
+const SETTINGS: [(&str, &str); 3] = [
+    ("MALLOC_MMAP_THRESHOLD_", "65536"),
+    ("MALLOC_TRIM_THRESHOLD_", "131072"),
+    ("MALLOC_ARENA_MAX", "2"),
+];
+
+/// Begins the program again, in the same process, with these settings; does nothing where somebody has made their own.
+/// When it returns, the program goes on as it is.
+pub fn settle() {
+    if SETTINGS.iter().any(|(name, _)| env::var_os(name).is_some()) {
+        return;
+    }
+    if let Err(error) = begin_again() {
+        eprintln!("Fialka uses more memory than it needs: {error}");
+    }
+}
+
+fn begin_again() -> io::Result<()> {
+    let program = env::current_exe()?;
+    // Comes back only when it fails.
+    Err(Command::new(program)
+        .args(env::args_os().skip(1))
+        .envs(SETTINGS)
+        .exec())
+}
