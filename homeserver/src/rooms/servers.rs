@@ -7,14 +7,34 @@ use std::collections::HashMap;
 
 use ruma::{OwnedServerName, ServerName, UserId};
 
-use super::{rows::Membership, txn::Txn};
+use super::{Rooms, rows::Membership, txn::Txn};
 use crate::{
-    ids::RoomNid,
+    error::ApiResult,
+    ids::{RoomNid, StreamPos, UserNid},
     storage::{Result, Snapshot, tables},
 };
 
 /// How the numbers of joined users of other servers change.
 pub(super) type Counts = HashMap<OwnedServerName, i64>;
+
+impl Rooms {
+    /// Since when this server is told what changes about a user of another one: the user last entered one of the rooms that
+    /// they share then. Nothing if they share none.
+    pub fn followed_since(
+        &self,
+        snapshot: &Snapshot<'_>,
+        user: UserNid,
+    ) -> ApiResult<Option<StreamPos>> {
+        let mut since = None;
+        for row in tables::USER_ROOM.scan(snapshot, (user,))? {
+            let ((_, room), row) = row?;
+            if row.membership == Membership::Join && self.is_resident(snapshot, room)? {
+                since = since.max(Some(row.joined_at));
+            }
+        }
+        Ok(since)
+    }
+}
 
 /// Counts a change of somebody's membership.
 pub(super) fn count(txn: &mut Txn<'_>, user: &UserId, old: Option<Membership>, new: Membership) {

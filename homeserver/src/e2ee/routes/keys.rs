@@ -14,7 +14,6 @@ use crate::{
     e2ee::NewKeys,
     http::{Ruma, Session},
     ids::{StreamPos, UserNid},
-    rooms::rows::Membership,
     sync::token::SyncToken,
 };
 
@@ -54,12 +53,12 @@ pub(super) async fn query_keys(
         .device_keys
         .into_iter()
         .partition(|(user, _)| server.e2ee.is_local(user));
-    forget_strangers(&server, remote.keys().cloned().collect()).await?;
+    let followed = followed_since(&server, remote.keys().cloned().collect()).await?;
     let patience = request.timeout.unwrap_or(PATIENCE);
     // Both at once, so that a server that does not answer delays nothing but its own keys.
     let (own, others) = tokio::join!(
         server.e2ee.query_keys(&session, local),
-        server.federation.query_keys(remote, patience),
+        server.federation.query_keys(remote, &followed, patience),
     );
     response.device_keys = others.device_keys;
     response.master_keys = others.master_keys;
@@ -80,32 +79,26 @@ pub(super) async fn query_keys(
     Ok(response)
 }
 
-/// Forgets keys of users who are in no room of this server: nobody tells it when those change.
-async fn forget_strangers(server: &Server, users: Vec<OwnedUserId>) -> ApiResult {
+/// Since when this server is told of changes of those of some users with whom it shares rooms.
+async fn followed_since(
+    server: &Server,
+    users: Vec<OwnedUserId>,
+) -> ApiResult<BTreeMap<OwnedUserId, StreamPos>> {
     if users.is_empty() {
-        return Ok(());
+        return Ok(BTreeMap::new());
     }
     let read = server.rooms.read(move |rooms, snapshot| {
-        let mut strangers = Vec::new();
+        let mut all = BTreeMap::new();
         for user in users {
-            let joined = match rooms.storage().interner().find_user(&user)? {
-                Some(user) => rooms.rooms_of(snapshot, user, &[Membership::Join])?,
-                None => Vec::new(),
-            };
-            let mut is_stranger = true;
-            for room in joined {
-                is_stranger &= !rooms.is_resident(snapshot, room)?;
-            }
-            if is_stranger {
-                strangers.push(user);
+            if let Some(nid) = rooms.storage().interner().find_user(&user)?
+                && let Some(since) = rooms.followed_since(snapshot, nid)?
+            {
+                all.insert(user, since);
             }
         }
-        Ok(strangers)
+        Ok(all)
     });
-    for user in read.await? {
-        server.federation.keys_changed(&user);
-    }
-    Ok(())
+    read.await
 }
 
 /// Takes one-time keys of devices, to begin encrypted sessions with them.

@@ -15,6 +15,7 @@ use crate::{
     e2ee::ClaimedKeys,
     federation::{Federation, Limits, RequestError},
     flights::Flights,
+    ids::StreamPos,
     read_cache::{Generation, ReadCache},
 };
 
@@ -54,6 +55,7 @@ impl Federation {
     pub async fn query_keys(
         &self,
         mut wanted: BTreeMap<OwnedUserId, Vec<OwnedDeviceId>>,
+        followed_since: &BTreeMap<OwnedUserId, StreamPos>,
         patience: Duration,
     ) -> KeysElsewhere {
         let mut found = KeysElsewhere::default();
@@ -67,7 +69,8 @@ impl Federation {
         let noted = self.inner.lately.keys.generation();
         let now = self.inner.clock.elapsed();
         wanted.retain(|user, devices| {
-            !devices.is_empty() || !found.add_known(user, &self.inner.lately, now)
+            !devices.is_empty()
+                || !found.add_known((user, followed_since.get(user)), &self.inner.lately, now)
         });
         let questions = by_server(wanted)
             .into_iter()
@@ -82,7 +85,10 @@ impl Federation {
                     found.add(&users, answer);
                     let whole = users.into_iter().filter(|(_, devices)| devices.is_empty());
                     for (user, _) in whole {
-                        self.inner.lately.keep(&found, user, now, noted);
+                        // Nobody tells of changes of those who are in no room of this server.
+                        if let Some(since) = followed_since.get(&user).copied() {
+                            self.inner.lately.keep(&found, (user, since), now, noted);
+                        }
                     }
                 }
                 Err(error) => drop(found.failures.insert(server, reason(error))),
@@ -137,11 +143,14 @@ impl Federation {
 /// Keys of users that were asked for lately.
 pub(in crate::federation) struct Lately {
     flights: Flights<OwnedUserId>,
-    keys: ReadCache<OwnedUserId, (Duration, Arc<OfUser>)>,
+    keys: ReadCache<OwnedUserId, Arc<OfUser>>,
 }
 
 /// All keys of one user.
 struct OfUser {
+    until: Duration,
+    /// Since when the user was followed when they were asked for: who has left and come back may have others.
+    followed_since: StreamPos,
     devices: BTreeMap<OwnedDeviceId, Raw<DeviceKeys>>,
     master: Option<Raw<CrossSigningKey>>,
     self_signing: Option<Raw<CrossSigningKey>>,
@@ -157,25 +166,40 @@ impl Default for Lately {
 }
 
 impl Lately {
-    fn keep(&self, found: &KeysElsewhere, user: OwnedUserId, now: Duration, noted: Generation) {
+    fn keep(
+        &self,
+        found: &KeysElsewhere,
+        (user, followed_since): (OwnedUserId, StreamPos),
+        now: Duration,
+        noted: Generation,
+    ) {
         let Some(devices) = found.device_keys.get(&user).cloned() else {
             return;
         };
         let keys = OfUser {
+            until: now + LIFETIME,
+            followed_since,
             devices,
             master: found.master_keys.get(&user).cloned(),
             self_signing: found.self_signing_keys.get(&user).cloned(),
         };
-        self.keys
-            .insert(user, (now + LIFETIME, Arc::new(keys)), noted);
+        self.keys.insert(user, Arc::new(keys), noted);
     }
 }
 
 impl KeysElsewhere {
     /// Takes what was asked for a moment ago. Returns whether it was.
-    fn add_known(&mut self, user: &OwnedUserId, lately: &Lately, now: Duration) -> bool {
-        let known = lately.keys.get(user).filter(|(until, _)| now < *until);
-        let Some((_, keys)) = known else {
+    fn add_known(
+        &mut self,
+        (user, followed_since): (&OwnedUserId, Option<&StreamPos>),
+        lately: &Lately,
+        now: Duration,
+    ) -> bool {
+        let known = lately
+            .keys
+            .get(user)
+            .filter(|keys| now < keys.until && followed_since == Some(&keys.followed_since));
+        let Some(keys) = known else {
             return false;
         };
         self.device_keys.insert(user.clone(), keys.devices.clone());
