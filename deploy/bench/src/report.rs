@@ -152,7 +152,8 @@ impl Report {
         }
     }
 
-    /// Puts the table into a document, with the machine it was measured on.
+    /// Puts the table into a document, with the machine it was measured on. The sections that stand there below the
+    /// table stay.
     pub(crate) fn write(&self, path: &Path, table: &str) -> Result<()> {
         let names: Vec<&str> = self
             .servers
@@ -171,7 +172,9 @@ impl Report {
             machine()?,
             names.join(", ")
         );
-        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+        let before = fs::read_to_string(path).unwrap_or_default();
+        let sections = before.find("\n## ").map_or("", |at| &before[at..]);
+        fs::write(path, text + sections).with_context(|| format!("cannot write {}", path.display()))
     }
 }
 
