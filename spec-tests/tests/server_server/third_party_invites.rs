@@ -264,7 +264,7 @@ fn an_identity_server_that_refuses_or_is_away_is_told_of_as_such() {
     unanswered
         .try_send()
         .expect("an answer")
-        .must_fail(502, "M_UNKNOWN");
+        .must_fail(400, "M_UNKNOWN");
     alice
         .post(&path, &by_address("not a name"))
         .must_fail(400, "M_INVALID_PARAM");

@@ -147,7 +147,7 @@ impl<'a> IdentityServer<'a> {
             self.name, answer.status, refusal.error
         );
         if answer.status.is_server_error() {
-            return ApiError::new(StatusCode::BAD_GATEWAY, ErrorKind::Unknown, message);
+            return ApiError::bad_request(ErrorKind::Unknown, message);
         }
         match refusal.errcode.as_str() {
             code @ ("M_TERMS_NOT_SIGNED" | "M_THREEPID_IN_USE" | "M_INVALID_EMAIL") => {
@@ -160,7 +160,7 @@ impl<'a> IdentityServer<'a> {
     fn makes_no_sense(&self, reason: &str) -> ApiError {
         let name = self.name;
         let message = format!("The answer of the identity server {name} cannot be used: {reason}.");
-        ApiError::new(StatusCode::BAD_GATEWAY, ErrorKind::Unknown, message)
+        ApiError::bad_request(ErrorKind::Unknown, message)
     }
 }
 
@@ -194,6 +194,7 @@ fn unreachable(error: &OutboundError) -> ApiError {
     match error {
         OutboundError::InvalidAddress => ApiError::invalid_param(message),
         OutboundError::PrivateAddress => ApiError::forbidden(message),
-        _ => ApiError::new(StatusCode::BAD_GATEWAY, ErrorKind::Unknown, message),
+        // The client has named it; the operations that ask it document no status of a gateway.
+        _ => ApiError::bad_request(ErrorKind::Unknown, message),
     }
 }
