@@ -5,7 +5,7 @@ use matrix_sdk::{
     Client, HttpError,
     ruma::{
         OwnedDeviceId,
-        api::client::uiaa::{AuthData, MatrixUserIdentifier, Password, UserIdentifier},
+        api::client::uiaa::{AuthData, MatrixUserIdentifier, Password, UiaaInfo, UserIdentifier},
     },
 };
 
@@ -86,11 +86,19 @@ pub(super) async fn change_password(
 
 /// What the server wants to hear after its first refusal; `None` when it refused for another reason.
 fn answer(client: &Client, error: &HttpError, password: &Secret) -> Option<AuthData> {
-    let uiaa = error.as_uiaa_response()?;
+    with_password(client, error.as_uiaa_response()?, password)
+}
+
+/// The password as the next stage of an authentication that has begun; `None` when nobody is signed in.
+pub(super) fn with_password(
+    client: &Client,
+    begun: &UiaaInfo,
+    password: &Secret,
+) -> Option<AuthData> {
     let user = client.user_id()?.to_string();
     let user = UserIdentifier::Matrix(MatrixUserIdentifier::new(user));
     let mut data = Password::new(user, password.reveal().to_owned());
-    data.session.clone_from(&uiaa.session);
+    data.session.clone_from(&begun.session);
     Some(AuthData::Password(data))
 }
 

@@ -1,14 +1,28 @@
 //! Message keys without a word about keys: set up with the password at registration, opened with it at sign-in.
 
 use futures_util::StreamExt;
-use matrix_sdk::{Client, encryption::recovery::RecoveryState};
+use matrix_sdk::{
+    Client,
+    encryption::{
+        CrossSigningResetAuthType,
+        recovery::{RecoveryError, RecoveryState},
+        secret_storage::SecretStorageError,
+    },
+    ruma::{
+        UInt,
+        api::{client::backup::get_latest_backup_info, error::ErrorKind},
+    },
+};
 
-use super::outbox::Outbox;
+use super::{devices::with_password, outbox::Outbox};
 use crate::bridge::{
     secret::Secret,
     trouble::Trouble,
     update::{KeyStorage, Update},
 };
+
+/// An answer about the keys before, still on its way, throws new ones away; then they are made again.
+const ATTEMPTS: usize = 3;
 
 /// Settles the key storage after sign-in, then reports its state for as long as the session lives.
 pub(super) async fn watch(client: Client, password: Option<Secret>, outbox: Outbox) {
@@ -41,14 +55,66 @@ pub(super) async fn unlock(client: &Client, secret: &Secret) -> Result<(), Troub
 
 async fn settle(client: &Client, password: &Secret) -> Result<(), Trouble> {
     let recovery = client.encryption().recovery();
-    match recovery.state() {
-        RecoveryState::Incomplete => recovery.recover(password.reveal()).await?,
-        RecoveryState::Disabled | RecoveryState::Unknown => {
-            // The key it returns is a second way in; people have their password.
-            recovery.enable().with_passphrase(password.reveal()).await?;
+    for _ in 0..ATTEMPTS {
+        if recovery.state() == RecoveryState::Incomplete {
+            match recovery.recover(password.reveal()).await {
+                Ok(()) => {}
+                // The password is right, what it opens is not.
+                Err(RecoveryError::SecretStorage(
+                    error @ SecretStorageError::ImportError { .. },
+                )) => tracing::info!(%error, "the key storage does not hold these keys"),
+                Err(error) => return Err(error.into()),
+            }
         }
-        RecoveryState::Enabled => {}
+        if recovery.state() == RecoveryState::Enabled {
+            return Ok(());
+        }
+        if !has_all_secrets(client).await {
+            if !nobody_has_them(client).await? {
+                return Ok(());
+            }
+            begin_anew(client, password).await?;
+        }
+        // The key it returns is a second way in; people have their password.
+        recovery.enable().with_passphrase(password.reveal()).await?;
     }
+    Ok(())
+}
+
+/// Whether this computer holds what the key storage is to keep. A backup it did not make is somebody else's.
+async fn has_all_secrets(client: &Client) -> bool {
+    let encryption = client.encryption();
+    let signing = encryption.cross_signing_status().await;
+    signing.is_some_and(|keys| keys.is_complete()) && encryption.backups().are_enabled().await
+}
+
+/// Whether the keys the server knows are lost to everybody, and nothing with them: the program that made them ended
+/// before it had stored them, so that no other computer is there and the backup is empty.
+async fn nobody_has_them(client: &Client) -> Result<bool, Trouble> {
+    if !client.encryption().recovery().is_last_device().await? {
+        return Ok(false);
+    }
+    match client
+        .send(get_latest_backup_info::v3::Request::new())
+        .await
+    {
+        Ok(backup) => Ok(backup.count == UInt::MIN),
+        Err(error) if error.client_api_error_kind() == Some(&ErrorKind::NotFound) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Replaces the person's keys and the backup by new ones.
+async fn begin_anew(client: &Client, password: &Secret) -> Result<(), Trouble> {
+    tracing::info!("the message keys were never stored: new ones are made");
+    let Some(reset) = client.encryption().recovery().reset_identity().await? else {
+        return Ok(());
+    };
+    let auth = match reset.auth_type() {
+        CrossSigningResetAuthType::Uiaa(begun) => with_password(client, begun, password),
+        CrossSigningResetAuthType::OAuth(_) => None,
+    };
+    reset.reset(auth).await?;
     Ok(())
 }
 

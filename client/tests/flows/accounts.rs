@@ -6,11 +6,12 @@ use client::bridge::{
     command::{AccountCommand, Command, Registration},
     secret::Secret,
     trouble::Trouble,
-    update::Answer,
+    update::{Answer, KeyStorage},
 };
 
 use super::{
     person::{PASSWORD, Person},
+    proxy::Proxy,
     server::Mode,
     start,
 };
@@ -74,6 +75,33 @@ fn a_code_lets_in_and_a_shared_computer_forgets() {
 
     change_password(&mut anna);
     see_and_end_another_computer(&mut anna, &server.address(), folder.path());
+}
+
+#[test]
+fn keys_that_were_never_stored_do_not_lock_their_owner_out() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let proxy = Proxy::start(server.address());
+    proxy.refuse_key_storage(true);
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    let address = anna.find_server(&proxy.address());
+    anna.ask(Command::Account(registration(&address, "anna", None, true)));
+    anna.until("have keys on the server only", |screen| {
+        screen.keys == Some(KeyStorage::Off)
+    });
+
+    // The shared computer forgets the private halves with everything else.
+    let mut anna = anna.restart();
+    anna.ask(Command::Account(AccountCommand::Restore));
+    proxy.refuse_key_storage(false);
+    anna.sign_in(&proxy.address());
+    anna.leave();
+
+    // What was made then opens with the password.
+    let mut elsewhere = Person::sit_down("Anna", folder.path().join("elsewhere"));
+    elsewhere.sign_in(&server.address());
 }
 
 fn change_password(anna: &mut Person) {

@@ -1,4 +1,5 @@
-//! What stands between a client and its server: it can say that the session has expired, and keep keys back.
+//! What stands between a client and its server: it can say that the session has expired, keep keys back and refuse to
+//! store them.
 
 use std::{
     io::{self, Read, Write},
@@ -7,7 +8,17 @@ use std::{
     thread,
 };
 
-const EXPIRED: &str = r#"{"errcode":"M_UNKNOWN_TOKEN","error":"Expired.","soft_logout":true}"#;
+const EXPIRED: (&str, &str) = (
+    "401 Unauthorized",
+    r#"{"errcode":"M_UNKNOWN_TOKEN","error":"Expired.","soft_logout":true}"#,
+);
+const REFUSED: (&str, &str) = (
+    "403 Forbidden",
+    r#"{"errcode":"M_FORBIDDEN","error":"Not now."}"#,
+);
+
+/// Where the key storage is kept.
+const KEY_STORAGE: &str = "/account_data/m.secret_storage.";
 
 /// The sync that brings keys names itself so.
 const KEYS: &[u8] = br#""conn_id":"encryption""#;
@@ -30,6 +41,8 @@ struct Order {
     expired: bool,
     /// Answers with keys wait.
     keys_kept: bool,
+    /// Nothing of the key storage is stored.
+    storage_refused: bool,
 }
 
 impl Proxy {
@@ -61,6 +74,10 @@ impl Proxy {
         self.orders.give(|order| order.expired = expired);
     }
 
+    pub(crate) fn refuse_key_storage(&self, refused: bool) {
+        self.orders.give(|order| order.storage_refused = refused);
+    }
+
     pub(crate) fn keep_keys(&self, kept: bool) {
         self.orders.give(|order| order.keys_kept = kept);
     }
@@ -72,11 +89,16 @@ impl Orders {
         self.changed.notify_all();
     }
 
-    fn is_expired(&self) -> bool {
-        self.order
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .expired
+    /// What to answer in the server's place.
+    fn refusal(&self, head: &str) -> Option<(&'static str, &'static str)> {
+        let order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        if order.expired && (header(head, "authorization").is_some() || path.ends_with("/refresh"))
+        {
+            return Some(EXPIRED);
+        }
+        let is_stored = head.starts_with("PUT ") && path.contains(KEY_STORAGE);
+        (order.storage_refused && is_stored).then_some(REFUSED)
     }
 
     fn wait_for_keys(&self) {
@@ -100,12 +122,10 @@ fn serve(mut client: TcpStream, server: &str, orders: &Orders) -> io::Result<()>
         }
         body.extend_from_slice(&part[..count]);
     }
-    let path = head.split(' ').nth(1).unwrap_or_default();
-    let is_shut_out = header(&head, "authorization").is_some() || path.ends_with("/refresh");
-    if orders.is_expired() && is_shut_out {
+    if let Some((status, answer)) = orders.refusal(&head) {
         let answer = format!(
-            "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{EXPIRED}",
-            EXPIRED.len()
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
+            answer.len()
         );
         return client.write_all(answer.as_bytes());
     }
