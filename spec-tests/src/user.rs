@@ -35,7 +35,12 @@ impl Homeserver {
     /// Registers an account whose name starts with `stem`.
     #[track_caller]
     pub fn register(&self, stem: &str) -> User {
-        let localpart = unique(stem);
+        self.register_named(&unique(stem))
+    }
+
+    /// Registers somebody by a name that has to be that one.
+    #[track_caller]
+    pub fn register_named(&self, localpart: &str) -> User {
         let password = format!("password of {localpart}");
         let answer = self.post(
             "/v3/register",

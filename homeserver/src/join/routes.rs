@@ -39,16 +39,20 @@ struct Facts<'a> {
     bot: Option<OwnedUserId>,
 }
 
-async fn facts(server: Server) -> ApiResult<Response> {
+/// The account of the room bot, once it is open.
+pub(crate) async fn room_bot(server: &Server) -> ApiResult<Option<OwnedUserId>> {
     let bot = server
         .users
         .account_by_name(&server.config.campus.bot)
         .await?;
+    let open = bot.filter(|account| !account.row.deactivated);
+    Ok(open.map(|account| account.user_id))
+}
+
+async fn facts(server: Server) -> ApiResult<Response> {
     json(&Facts {
         version: env!("CARGO_PKG_VERSION"),
         download: server.config.campus.download.as_deref(),
-        bot: bot
-            .filter(|account| !account.row.deactivated)
-            .map(|account| account.user_id),
+        bot: room_bot(&server).await?,
     })
 }

@@ -48,6 +48,28 @@ fn people_who_report_the_same_are_counted_together() {
 }
 
 #[test]
+fn the_bot_hands_over_words_of_others_who_are_counted_themselves() {
+    let Some(server) = fialka(&Settings::default()) else {
+        return;
+    };
+    let (anna, boris) = (server.register("anna"), server.register("boris"));
+    let bot = server.register_named("bot");
+    let handed = |speaker: &User, id: &str, from: &User| {
+        let body = json!({
+            "id": id, "category": "unclear", "text": "Как закрепить сообщение в чате?",
+            "reporter": from.id,
+        });
+        speaker.post(PATH, &body)
+    };
+    assert_eq!(handed(&bot, "1", &anna).ok()["problem"]["people"], 1);
+    assert_eq!(handed(&bot, "2", &boris).ok()["problem"]["people"], 2);
+    assert_eq!(handed(&bot, "3", &anna).ok()["problem"]["people"], 2);
+    let own = anna.get(PATH).ok();
+    assert_eq!(own["feedback"].as_array().map(Vec::len), Some(2));
+    handed(&boris, "4", &anna).must_fail(403, "M_FORBIDDEN");
+}
+
+#[test]
 fn who_says_me_too_is_counted_without_words() {
     let Some(server) = fialka(&Settings::default()) else {
         return;

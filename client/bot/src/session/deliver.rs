@@ -178,12 +178,6 @@ impl Delivery {
             self.send(&room, "m.room.message", content).await?;
             return Ok(());
         }
-        feedback::send(
-            &self.client,
-            &self.config,
-            &self.transaction,
-            &format!("{text}\n\n({from})"),
-        )
-        .await
+        feedback::send(&self.client, &self.config, &self.transaction, from, text).await
     }
 }

@@ -24,10 +24,16 @@ pub(crate) async fn has_support(client: &Client, config: &Config) -> bool {
     asked.await.unwrap_or(false)
 }
 
-/// Hands words over. The same id again is the same report.
-pub(super) async fn send(client: &Client, config: &Config, id: &str, text: &str) -> Result<()> {
+/// Hands somebody's words over. The same id again is the same report.
+pub(super) async fn send(
+    client: &Client,
+    config: &Config,
+    id: &str,
+    from: &str,
+    text: &str,
+) -> Result<()> {
     let token = client.access_token().context("the bot is signed out")?;
-    let body = json!({"id": id, "category": "unclear", "text": text});
+    let body = json!({"id": id, "category": "unclear", "text": text, "reporter": from});
     let answer = http(config)?
         .post(url(config))
         .bearer_auth(token)

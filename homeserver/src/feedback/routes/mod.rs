@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 use http::Method;
-use ruma::{MilliSecondsSinceUnixEpoch, UInt};
+use ruma::{MilliSecondsSinceUnixEpoch, OwnedUserId, UInt};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
@@ -18,6 +18,8 @@ use super::{Category, NewFeedback, ProblemId, Seen, Status};
 use crate::{
     ApiError, ApiResult, Server,
     http::{RouterExt, Session, json as answer, parse_body, read_body},
+    ids::UserNid,
+    join::routes::room_bot,
 };
 
 const PATH: &str = "/_fialka/client/v1/feedback";
@@ -94,6 +96,8 @@ struct SendBody {
     written_at: Option<UInt>,
     screenshot: Option<Screenshot>,
     diagnostics: Option<Map<String, Value>>,
+    /// Whose words the room bot hands over.
+    reporter: Option<OwnedUserId>,
 }
 
 /// Takes a report.
@@ -109,7 +113,11 @@ async fn send(server: Server, request: Request) -> ApiResult<Response> {
         diagnostics: body.diagnostics.map(|all| Value::Object(all).to_string()),
     };
     new.check()?;
-    let known = server.feedback.sent(session.user, &new.client_id).await?;
+    let (user, user_id) = match body.reporter {
+        Some(reporter) => (handed_over(&server, &session, &reporter).await?, reporter),
+        None => (session.user, session.user_id.clone()),
+    };
+    let known = server.feedback.sent(user, &new.client_id).await?;
     let seen = match known {
         // Its answer was lost.
         Some(seen) => seen,
@@ -117,11 +125,28 @@ async fn send(server: Server, request: Request) -> ApiResult<Response> {
             if let Some(screenshot) = body.screenshot {
                 new.screenshot = Some(screenshot.keep(&server, &session).await?);
             }
-            let user_id = session.user_id.clone();
-            server.feedback.send(session.user, user_id, new).await?
+            server.feedback.send(user, user_id, new).await?
         }
     };
     answer(&json!({ "problem": ShownProblem::from(seen) }))
+}
+
+/// The number of somebody for whom the room bot speaks; nobody else may.
+async fn handed_over(
+    server: &Server,
+    session: &Session,
+    reporter: &OwnedUserId,
+) -> ApiResult<UserNid> {
+    if room_bot(server).await?.as_ref() != Some(&session.user_id) {
+        return Err(ApiError::forbidden(
+            "Only the room bot hands over what others say.",
+        ));
+    }
+    let (storage, reporter) = (server.storage.clone(), reporter.clone());
+    let number = server
+        .storage
+        .read(move |_| Ok(storage.interner().user(&reporter)?));
+    number.await
 }
 
 /// Lists what the user has reported.
