@@ -2,25 +2,9 @@
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#backfilling-and-retrieving-missing-events)
 
 use serde_json::{Value, json};
-use spec_tests::{
-    User, covers, homeserver, http::encode, path, server::homeserver2, sync_until::eventually,
-};
+use spec_tests::{User, covers, http::encode, path, sync_until::eventually};
 
-/// A user of each server; nothing where the second server is not ours to start.
-fn two_users() -> Option<(User, User)> {
-    let second = homeserver2()?;
-    Some((homeserver().register("alice"), second.register("bob")))
-}
-
-/// Joins through the server of somebody who is in the room.
-fn join_via(user: &User, room: &str, via: &User) {
-    let path = format!(
-        "{}?via={}",
-        path!("/v3/join/{}", room),
-        encode(via.server.server_name())
-    );
-    user.post(&path, &json!({})).ok();
-}
+use crate::people::{join_via, two_users};
 
 fn texts(page: &Value) -> Vec<String> {
     let chunk = page["chunk"].as_array().cloned().unwrap_or_default();

@@ -2,12 +2,9 @@
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#leaving-rooms-rejecting-invites)
 
 use serde_json::{Value, json};
-use spec_tests::{User, homeserver, http::encode, path, server::homeserver2};
+use spec_tests::{User, http::encode, path};
 
-fn two_users() -> Option<(User, User)> {
-    let second = homeserver2()?;
-    Some((homeserver().register("alice"), second.register("bob")))
-}
+use crate::people::two_users;
 
 /// Waits until a user is shown their own membership in a section of a sync.
 fn must_see_own(user: &User, before: &Value, section: &str, room: &str, membership: &str) {

@@ -12,6 +12,7 @@ mod invitations;
 mod keys;
 mod large_room;
 mod long_absence;
+mod people;
 mod policy_servers;
 mod presence;
 mod queries;

@@ -2,19 +2,9 @@
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#spaces)
 
 use serde_json::{Value, json};
-use spec_tests::{
-    Peer, User, covers, homeserver,
-    http::encode,
-    must::text,
-    path,
-    server::{homeserver2, unique},
-};
+use spec_tests::{Peer, User, covers, homeserver, http::encode, must::text, path, server::unique};
 
-/// A user of each server; nothing where the second server is not ours to start.
-fn two_users() -> Option<(User, User)> {
-    let second = homeserver2()?;
-    Some((homeserver().register("alice"), second.register("bob")))
-}
+use crate::people::{join_via, two_users};
 
 fn room(user: &User, preset: &str, name: &str) -> String {
     user.create_room(&json!({ "preset": preset, "name": name }))
@@ -29,12 +19,6 @@ fn space(user: &User, name: &str) -> String {
 fn add(user: &User, space: &str, child: &str) {
     let content = json!({ "via": [user.server.server_name()] });
     user.set_state(space, "m.space.child", child, &content);
-}
-
-fn join_via(user: &User, room: &str, via: &User) {
-    let via = encode(via.server.server_name());
-    let path = format!("{}?via={via}", path!("/v3/join/{}", room));
-    user.post(&path, &json!({})).ok();
 }
 
 fn names(page: &Value) -> Vec<String> {
