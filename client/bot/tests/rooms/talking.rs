@@ -129,46 +129,6 @@ async fn a_server_that_was_away_gets_every_answer_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_commands_gets_few_answers_and_nobody_else_waits() {
-    let Some(binary) = binary() else {
-        return;
-    };
-    let server = Server::start(&binary).await;
-    let _bot = server.start_bot();
-    let noisy = server.person("noisy").await;
-    let calm = server.person("calm").await;
-    let room = loop_until_bot_exists(&noisy, Some("Шум"), &[]).await;
-    let other = calm.make_room(None, &["@bot:games.test"]).await;
-    noisy.wait_for_bot(&room, "Я провожу игры").await;
-    calm.wait_for_bot(&other, "Здравствуйте").await;
-    let sends = (0..1000).map(|_| noisy.say(&room, "!игры"));
-    let mut sends: Vec<_> = sends.map(Box::pin).collect();
-    // Fifty at once: as fast as one person's scripts get.
-    while !sends.is_empty() {
-        let now: Vec<_> = sends.drain(..sends.len().min(50)).collect();
-        futures_util::future::join_all(now).await;
-    }
-    calm.say(&other, "как отправить файл?").await;
-    calm.wait_for(&other, "an answer about files", |event| {
-        is_bots(event)
-            && event["content"]["body"]
-                .as_str()
-                .is_some_and(|body| body.contains("айл"))
-    })
-    .await;
-    let answers = noisy
-        .events(&room)
-        .await
-        .iter()
-        .filter(|event| is_bots(event))
-        .count();
-    assert!(
-        (2..=40).contains(&answers),
-        "{answers} answers to 1,000 commands"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_teacher_brings_questions_as_a_file_and_gets_the_results() {
     let Some(binary) = binary() else {
         return;
