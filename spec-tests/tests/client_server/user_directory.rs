@@ -15,16 +15,13 @@ fn search(user: &User, term: &str) -> Value {
         .ok()
 }
 
-/// Waits until somebody is found: servers may take their time.
+/// Waits until somebody is found, or is not any more: servers may take their time.
 #[track_caller]
-fn must_find_user(user: &User, term: &str, whom: &User) {
+fn wait_until(user: &User, term: &str, whom: &User, found: bool) {
     eventually(|| {
         let answer = search(user, term);
-        let ids = items(&answer["results"]).iter();
-        match ids
-            .map(|person| &person["user_id"])
-            .any(|id| *id == whom.id)
-        {
+        let mut ids = items(&answer["results"]).iter();
+        match ids.any(|person| person["user_id"] == whom.id.as_str()) == found {
             true => Ok(()),
             false => Err(answer.to_string()),
         }
@@ -32,18 +29,13 @@ fn must_find_user(user: &User, term: &str, whom: &User) {
 }
 
 #[track_caller]
+fn must_find_user(user: &User, term: &str, whom: &User) {
+    wait_until(user, term, whom, true);
+}
+
+#[track_caller]
 fn must_not_find_user(user: &User, term: &str, whom: &User) {
-    eventually(|| {
-        let answer = search(user, term);
-        let ids = items(&answer["results"]).iter();
-        match ids
-            .map(|person| &person["user_id"])
-            .any(|id| *id == whom.id)
-        {
-            false => Ok(()),
-            true => Err(answer.to_string()),
-        }
-    });
+    wait_until(user, term, whom, false);
 }
 
 /// A word that nobody else uses.
