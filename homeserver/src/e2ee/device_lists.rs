@@ -47,20 +47,30 @@ pub(super) fn put_change(
 }
 
 impl E2ee {
-    /// What happened to the device lists that `user` follows. `may_have_changed` tells which rooms need a look.
+    /// What happened to the device lists that `user` follows. `rooms` are those that need a look; without them all of
+    /// the user's, also those they have left.
     pub fn device_lists(
         &self,
         snapshot: &Snapshot<'_>,
         user: UserNid,
         span: Span,
-        may_have_changed: &dyn Fn(RoomNid) -> bool,
+        rooms: Option<&[RoomNid]>,
     ) -> storage::Result<DeviceLists> {
         let keys = changed_keys(snapshot, span)?;
         let mut moves = Moves::default();
-        for row in tables::USER_ROOM.scan(snapshot, (user,))? {
-            let ((_, room), row) = row?;
-            if may_have_changed(room) {
-                self.collect_moves(snapshot, (room, &row), span, &mut moves)?;
+        match rooms {
+            Some(rooms) => {
+                for room in rooms {
+                    if let Some(row) = tables::USER_ROOM.get(snapshot, (user, *room))? {
+                        self.collect_moves(snapshot, (*room, &row), span, &mut moves)?;
+                    }
+                }
+            }
+            None => {
+                for row in tables::USER_ROOM.scan(snapshot, (user,))? {
+                    let ((_, room), row) = row?;
+                    self.collect_moves(snapshot, (room, &row), span, &mut moves)?;
+                }
             }
         }
         let mut lists = DeviceLists {

@@ -163,16 +163,30 @@ impl Hub {
 
     /// The rooms of an attached user that may have something new after `since`.
     pub fn rooms_changed(&self, user: UserNid, since: StreamPos) -> Vec<RoomNid> {
-        let rooms = self.user(user).rooms.lock().clone();
+        self.rooms_where(user, since, |slot| {
+            let event = slot.event.load(Ordering::Acquire);
+            event.max(slot.ephemeral.load(Ordering::Acquire))
+        })
+    }
+
+    /// Those among them that may have events after `since`.
+    pub fn rooms_with_events(&self, user: UserNid, since: StreamPos) -> Vec<RoomNid> {
+        self.rooms_where(user, since, |slot| slot.event.load(Ordering::Acquire))
+    }
+
+    fn rooms_where(
+        &self,
+        user: UserNid,
+        since: StreamPos,
+        newest: impl Fn(&RoomSlot) -> u64,
+    ) -> Vec<RoomNid> {
+        let rooms = self.rooms_of(user);
         let slots = self.inner.rooms.read();
         let changed = |room: &RoomNid| {
-            slots.get(room).map_or(self.inner.start, |slot| {
-                StreamPos(
-                    slot.event
-                        .load(Ordering::Acquire)
-                        .max(slot.ephemeral.load(Ordering::Acquire)),
-                )
-            }) > since
+            slots
+                .get(room)
+                .map_or(self.inner.start, |slot| StreamPos(newest(slot)))
+                > since
         };
         rooms.iter().map(RoomNid).filter(changed).collect()
     }
@@ -222,10 +236,36 @@ impl Hub {
         Ok(())
     }
 
-    /// Those of some rooms whose events concern a user, as far as the hub knows.
-    pub fn rooms_among(&self, user: UserNid, rooms: &RoaringBitmap) -> Vec<RoomNid> {
-        let among = &*self.user(user).rooms.lock() & rooms;
-        among.iter().map(RoomNid).collect()
+    /// The rooms whose events concern a user, as far as the hub knows.
+    pub fn rooms_of(&self, user: UserNid) -> RoaringBitmap {
+        self.user(user).rooms.lock().clone()
+    }
+
+    /// The first of some rooms, from `from` on, whose events concern a user, as far as the hub knows.
+    pub fn room_among(
+        &self,
+        user: UserNid,
+        rooms: &RoaringBitmap,
+        from: RoomNid,
+    ) -> Option<RoomNid> {
+        let slot = self.user(user);
+        let of_user = slot.rooms.lock();
+        let (mut some, mut others) = (rooms.range(from.0..), of_user.range(from.0..));
+        // Two sorted lists, each of which runs ahead to where the other is: people in thousands of rooms are found to
+        // share one without a look at all of them.
+        let mut candidate = some.next()?;
+        loop {
+            others.advance_to(candidate);
+            let found = others.next()?;
+            if found == candidate {
+                return Some(RoomNid(found));
+            }
+            some.advance_to(found);
+            candidate = some.next()?;
+            if found == candidate {
+                return Some(RoomNid(found));
+            }
+        }
     }
 
     /// Whether the events of one of some rooms may concern a user.

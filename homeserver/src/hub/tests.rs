@@ -187,6 +187,39 @@ async fn presence_marks_rooms_and_wakes_those_in_them_only() {
 }
 
 #[tokio::test]
+async fn rooms_that_two_users_share_are_found_one_after_the_other() {
+    let fixture = Fixture::new();
+    let rooms = |of: fn(&u32) -> bool| (1..200).filter(of).map(RoomNid).collect::<Vec<_>>();
+    let (twos, sevens) = (rooms(|room| room % 2 == 0), rooms(|room| room % 7 == 0));
+    drop(fixture.attach(twos));
+    let of_user = fixture.hub.rooms_of(USER);
+    let other = UserNid(8);
+    let known = fixture.hub.know_rooms(other, || Ok::<_, ()>(sevens));
+    known.unwrap();
+    let mut from = RoomNid(0);
+    let mut shared = Vec::new();
+    while let Some(room) = fixture.hub.room_among(other, &of_user, from) {
+        shared.push(room);
+        from = RoomNid(room.0 + 1);
+    }
+    assert_eq!(shared, rooms(|room| room % 14 == 0));
+    assert_eq!(fixture.hub.room_among(UserNid(9), &of_user, ROOM), None);
+}
+
+#[tokio::test]
+async fn rooms_with_nothing_but_receipts_have_no_events() {
+    let fixture = Fixture::new();
+    let quiet = RoomNid(2);
+    drop(fixture.attach(vec![ROOM, quiet]));
+    let since = fixture.storage.position();
+    fixture.commit(Change::Ephemeral(quiet)).await;
+    let bump = true;
+    fixture.commit(Change::Event { room: ROOM, bump }).await;
+    assert_eq!(fixture.hub.rooms_with_events(USER, since), [ROOM]);
+    assert_eq!(fixture.hub.rooms_changed(USER, since), [ROOM, quiet]);
+}
+
+#[tokio::test]
 async fn a_session_is_told_of_receipts_alone_once_a_second() {
     let fixture = Fixture::new();
     drop(fixture.attach(vec![ROOM]));

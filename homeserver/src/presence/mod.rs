@@ -8,6 +8,7 @@
 
 pub mod routes;
 mod state;
+mod viewer;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,8 +21,8 @@ use roaring::RoaringBitmap;
 use ruma::{OwnedDeviceId, UserId};
 use serde_json::{Value, json, value::RawValue, value::to_raw_value};
 
-use self::state::OfUser;
 pub use self::state::{Shown, State};
+use self::{state::OfUser, viewer::Viewer};
 use crate::{
     clock::SharedClock,
     error::{ApiError, ApiResult},
@@ -104,13 +105,11 @@ impl Drop for PresentPoll {
     }
 }
 
-/// Whose presence a sync tells.
+/// Whose presence a sync tells besides that which changed.
 #[derive(Clone, Debug, Default)]
-pub struct Audience {
-    /// The rooms that the user is in.
+pub struct Entered {
+    /// Rooms that the user has just entered: everybody there is news.
     pub rooms: RoaringBitmap,
-    /// Those among them that the user has just entered: everybody there is news.
-    pub new_rooms: RoaringBitmap,
     /// Users who have just entered a room the user is in.
     pub newcomers: RoaringBitmap,
 }
@@ -193,7 +192,7 @@ impl Presence {
             last.map_or(StreamPos::ZERO, |(pos, _)| *pos)
         };
         let now = self.inner.clock.elapsed();
-        let changed = self.candidates(since, &Audience::default(), now);
+        let changed = self.candidates(since, &Entered::default(), now);
         (upto.max(since.unwrap_or_default()), changed)
     }
 
@@ -320,13 +319,14 @@ impl Presence {
         snapshot: &Snapshot<'_>,
         user: UserNid,
         since: Option<StreamPos>,
-        audience: &Audience,
+        entered: &Entered,
     ) -> ApiResult<Vec<(UserNid, Now)>> {
         let now = self.inner.clock.elapsed();
-        let candidates = self.candidates(since, audience, now);
+        let candidates = self.candidates(since, entered, now);
+        let mut viewer = Viewer::new(&self.inner.hub, snapshot, user)?;
         let mut news = Vec::new();
         for (other, found) in candidates {
-            if other == user || self.shares_room(snapshot, other, &audience.rooms)? {
+            if other == user || viewer.shares_room_with(other)? {
                 news.push((other, found));
             }
         }
@@ -342,7 +342,7 @@ impl Presence {
     fn candidates(
         &self,
         since: Option<StreamPos>,
-        audience: &Audience,
+        entered: &Entered,
         now: Duration,
     ) -> Vec<(UserNid, Now)> {
         let known = self.inner.known.lock();
@@ -362,38 +362,22 @@ impl Presence {
         let mut found: BTreeMap<UserNid, Now> = changed
             .filter_map(|(_, user)| Some(show(user, known.users.get(user)?)))
             .collect();
-        let newcomers = audience.newcomers.iter().map(UserNid);
+        let newcomers = entered.newcomers.iter().map(UserNid);
         let new = newcomers.filter_map(|user| Some((user, known.users.get(&user)?)));
         found.extend(
             new.filter(|(_, of_user)| is_there(of_user))
                 .map(|(user, of_user)| show(&user, of_user)),
         );
-        if !audience.new_rooms.is_empty() {
+        if !entered.rooms.is_empty() {
             let there = known.users.iter().filter(|(_, of_user)| is_there(of_user));
             let hub = &self.inner.hub;
             found.extend(
                 there
-                    .filter(|(user, _)| hub.may_be_in(**user, &audience.new_rooms))
+                    .filter(|(user, _)| hub.may_be_in(**user, &entered.rooms))
                     .map(|(user, of_user)| show(user, of_user)),
             );
         }
         found.into_iter().collect()
-    }
-
-    /// Whether a user is in one of some rooms. The hub knows where to look; the database knows.
-    pub fn shares_room(
-        &self,
-        snapshot: &Snapshot<'_>,
-        user: UserNid,
-        rooms: &RoaringBitmap,
-    ) -> ApiResult<bool> {
-        for room in self.inner.hub.rooms_among(user, rooms) {
-            let row = tables::USER_ROOM.get(snapshot, (user, room))?;
-            if row.is_some_and(|row| row.membership == Membership::Join) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// The presence that a user may see of another, who has to share a room with them.
@@ -406,11 +390,10 @@ impl Presence {
         if viewer == user {
             return Ok(true);
         }
-        let joined = joined_rooms(snapshot, viewer)?;
         self.inner
             .hub
             .know_rooms(user, || rooms_of(snapshot, user))?;
-        self.shares_room(snapshot, user, &joined)
+        Viewer::new(&self.inner.hub, snapshot, viewer)?.shares_room_with(user)
     }
 }
 

@@ -34,11 +34,8 @@ async fn bench() -> Bench {
 impl Bench {
     fn seen_by(&self, viewer: UserNid, since: Option<StreamPos>) -> Vec<(UserNid, State)> {
         let snapshot = self.server.storage.snapshot();
-        let audience = Audience {
-            rooms: joined_rooms(&snapshot, viewer).unwrap(),
-            ..Audience::default()
-        };
-        let news = self.presence.news(&snapshot, viewer, since, &audience);
+        let entered = Entered::default();
+        let news = self.presence.news(&snapshot, viewer, since, &entered);
         let news = news.unwrap().into_iter();
         news.map(|(user, now)| (user, now.shown.state)).collect()
     }

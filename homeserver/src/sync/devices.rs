@@ -7,8 +7,8 @@ use ruma::{OwnedUserId, api::client::sync::sync_events::DeviceLists};
 use crate::{
     Server,
     error::ApiResult,
-    ids::{StreamPos, UserNid},
-    storage::Snapshot,
+    ids::{RoomNid, StreamPos, UserNid},
+    storage::{self, Snapshot, tables},
 };
 
 /// Whose keys a client has to ask for anew, and whose it can forget.
@@ -20,10 +20,10 @@ pub fn device_lists(
     since: StreamPos,
     upto: StreamPos,
 ) -> ApiResult<DeviceLists> {
-    let may_have_changed = |room| server.hub.room_changed(room, since);
+    let rooms = rooms_with_news(server, snapshot, user, since)?;
     let lists = server
         .e2ee
-        .device_lists(snapshot, user, (since, upto), &may_have_changed)?;
+        .device_lists(snapshot, user, (since, upto), Some(&rooms))?;
     let ids = |users: BTreeSet<UserNid>| -> ApiResult<Vec<OwnedUserId>> {
         let interner = server.storage.interner();
         Ok(users
@@ -35,4 +35,25 @@ pub fn device_lists(
     section.changed = ids(lists.changed)?;
     section.left = ids(lists.left)?;
     Ok(section)
+}
+
+/// The rooms of a user where somebody may have come or gone. Only the hub is asked, unless they left a room themselves:
+/// an account in thousands of rooms need not go through all of them for every message.
+fn rooms_with_news(
+    server: &Server,
+    snapshot: &Snapshot<'_>,
+    user: UserNid,
+    since: StreamPos,
+) -> storage::Result<Vec<RoomNid>> {
+    if !server.hub.user_changed(user, since) {
+        return Ok(server.hub.rooms_with_events(user, since));
+    }
+    let mut rooms = Vec::new();
+    for row in tables::USER_ROOM.scan(snapshot, (user,))? {
+        let (_, room) = row?.0;
+        if server.hub.room_changed(room, since) {
+            rooms.push(room);
+        }
+    }
+    Ok(rooms)
 }

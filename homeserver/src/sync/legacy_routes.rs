@@ -21,7 +21,7 @@ use crate::{
     account_data::IgnoredUsers,
     http::{Nothing, Own, Raw, RouterExt, Ruma, json},
     ids::{RoomNid, StreamPos},
-    presence::{Audience, State as Presence, joined_rooms},
+    presence::{Entered, State as Presence, joined_rooms},
     rooms::{
         history::PageQuery,
         look::{Look, Reader},
@@ -230,12 +230,8 @@ impl Beside {
             filter: &Filter::default(),
             ignored: &ignored,
         };
-        let audience = Audience {
-            rooms: rooms.clone(),
-            ..Audience::default()
-        };
         let mut beside = Self::default();
-        for event in presence::events(server, snapshot, &told, None, &audience)? {
+        for event in presence::events(server, snapshot, &told, None, &Entered::default())? {
             beside.presence.push(presence_event(&event)?);
         }
         let told = ephemeral::Told {

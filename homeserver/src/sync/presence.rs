@@ -8,7 +8,7 @@ use crate::{
     account_data::IgnoredUsers,
     error::ApiResult,
     ids::{StreamPos, UserNid},
-    presence::Audience,
+    presence::Entered,
     storage::Snapshot,
 };
 
@@ -49,7 +49,7 @@ pub(super) fn events<T>(
     snapshot: &Snapshot<'_>,
     told: &Told<'_>,
     since: Option<StreamPos>,
-    audience: &Audience,
+    entered: &Entered,
 ) -> ApiResult<Vec<Raw<T>>> {
     if !is_wanted(server, told.filter) {
         return Ok(Vec::new());
@@ -58,7 +58,7 @@ pub(super) fn events<T>(
         usize::try_from(limit).unwrap_or(usize::MAX)
     });
     let mut events = Vec::new();
-    for (user, now) in server.presence.news(snapshot, told.user, since, audience)? {
+    for (user, now) in server.presence.news(snapshot, told.user, since, entered)? {
         let id = server.storage.interner().user_id(user)?;
         let takes = !told.ignored.has(&id)
             && told

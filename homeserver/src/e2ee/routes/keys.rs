@@ -148,7 +148,7 @@ pub(super) async fn key_changes(
     let user = session.user;
     let lists = server
         .storage
-        .read(move |snapshot| e2ee.device_lists(snapshot, user, (from, upto), &|_| true))
+        .read(move |snapshot| e2ee.device_lists(snapshot, user, (from, upto), None))
         .await?;
     let ids = |users: std::collections::BTreeSet<UserNid>| -> ApiResult<Vec<OwnedUserId>> {
         users

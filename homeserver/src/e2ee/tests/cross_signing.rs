@@ -180,7 +180,7 @@ async fn signature_on_another_user_is_seen_by_the_signer_only() {
     let lists = |user| {
         bench
             .e2ee()
-            .device_lists(&snapshot, user, span, &|_| true)
+            .device_lists(&snapshot, user, span, None)
             .unwrap()
     };
     assert_eq!(lists(alice.user).changed, [bob.user].into());

@@ -122,9 +122,9 @@ impl Build<'_> {
         if self.ask.since.is_none() || !self.server.presence.is_enabled() {
             return Ok(());
         }
-        let mut entries = self.entries.borrow_mut();
+        let mut entered = self.entered.borrow_mut();
         if since.is_none() {
-            entries.rooms.insert(room.0);
+            entered.rooms.insert(room.0);
             return Ok(());
         }
         for event in &stretch.events {
@@ -132,7 +132,7 @@ impl Build<'_> {
                 && let Some(Ok(user)) = event.pdu.state_key().map(<&UserId>::try_from)
             {
                 let user = self.rooms.storage().interner().user(user)?;
-                entries.users.insert(user.0);
+                entered.newcomers.insert(user.0);
             }
         }
         Ok(())

@@ -9,7 +9,6 @@ mod state;
 use std::{cell::RefCell, sync::Arc};
 
 use parking_lot::Mutex;
-use roaring::RoaringBitmap;
 use ruma::{
     OwnedDeviceId, OwnedUserId,
     api::client::{
@@ -27,7 +26,7 @@ use crate::{
     error::ApiResult,
     hub::Hub,
     ids::{RoomNid, StreamPos, UserNid},
-    presence::{Audience, joined_rooms},
+    presence::Entered,
     rooms::{
         Rooms,
         invite_permission::ShownInvites,
@@ -85,16 +84,7 @@ struct Build<'a> {
     /// Those of whom the user does not want to hear.
     ignored: IgnoredUsers,
     /// Whose presence is news because somebody entered a room.
-    entries: RefCell<Entries>,
-}
-
-/// What a sync tells of people who entered rooms.
-#[derive(Default)]
-struct Entries {
-    /// The rooms the user entered.
-    rooms: RoaringBitmap,
-    /// Others who entered the user's rooms.
-    users: RoaringBitmap,
+    entered: RefCell<Entered>,
 }
 
 impl Ask {
@@ -139,7 +129,7 @@ impl Ask {
             data,
             lazy_members: server.lazy_members.of(self.user, &self.device, self.since),
             ignored: IgnoredUsers::of(snapshot, self.user, &self.user_id)?,
-            entries: RefCell::default(),
+            entered: RefCell::default(),
         };
         for (room, row) in build.candidates()? {
             build.add_room(&mut response.rooms, room, row)?;
@@ -295,9 +285,9 @@ impl Build<'_> {
             filter: &ask.filter.presence,
             ignored: &self.ignored,
         };
-        let entries = self.entries.take();
-        let nobody_entered = entries.rooms.is_empty() && entries.users.is_empty();
-        // The usual sync has nothing to tell of presence, and need not know the user's rooms for that.
+        let entered = self.entered.take();
+        let nobody_entered = entered.rooms.is_empty() && entered.newcomers.is_empty();
+        // The usual sync has nothing to tell of presence.
         if !presence::is_wanted(self.server, told.filter)
             || (nobody_entered
                 && ask
@@ -306,11 +296,6 @@ impl Build<'_> {
         {
             return Ok(Vec::new());
         }
-        let audience = Audience {
-            rooms: joined_rooms(self.snapshot, ask.user)?,
-            new_rooms: entries.rooms,
-            newcomers: entries.users,
-        };
-        presence::events(self.server, self.snapshot, &told, ask.since, &audience)
+        presence::events(self.server, self.snapshot, &told, ask.since, &entered)
     }
 }
