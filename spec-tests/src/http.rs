@@ -196,13 +196,16 @@ impl Reply {
     }
 
     fn judge(&self, is_synapse: bool) {
-        // Delayed events have the endpoint answer with something else.
-        let is_delayed = self.path.contains("?org.matrix.msc4140.delay=");
-        let endpoint = endpoints::find(&self.method, &self.path).filter(|_| !is_delayed);
+        // Delayed events have the endpoint answer with something else. Where there are no relays, clients expect an empty
+        // object, as Synapse sends it: they would ask again and again after an error.
+        let is_other = self.path.contains("?org.matrix.msc4140.delay=")
+            || (self.path.ends_with("/voip/turnServer") && self.json == serde_json::json!({}));
+        let endpoint = endpoints::find(&self.method, &self.path).filter(|_| !is_other);
         if let Some(endpoint) = endpoint {
             coverage::record(endpoint, self);
-            // Synapse says null where it means that a field is absent.
-            let judged = if is_synapse {
+            // Synapse says null where it means that a field is absent. Of the names of members everybody has to: matrix-nio
+            // takes no list in which one is missing.
+            let judged = if is_synapse || endpoint.operation == "getJoinedMembersByRoom" {
                 &without_nulls(&self.json)
             } else {
                 &self.json

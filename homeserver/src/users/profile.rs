@@ -204,9 +204,9 @@ fn check_value(name: &str, value: &JsonValue) -> ApiResult {
         ("avatar_url", JsonValue::String(text)) if text.len() > MAX_AVATAR_URL_LENGTH => {
             Err(too_large("The address of an avatar may have 1000 bytes."))
         }
-        ("avatar_url", JsonValue::String(text)) if !is_media(text) => Err(ApiError::invalid_param(
-            "\"avatar_url\" has to be an mxc:// address.",
-        )),
+        ("avatar_url", JsonValue::String(text)) if leads_elsewhere(text) => Err(
+            ApiError::invalid_param("\"avatar_url\" has to be an mxc:// address."),
+        ),
         ("displayname" | "avatar_url" | "m.tz", JsonValue::String(_)) => Ok(()),
         ("displayname" | "avatar_url" | "m.tz", _) => Err(ApiError::invalid_param(
             "This profile field has to be a string.",
@@ -215,8 +215,10 @@ fn check_value(name: &str, value: &JsonValue) -> ApiResult {
     }
 }
 
-fn is_media(text: &str) -> bool {
-    text.is_empty() || <&MxcUri>::from(text).is_valid()
+/// Whether an address of an avatar could have the clients of others fetch something from the web. A word that is no
+/// address at all shows nobody anything, and some clients set one.
+fn leads_elsewhere(text: &str) -> bool {
+    text.contains([':', '/', '\\']) && !<&MxcUri>::from(text).is_valid()
 }
 
 fn too_large(message: &'static str) -> ApiError {

@@ -84,6 +84,25 @@ fn a_field_without_its_value_is_refused() {
         .must_fail(400, "M_MISSING_PARAM");
 }
 
+/// A client of somebody else would fetch the picture from there, and tell who looks at it.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3profileuseridkeyname)
+#[test]
+fn an_avatar_from_the_web_is_refused() {
+    covers!(PUT "/_matrix/client/v3/profile/{userId}/{keyName}");
+    let alice = homeserver().register("alice");
+    if alice.server.is_synapse() {
+        return;
+    }
+    let path = path!("/v3/profile/{}/avatar_url", alice.id);
+    for url in ["https://web.spec.test/me.png", "//web.spec.test/me.png"] {
+        alice
+            .put(&path, &json!({ "avatar_url": url }))
+            .must_fail(400, "M_INVALID_PARAM");
+    }
+    // Some clients set what is no address at all, which shows nobody anything.
+    alice.put(&path, &json!({ "avatar_url": "lilac" })).ok();
+}
+
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3profileuseridkeyname)
 #[test]
 fn a_profile_too_large_is_refused() {

@@ -220,14 +220,16 @@ fn a_file_of_an_old_server_is_fetched_by_the_old_endpoint() {
         (200, b"old".as_slice()),
         "{reply}"
     );
-    let older = Peer::start();
-    let path = format!("/_matrix/media/v3/download/{}/abc", older.name());
-    older.on(move |request| match request.path() {
-        found if found == path => Some(Answer::bytes(200, "text/plain", "older")),
-        found if found.starts_with(DOWNLOAD) => Some(Answer::bytes(404, "text/plain", "no")),
-        _ => None,
-    });
-    assert_eq!(download(&alice, &older, "abc").bytes, b"older");
+    for status in [400, 404, 405] {
+        let older = Peer::start();
+        let path = format!("/_matrix/media/v3/download/{}/abc", older.name());
+        older.on(move |request| match request.path() {
+            found if found == path => Some(Answer::bytes(200, "text/plain", "older")),
+            found if found.starts_with(DOWNLOAD) => Some(Answer::bytes(status, "text/plain", "no")),
+            _ => None,
+        });
+        assert_eq!(download(&alice, &older, "abc").bytes, b"older", "{status}");
+    }
 }
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediadownloadservernamemediaid)

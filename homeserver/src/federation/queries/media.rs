@@ -224,7 +224,12 @@ fn is_unrecognized(error: &RequestError) -> bool {
     let Some(refusal) = error.refusal() else {
         return false;
     };
-    let is_plain = refusal.error_kind().is_none() && refusal.status_code == StatusCode::NOT_FOUND;
+    // Proxies before a server know only some paths, and say so in words of their own.
+    let is_plain = refusal.error_kind().is_none()
+        && matches!(
+            refusal.status_code,
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+        );
     is_plain || refusal.error_kind() == Some(&ErrorKind::Unrecognized)
 }
 

@@ -1,12 +1,18 @@
 //! [Listing members](https://spec.matrix.org/v1.19/client-server-api/#getting-events-for-a-room).
 
+use std::collections::BTreeMap;
+
 use axum::{Router, extract::State};
-use ruma::api::client::membership::{get_member_events, joined_members};
+use ruma::{
+    OwnedMxcUri, OwnedUserId,
+    api::client::membership::{get_member_events, joined_members},
+};
+use serde::Serialize;
 
 use super::reader;
 use crate::{
     ApiResult, Server,
-    http::{RouterExt, Ruma},
+    http::{Raw, RouterExt, Ruma, json},
     rooms::rows::Membership,
     sync::token::parse_timeline,
     users::Session,
@@ -53,17 +59,31 @@ async fn joined_members(
     State(server): State<Server>,
     session: Session,
     Ruma(request): Ruma<joined_members::v3::Request>,
-) -> ApiResult<joined_members::v3::Response> {
+) -> ApiResult<Raw> {
     let members = server
         .rooms
         .look(reader(&session), &request.room_id, |look| {
             look.joined_members()
         });
     let members = members.await?.into_iter().map(|(user, profile)| {
-        let mut member = joined_members::v3::RoomMember::new();
-        member.display_name = profile.display_name;
-        member.avatar_url = profile.avatar_url;
+        let member = JoinedMember {
+            display_name: profile.display_name,
+            avatar_url: profile.avatar_url,
+        };
         (user, member)
     });
-    Ok(joined_members::v3::Response::new(members.collect()))
+    let joined: BTreeMap<_, _> = members.collect();
+    json(&JoinedMembers { joined }).map(Raw)
+}
+
+#[derive(Serialize)]
+struct JoinedMembers {
+    joined: BTreeMap<OwnedUserId, JoinedMember>,
+}
+
+/// Somebody in a room. What they do not have is null here: matrix-nio takes no answer in which a name is missing.
+#[derive(Serialize)]
+struct JoinedMember {
+    display_name: Option<String>,
+    avatar_url: Option<OwnedMxcUri>,
 }
