@@ -14,7 +14,7 @@ const FOR_LOCKED: [&str; 2] = ["/_matrix/client/v3/logout", "/_matrix/client/v3/
 
 /// What a suspended user may not call: whatever others would notice. They may read, sign in and out, verify their devices,
 /// back up their keys, leave, redact what they sent, report, and close their account.
-const NOT_FOR_SUSPENDED: [(Method, &str); 24] = [
+const NOT_FOR_SUSPENDED: [(Method, &str); 25] = [
     (Method::POST, "/_matrix/client/v3/createRoom"),
     (Method::POST, "/_matrix/client/v3/join/{room_id_or_alias}"),
     (Method::POST, "/_matrix/client/v3/knock/{room_id_or_alias}"),
@@ -70,6 +70,7 @@ const NOT_FOR_SUSPENDED: [(Method, &str); 24] = [
         "/_matrix/client/v3/directory/list/room/{room_id}",
     ),
     (Method::PUT, "/_matrix/client/v3/presence/{user_id}/status"),
+    (Method::POST, "/_matrix/media/v1/create"),
     (Method::POST, "/_matrix/media/v3/upload"),
     (
         Method::PUT,

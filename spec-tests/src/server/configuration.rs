@@ -103,6 +103,12 @@ fn fialka(settings: &Settings, place: &Place<'_>) -> String {
             folder.display()
         ),
     };
+    let turn = match settings.fialka.contains("[turn]") {
+        true => String::new(),
+        false => format!(
+            "[turn]\nuris = [\"turn:turn.spec.test:3478?transport=udp\"]\nshared_secret = \"{SHARED_SECRET}\"\n",
+        ),
+    };
     format!(
         r#"server_name = "{server_name}"
 data_dir = "{0}/data"
@@ -128,10 +134,7 @@ shared_secret = "{SHARED_SECRET}"
 [limits]
 enabled = {limits}
 
-[turn]
-uris = ["turn:turn.spec.test:3478?transport=udp"]
-shared_secret = "{SHARED_SECRET}"
-
+{turn}
 [rtc]
 livekit_url = "https://livekit.spec.test"
 

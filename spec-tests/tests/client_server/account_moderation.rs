@@ -194,6 +194,8 @@ fn refused(alice: &User, room: &str, bob: &User) {
     suspended(alice.delete(&path));
     let state: Value = json!({ "name": "x" });
     suspended(alice.try_set_state(room, "m.room.name", "", &state));
+    suspended(alice.post("/_matrix/media/v1/create", &json!({})));
+    suspended(alice.try_upload("text/plain", "x", b"x"));
 }
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3capabilities)

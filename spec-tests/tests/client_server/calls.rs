@@ -2,7 +2,7 @@
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#voice-over-ip)
 
 use serde_json::{Value, json};
-use spec_tests::{covers, homeserver, matchers::items, must::must_contain};
+use spec_tests::{Homeserver, Settings, covers, homeserver, matchers::items, must::must_contain};
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3voipturnserver)
 #[test]
@@ -20,6 +20,24 @@ fn relays_come_with_credentials_of_the_users_own() {
     assert_eq!(user, alice.id);
     assert!(relays["password"].as_str().is_some_and(|it| !it.is_empty()));
     assert!(relays["ttl"].as_u64().is_some_and(|seconds| seconds > 0));
+}
+
+/// Clients take that for an answer; they would repeat a request that fails.
+#[test]
+fn without_relays_there_is_nothing_to_tell_of_them() {
+    if homeserver().is_synapse() {
+        return;
+    }
+    let server = Homeserver::own(&Settings {
+        fialka: "[turn]\nuris = []".to_owned(),
+        ..Settings::default()
+    });
+    let Some(server) = server else { return };
+    let alice = server.register("alice");
+    assert_eq!(alice.get("/v3/voip/turnServer").ok(), json!({}));
+    server
+        .get("/v3/voip/turnServer")
+        .must_fail(401, "M_MISSING_TOKEN");
 }
 
 /// [MSC4143](https://github.com/matrix-org/matrix-spec-proposals/pull/4143)

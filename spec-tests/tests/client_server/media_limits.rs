@@ -53,7 +53,7 @@ fn nobody_uploads_more_than_their_quota() {
 
 #[test]
 fn files_beyond_the_limit_are_too_large() {
-    covers!(POST "/_matrix/media/v3/upload");
+    covers!(POST "/_matrix/media/v3/upload", PUT "/_matrix/media/v3/upload/{serverName}/{mediaId}");
     let Some(server) = server("max_upload = 1000") else {
         return;
     };
@@ -64,4 +64,13 @@ fn files_beyond_the_limit_are_too_large() {
     alice
         .try_upload("text/plain", "b", &[b'b'; 1001])
         .must_fail(413, "M_TOO_LARGE");
+    let place = alice.post("/_matrix/media/v1/create", &json!({})).ok();
+    let media = text(&place["content_uri"]).replace("mxc://", "");
+    let put = |size: usize| {
+        let request = alice.request("PUT", &format!("/_matrix/media/v3/upload/{media}"));
+        request.bytes("text/plain", vec![b'c'; size]).send()
+    };
+    put(1001).must_fail(413, "M_TOO_LARGE");
+    // The address is still there for a smaller one.
+    put(1000).ok();
 }

@@ -11,7 +11,7 @@ use ruma::{
 };
 
 use crate::{
-    ApiError, ApiResult, Server,
+    ApiResult, Server,
     http::{Raw, Ruma, Session, Streamed, json},
     media::Upload,
 };
@@ -27,7 +27,6 @@ pub(super) async fn upload(
         body,
     }: Streamed<create_content::v3::Request>,
 ) -> ApiResult<create_content::v3::Response> {
-    check_may_upload(&session)?;
     let upload = Upload {
         uploader: session.user,
         content_type: request.content_type,
@@ -47,7 +46,6 @@ pub(super) async fn create(
     session: Session,
     Ruma(_): Ruma<create_mxc_uri::v1::Request>,
 ) -> ApiResult<create_mxc_uri::v1::Response> {
-    check_may_upload(&session)?;
     let (uri, expires) = server.media.reserve(session.user).await?;
     let mut response = create_mxc_uri::v1::Response::new(uri);
     response.unused_expires_at = Some(expires);
@@ -65,7 +63,6 @@ pub(super) async fn upload_to(
         body,
     }: Streamed<create_content_async::v3::Request>,
 ) -> ApiResult<Raw> {
-    check_may_upload(&session)?;
     let upload = Upload {
         uploader: session.user,
         content_type: request.content_type,
@@ -79,15 +76,6 @@ pub(super) async fn upload_to(
         .await?;
     // Ruma's own empty answer cannot be constructed.
     Ok(Raw(json(&serde_json::json!({}))?))
-}
-
-fn check_may_upload(session: &Session) -> ApiResult {
-    if session.is_suspended {
-        return Err(ApiError::forbidden(
-            "A suspended account may not upload files.",
-        ));
-    }
-    Ok(())
 }
 
 fn announced_size(headers: &HeaderMap) -> Option<u64> {
