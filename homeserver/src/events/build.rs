@@ -12,7 +12,7 @@ use ruma::{
     ServerName,
     canonical_json::{redact_content_in_place, redact_in_place},
     events::TimelineEventType,
-    room_version_rules::RoomVersionRules,
+    room_version_rules::{EventIdFormatVersion, RoomVersionRules},
     signatures::{Ed25519KeyPair, KeyPair},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -133,7 +133,17 @@ pub fn reference_hash(
     redacted.remove("signatures");
     redacted.remove("unsigned");
     let json = serde_json::to_vec(&redacted)?;
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(json)))
+    Ok(hash_in_id(&json, rules))
+}
+
+/// The hash of an event as its id has it: in room version 3 with the letters of base64 that addresses do not like.
+/// [spec](https://spec.matrix.org/v1.19/rooms/v3/#event-ids)
+fn hash_in_id(json: &[u8], rules: &RoomVersionRules) -> String {
+    let hash = Sha256::digest(json);
+    match rules.event_id_format {
+        EventIdFormatVersion::V2 => BASE64_STANDARD_NO_PAD.encode(hash),
+        _ => BASE64_URL_SAFE_NO_PAD.encode(hash),
+    }
 }
 
 fn check_length(field: &'static str, length: usize) -> Result<(), BuildError> {
@@ -199,7 +209,7 @@ fn sign(
         ..fields
     };
     let redacted = serde_json::to_vec(&redacted)?;
-    let reference_hash = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&redacted));
+    let reference_hash = hash_in_id(&redacted, room.rules);
     let signature = signer.key.sign(&redacted);
     let (key_id, signature) = (signature.id(), signature.base64());
     fields.signatures = Some(Single(

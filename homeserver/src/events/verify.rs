@@ -15,7 +15,10 @@ use ruma::{
     state_res::check_pdu_format,
 };
 
-use super::{Pdu, PduError, Signer, build::reference_hash};
+use super::{
+    Pdu, PduError, Signer,
+    build::{MAX_FIELD_BYTES, MAX_PDU_BYTES, reference_hash},
+};
 
 /// Why an event from another server is dropped.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +57,7 @@ impl<'a> Unverified<'a> {
         let mut object: CanonicalJsonObject = serde_json::from_str(json).map_err(PduError::Json)?;
         // Not signed, and nothing in it is of use here.
         object.remove("unsigned");
-        check_pdu_format(&object, &rules.event_format).map_err(VerifyError::Format)?;
+        check_format(&object, rules).map_err(VerifyError::Format)?;
         if !object
             .get("content")
             .is_some_and(CanonicalJsonValue::is_object)
@@ -156,6 +159,29 @@ impl<'a> Unverified<'a> {
     }
 }
 
+/// Checks fields and sizes. Before room version 11 servers disagreed whether a state key and a type have 255 bytes or 255
+/// letters at most, so events of the rooms from then that have more bytes are part of them.
+fn check_format(object: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<(), String> {
+    let verdict = check_pdu_format(object, &rules.event_format);
+    let counts_letters = !rules.redaction.content_field_redacts;
+    if verdict.is_ok() || !counts_letters {
+        return verdict;
+    }
+    let mut shorter = object.clone();
+    for field in ["state_key", "type"] {
+        if let Some(CanonicalJsonValue::String(text)) = shorter.get_mut(field)
+            && text.chars().count() <= MAX_FIELD_BYTES
+        {
+            text.truncate(text.floor_char_boundary(MAX_FIELD_BYTES));
+        }
+    }
+    let length = |object| serde_json::to_string(object).map_or(usize::MAX, |json| json.len());
+    if length(object) > MAX_PDU_BYTES {
+        return verdict;
+    }
+    check_pdu_format(&shorter, &rules.event_format)
+}
+
 /// Whether a key has signed an event in the name of a server, as what is left of it when it is redacted.
 /// [spec](https://spec.matrix.org/v1.19/appendices/#checking-for-a-signature)
 pub fn is_signed_with(
@@ -201,6 +227,7 @@ mod tests {
         testing::{TestRoom, key_pair},
         versions::OFFERED,
     };
+    use ruma::RoomVersionId;
 
     fn keys() -> PublicKeyMap {
         let key = Base64::new(key_pair().public_key().to_vec());
@@ -239,7 +266,7 @@ mod tests {
 
     #[test]
     fn altered_content_is_redacted() {
-        let mut room = TestRoom::new(&OFFERED[6]);
+        let mut room = TestRoom::new(&RoomVersionId::V10);
         let pdu = room.message("@alice:local", "hi");
         let sent = altered(&pdu, |event| {
             event["content"]["body"] = "I owe you money".into();
@@ -255,7 +282,7 @@ mod tests {
 
     #[test]
     fn an_altered_sender_breaks_the_signature() {
-        let mut room = TestRoom::new(&OFFERED[6]);
+        let mut room = TestRoom::new(&RoomVersionId::V10);
         let pdu = room.message("@alice:local", "hi");
         let sent = altered(&pdu, |event| event["sender"] = "@bob:local".into());
         let verdict = Unverified::parse(&sent, room.rules())
@@ -270,9 +297,9 @@ mod tests {
 
     #[test]
     fn events_out_of_format_are_dropped() {
-        let mut room = TestRoom::new(&OFFERED[6]);
+        let mut room = TestRoom::new(&RoomVersionId::V10);
         let pdu = room.message("@alice:local", "hi");
-        let long = "ä".repeat(128);
+        let long = "ä".repeat(256);
         let many: Vec<_> = (0..21).map(|n| format!("$event{n}")).collect();
         for (field, value) in [
             ("type", json!(long)),
@@ -290,6 +317,14 @@ mod tests {
             let sent = altered(&pdu, |event| event[field] = value.clone());
             let verdict = Unverified::parse(&sent, room.rules()).map(drop);
             assert!(verdict.is_err(), "{field}: {value}");
+        }
+        let long = "ä".repeat(128);
+        for (version, is_part) in [(RoomVersionId::V10, true), (RoomVersionId::V11, false)] {
+            let mut room = TestRoom::new(&version);
+            let pdu = room.state("@alice:local", "org.example", "", json!({}));
+            let sent = altered(&pdu, |event| event["state_key"] = long.as_str().into());
+            let verdict = Unverified::parse(&sent, room.rules());
+            assert_eq!(verdict.is_ok(), is_part, "{version}");
         }
         assert!(Unverified::parse("{", room.rules()).is_err());
         assert!(Unverified::parse("[]", room.rules()).is_err());

@@ -4,10 +4,11 @@ use ruma::{RoomVersionId, room_version_rules::RoomVersionRules};
 
 /// The room versions in which rooms can be created and joined, in ascending order. All are stable.
 ///
-/// Older versions are absent: version 1 has another state resolution, and 1 to 3 have other event ids. Before version
-/// 6 events need not be canonical JSON; here those that are not are refused.
+/// Versions 1 and 2 are absent: their servers choose the ids of events, and version 1 has another state resolution.
+/// Before version 6 events need not be canonical JSON; here those that are not are refused.
 /// [spec](https://spec.matrix.org/v1.19/rooms/)
-pub const OFFERED: [RoomVersionId; 9] = [
+pub const OFFERED: [RoomVersionId; 10] = [
+    RoomVersionId::V3,
     RoomVersionId::V4,
     RoomVersionId::V5,
     RoomVersionId::V6,
@@ -22,6 +23,7 @@ pub const OFFERED: [RoomVersionId; 9] = [
 /// The rules of a room version, if this server offers it.
 pub fn rules(version: &RoomVersionId) -> Option<&'static RoomVersionRules> {
     Some(match version {
+        RoomVersionId::V3 => &RoomVersionRules::V3,
         RoomVersionId::V4 => &RoomVersionRules::V4,
         RoomVersionId::V5 => &RoomVersionRules::V5,
         RoomVersionId::V6 => &RoomVersionRules::V6,
@@ -48,7 +50,7 @@ mod tests {
     fn other_versions_are_unknown() {
         for version in [
             RoomVersionId::V1,
-            RoomVersionId::V3,
+            RoomVersionId::V2,
             "org.example.13".try_into().unwrap(),
         ] {
             assert!(rules(&version).is_none(), "{version}");

@@ -112,6 +112,9 @@ pub(super) async fn ask_about(
     room: RoomNid,
     events: Vec<Pdu>,
 ) -> ApiResult<Vec<Pdu>> {
+    if !server.rooms.may_have_policy_server(room) {
+        return Ok(events);
+    }
     let asked = events.clone();
     let read = server
         .rooms

@@ -367,14 +367,22 @@ impl Rooms {
     }
 
     async fn lock(&self, room: RoomNid) -> HeadGuard {
-        let slot = {
-            let mut heads = self.inner.heads.lock();
-            if heads.len() > CACHED_HEADS {
-                heads.retain(|_, slot| Arc::strong_count(slot) > 1);
-            }
-            Arc::clone(heads.entry(room).or_default())
-        };
-        slot.lock_owned().await
+        self.slot(room).lock_owned().await
+    }
+
+    fn slot(&self, room: RoomNid) -> Arc<tokio::sync::Mutex<Option<Head>>> {
+        let mut heads = self.inner.heads.lock();
+        if heads.len() > CACHED_HEADS {
+            heads.retain(|_, slot| Arc::strong_count(slot) > 1);
+        }
+        Arc::clone(heads.entry(room).or_default())
+    }
+
+    /// Looks at a room that is in memory and not being changed.
+    fn peek<T>(&self, room: RoomNid, look: impl FnOnce(&Head) -> T) -> Option<T> {
+        let slot = self.slot(room);
+        let head = slot.try_lock().ok()?;
+        head.as_ref().map(look)
     }
 
     /// The summary of a room, if it has events here.

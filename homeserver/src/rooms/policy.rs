@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ruma::{OwnedServerName, ServerName, room_version_rules::RoomVersionRules, serde::Base64};
 use serde::Deserialize;
 
-use super::{Rooms, head::Head, servers, txn::Txn};
+use super::{Rooms, event::RoomEvent, head::Head, receive::Outcome, servers, txn::Txn};
 use crate::{
     error::{ApiError, ApiResult},
     events::{Pdu, build::MAX_PDU_BYTES, verify},
@@ -72,6 +72,29 @@ impl PolicyServer {
     }
 }
 
+/// A question to a policy server.
+pub(super) struct Question {
+    client: Arc<dyn AskPolicyServer>,
+    policy: PolicyServer,
+    rules: &'static RoomVersionRules,
+    event: Pdu,
+}
+
+impl Question {
+    /// The event with the policy server's signature. Waits for it; for blocking threads only.
+    /// [spec](https://spec.matrix.org/v1.19/server-server-api/#asking-for-a-policy-server-signature-on-an-event)
+    pub(super) fn ask(self) -> ApiResult<Pdu> {
+        let signature = self.client.sign(&self.policy.name, &self.event)?;
+        let signed = self.policy.signed(&self.event, self.rules, &signature);
+        signed.ok_or_else(|| {
+            ApiError::forbidden(format!(
+                "The signature of the room's policy server {} is not of the key that the room names.",
+                self.policy.name
+            ))
+        })
+    }
+}
+
 /// Whether an event has to be signed where there is a policy server: all but the one that says which it is.
 fn is_subject(event: &Pdu) -> bool {
     !(event.event_type().to_string() == "m.room.policy" && event.state_key() == Some(""))
@@ -81,6 +104,12 @@ impl Rooms {
     /// Says how policy servers are asked. The first call counts.
     pub fn set_policy_client(&self, client: Arc<dyn AskPolicyServer>) {
         drop(self.inner.policy_client.set(client));
+    }
+
+    /// Whether a room may name a policy server, as far as that can be told at once.
+    pub fn may_have_policy_server(&self, room: RoomNid) -> bool {
+        let is_without = |head: &Head| head.summary().policy_server.is_none();
+        !self.peek(room, is_without).unwrap_or(false)
     }
 
     /// The policy server of a room and those of some events that it has not signed.
@@ -145,27 +174,52 @@ impl Txn<'_> {
         Ok(takes_part.then_some(policy))
     }
 
-    /// An event of this server with the signature of the room's policy server. The room waits for it, and no other.
-    /// [spec](https://spec.matrix.org/v1.19/server-server-api/#asking-for-a-policy-server-signature-on-an-event)
+    /// An event of this server with the signature of the room's policy server. The room waits for it, and no other;
+    /// messages are approved before they wait for their room.
     pub(super) fn approved(&self, event: Pdu) -> ApiResult<Pdu> {
+        match self.question(&event)? {
+            Some(question) => question.ask(),
+            None => Ok(event),
+        }
+    }
+
+    /// What the room's policy server has to be asked about an event, if there is one.
+    pub(super) fn question(&self, event: &Pdu) -> ApiResult<Option<Question>> {
         // Nobody can keep a room from being removed here.
         if self.rooms.is_closing(self.room) {
-            return Ok(event);
+            return Ok(None);
         }
-        let Some(policy) = self.policy_server_for(&event)? else {
-            return Ok(event);
+        let Some(policy) = self.policy_server_for(event)? else {
+            return Ok(None);
         };
-        let Some(client) = self.rooms.inner.policy_client.get() else {
-            return Ok(event);
-        };
-        let signature = client.sign(&policy.name, &event)?;
-        let signed = policy.signed(&event, self.head.rules(), &signature);
-        signed.ok_or_else(|| {
-            ApiError::forbidden(format!(
-                "The signature of the room's policy server {} is not of the key that the room names.",
-                policy.name
-            ))
-        })
+        let client = self.rooms.inner.policy_client.get();
+        Ok(client.map(|client| Question {
+            client: Arc::clone(client),
+            policy,
+            rules: self.head.rules(),
+            event: event.clone(),
+        }))
+    }
+
+    /// Appends an event of this server that was approved when the room was as the event says. Where others were quicker,
+    /// it stands beside theirs, as an event of another server would.
+    pub(super) fn append_approved(&mut self, pdu: Pdu) -> ApiResult<Arc<RoomEvent>> {
+        let newest = &self.head.extremities;
+        let follows_all = newest.len() == pdu.prev_events().len()
+            && newest.iter().all(|(_, id)| pdu.prev_events().contains(id));
+        if follows_all {
+            return self.record(pdu);
+        }
+        match self.receive(pdu, None)? {
+            Outcome::Accepted(event) => Ok(event),
+            Outcome::SoftFailed(reason) | Outcome::Rejected(reason) => {
+                let message = format!("The room does not allow the event any more: {reason}");
+                Err(ApiError::forbidden(message))
+            }
+            other => Err(ApiError::internal(anyhow::anyhow!(
+                "an event of this server was not taken in: {other:?}"
+            ))),
+        }
     }
 
     /// Why an event of another server is kept from clients, if the room's policy server has not signed it.

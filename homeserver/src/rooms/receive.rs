@@ -62,6 +62,15 @@ impl Outcome {
     }
 }
 
+/// What another server tells of the state before an event that follows a hole.
+#[derive(Clone, Debug)]
+pub enum ToldState {
+    /// The events that are the state before it.
+    Before(Vec<OwnedEventId>),
+    /// The events that are the states after those before it which have no place here, by their ids.
+    After(HashMap<OwnedEventId, Vec<OwnedEventId>>),
+}
+
 /// What the answer to a join tells of a room.
 /// [spec](https://spec.matrix.org/v1.19/server-server-api/#joining-rooms)
 pub struct JoinedRoom {
@@ -185,6 +194,25 @@ impl Txn<'_> {
             }
         }
         Ok(self.nodes.apply(StateRoot::EMPTY, &entries)?)
+    }
+
+    /// The state before an event as another server tells it, for [`Self::receive`]. Where one of the events before it has
+    /// a place here, the state there counts as it is known here.
+    pub fn state_told(&mut self, pdu: &Pdu, told: &ToldState) -> ApiResult<StateRoot> {
+        let after = match told {
+            ToldState::Before(ids) => return self.state_of(ids),
+            ToldState::After(states) => states,
+        };
+        let mut roots = Vec::new();
+        for id in pdu.prev_events() {
+            let known = self.find(id)?.filter(|event| event.has_state());
+            match (known, after.get(id)) {
+                (Some(event), _) => roots.push(event.row.state_after),
+                (None, Some(ids)) => roots.push(self.state_of(ids)?),
+                (None, None) => {}
+            }
+        }
+        self.resolve(roots)
     }
 
     /// The number of an event that gets a place in the room, or that of one that was kept without a place so far.

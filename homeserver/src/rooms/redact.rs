@@ -36,11 +36,8 @@ impl Rooms {
             let draft = redaction.draft(txn)?;
             txn.append(&draft)
         };
-        self.write(room, move |txn| match transaction {
-            Some(transaction) => txn.once(transaction, append),
-            None => Ok(append(txn)?.id().to_owned()),
-        })
-        .await
+        self.write(room, move |txn| txn.once(transaction, append))
+            .await
     }
 }
 

@@ -34,16 +34,8 @@ impl AuthEdges for Txn<'_> {
     type Error = storage::Error;
 
     fn auth_edges(&self, event: EventNid) -> storage::Result<Vec<EventNid>> {
-        let Some(stored) = self.stored_nids.get(&event) else {
-            return Ok(tables::AUTH_EDGES
-                .get(self.snapshot, event)?
-                .unwrap_or_default());
-        };
-        let mut edges = Vec::new();
-        for id in stored.pdu.auth_events() {
-            edges.extend(self.event_nid(id)?);
-        }
-        Ok(edges)
+        let stored = self.stored_nids.get(&event).map(|event| &event.pdu);
+        edges_of(self, self.snapshot, (event, stored))
     }
 }
 
@@ -134,13 +126,20 @@ impl Rooms {
 
     /// Resolves the states that events will meet when they are taken in, so that the room is not held up by it then.
     pub async fn resolve_ahead(&self, room: RoomNid, events: Vec<Pdu>) -> ApiResult<()> {
+        let newest = |head: &Head| {
+            let ids = head.extremities.iter().map(|(_, id)| id);
+            is_one_line(ids, &events)
+        };
+        if self.peek(room, newest) == Some(true) {
+            return Ok(());
+        }
         self.read(move |rooms, snapshot| {
             let mut extremities = Vec::new();
             for row in tables::EXTREMITY.scan(snapshot, (room,))? {
                 let event = rooms.known_event(snapshot, row?.0.1)?;
                 extremities.push((event.pdu.event_id().clone(), event.row.state_after));
             }
-            if is_one_line(&extremities, &events) {
+            if is_one_line(extremities.iter().map(|(id, _)| id), &events) {
                 return Ok(());
             }
             let Some(head) = Head::load(rooms, snapshot, room)? else {
@@ -165,11 +164,12 @@ impl Rooms {
 }
 
 /// Whether events follow the newest of a room one after the other, so that no states meet.
-fn is_one_line(extremities: &[(OwnedEventId, StateRoot)], events: &[Pdu]) -> bool {
-    let [(newest, _)] = extremities else {
-        return extremities.is_empty();
+fn is_one_line<'e>(newest: impl IntoIterator<Item = &'e OwnedEventId>, events: &[Pdu]) -> bool {
+    let mut newest = newest.into_iter();
+    let mut last = match (newest.next(), newest.next()) {
+        (Some(only), None) => only,
+        (one, _) => return one.is_none(),
     };
-    let mut last = newest;
     for pdu in events {
         if pdu.prev_events() != std::slice::from_ref(last) {
             return false;
@@ -279,16 +279,7 @@ impl AuthEdges for Ahead<'_> {
     type Error = storage::Error;
 
     fn auth_edges(&self, event: EventNid) -> storage::Result<Vec<EventNid>> {
-        let Some(pdu) = self.events.get(&event) else {
-            return Ok(tables::AUTH_EDGES
-                .get(self.snapshot, event)?
-                .unwrap_or_default());
-        };
-        let mut edges = Vec::new();
-        for id in pdu.auth_events() {
-            edges.extend(ResolveStore::event_nid(self, id)?);
-        }
-        Ok(edges)
+        edges_of(self, self.snapshot, (event, self.events.get(&event)))
     }
 }
 
@@ -318,6 +309,23 @@ impl ResolveStore for Ahead<'_> {
         let interner = self.rooms.storage().interner();
         interner.state_key(&event_type.to_string(), state_key)
     }
+}
+
+/// The events that allow an event: as its row has them, or as the event itself does while it has no row.
+fn edges_of(
+    store: &impl ResolveStore<Failure = storage::Error>,
+    snapshot: &Snapshot<'_>,
+    (event, without_row): (EventNid, Option<&Pdu>),
+) -> storage::Result<Vec<EventNid>> {
+    let Some(pdu) = without_row else {
+        let edges = tables::AUTH_EDGES.get(snapshot, event)?;
+        return Ok(edges.unwrap_or_default());
+    };
+    let mut edges = Vec::new();
+    for id in pdu.auth_events() {
+        edges.extend(store.event_nid(id)?);
+    }
+    Ok(edges)
 }
 
 /// One state of the room, as authorisation asks for it.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ruma::OwnedEventId;
 
-use super::{Rooms, event::RoomEvent, relations, txn::Txn};
+use super::{Rooms, event::RoomEvent, policy::Question, relations, txn::Txn};
 use crate::{
-    error::ApiResult,
+    error::{ApiError, ApiResult},
     events::Draft,
     ids::{RoomNid, UserNid},
     storage::tables,
@@ -38,52 +38,108 @@ impl Rooms {
         draft: Draft,
         transaction: Option<Transaction>,
     ) -> ApiResult<OwnedEventId> {
-        let append = move |txn: &mut Txn<'_>| {
-            relations::check(txn, &draft)?;
-            match draft.state_key {
-                Some(_) => txn.append_state(&draft),
-                None => txn.append(&draft),
-            }
+        if draft.state_key.is_some() {
+            let append = move |txn: &mut Txn<'_>| {
+                relations::check(txn, &draft)?;
+                txn.append_state(&draft)
+            };
+            let write = self.write(room, move |txn| txn.once(transaction, append));
+            return write.await;
+        }
+        let asked_for = transaction.clone();
+        let write = self.write(room, move |txn| txn.send(&draft, asked_for));
+        let question = match write.await? {
+            Sent::Done(event) => return Ok(event),
+            Sent::Asks(question) => question,
         };
-        self.write(room, move |txn| match transaction {
-            Some(transaction) => txn.once(transaction, append),
-            None => Ok(append(txn)?.id().to_owned()),
-        })
-        .await
+        // The room is not held up while its policy server looks at the message.
+        let asked = tokio::task::spawn_blocking(move || question.ask());
+        let approved = asked.await.map_err(ApiError::internal)??;
+        let append = move |txn: &mut Txn<'_>| txn.append_approved(approved);
+        self.write_received(room, move |txn| txn.once(transaction, append))
+            .await
+    }
+}
+
+/// How far a message is.
+enum Sent {
+    Done(OwnedEventId),
+    /// The room's policy server has to be asked first.
+    Asks(Box<Question>),
+}
+
+impl Transaction {
+    fn key(&self) -> String {
+        format!("{} {}", self.scope, self.id)
+    }
+
+    /// By what a room remembers it until it is on disk.
+    fn pending(&self) -> String {
+        format!("{} {} {}", self.user, self.device, self.key())
     }
 }
 
 impl Txn<'_> {
+    fn send(&mut self, draft: &Draft, transaction: Option<Transaction>) -> ApiResult<Sent> {
+        if let Some(event) = self.carried_out(transaction.as_ref())? {
+            return Ok(Sent::Done(event));
+        }
+        relations::check(self, draft)?;
+        let pdu = self.checked(draft)?;
+        if let Some(question) = self.question(&pdu)? {
+            return Ok(Sent::Asks(Box::new(question)));
+        }
+        let event = self.record(pdu)?;
+        self.note(transaction, &event);
+        Ok(Sent::Done(event.id().to_owned()))
+    }
+
     /// Carries out a transaction, unless it was carried out before. Returns the id of the event it made.
     pub(super) fn once(
         &mut self,
-        transaction: Transaction,
+        transaction: Option<Transaction>,
         append: impl FnOnce(&mut Self) -> ApiResult<Arc<RoomEvent>>,
     ) -> ApiResult<OwnedEventId> {
-        let Transaction {
-            user,
-            device,
-            scope,
-            id,
-        } = transaction;
-        let key = format!("{scope} {id}");
-        let pending = format!("{user} {device} {key}");
-        // The row of a message just sent may still be on its way to the disk. The empty write waits for it.
-        if let Some(event) = self.head.pending(&pending).cloned() {
-            self.write(|_, _| {});
-            return Ok(event);
-        }
-        if let Some(event) = tables::TRANSACTION.get(self.snapshot, (user, &device, &key))? {
+        if let Some(event) = self.carried_out(transaction.as_ref())? {
             return Ok(event);
         }
         let event = append(self)?;
+        self.note(transaction, &event);
+        Ok(event.id().to_owned())
+    }
+
+    /// The event that a transaction made, if it was carried out before.
+    fn carried_out(
+        &mut self,
+        transaction: Option<&Transaction>,
+    ) -> ApiResult<Option<OwnedEventId>> {
+        let Some(transaction) = transaction else {
+            return Ok(None);
+        };
+        // The row of a message just sent may still be on its way to the disk. The empty write waits for it.
+        if let Some(event) = self.head.pending(&transaction.pending()).cloned() {
+            self.write(|_, _| {});
+            return Ok(Some(event));
+        }
+        let Transaction { user, device, .. } = transaction;
+        let key = transaction.key();
+        Ok(tables::TRANSACTION.get(self.snapshot, (*user, device, &key))?)
+    }
+
+    /// Notes which event a transaction made.
+    fn note(&mut self, transaction: Option<Transaction>, event: &RoomEvent) {
+        let Some(transaction) = transaction else {
+            return;
+        };
         let (nid, event) = (event.nid, event.id().to_owned());
-        self.head.remember(pending, event.clone());
-        let made = event.clone();
+        let key = transaction.key();
+        self.head.remember(transaction.pending(), event.clone());
+        let Transaction {
+            user, device, id, ..
+        } = transaction;
         self.write(move |batch, _| {
-            tables::TRANSACTION.put(batch, (user, &device, &key), &made);
+            tables::TRANSACTION.put(batch, (user, &device, &key), &event);
             tables::EVENT_TRANSACTION.put(batch, nid, &(device, id));
         });
-        Ok(event)
     }
 }

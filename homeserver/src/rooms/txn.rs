@@ -168,11 +168,17 @@ impl<'a> Txn<'a> {
 
     /// Appends an event of a local user, if the rules allow it.
     pub fn append(&mut self, draft: &Draft) -> ApiResult<Arc<RoomEvent>> {
+        let pdu = self.checked(draft)?;
+        let pdu = self.approved(pdu)?;
+        self.record(pdu)
+    }
+
+    /// An event of a local user on top of the room as it is, if the rules allow it.
+    pub(super) fn checked(&self, draft: &Draft) -> ApiResult<Pdu> {
         let pdu = self.build(draft)?;
         self.authorize(&pdu)?;
         invite_permission::check(self.rooms, self.snapshot, &pdu)?;
-        let pdu = self.approved(pdu)?;
-        self.record(pdu)
+        Ok(pdu)
     }
 
     /// Appends a state event of a local user, if the rules allow it.

@@ -177,7 +177,7 @@ impl Quarrel {
     pub fn must_agree(&mut self, fork: &Fork, servers: &[&Homeserver]) {
         let told: Vec<BTreeSet<String>> = servers
             .iter()
-            .map(|server| eventually(|| self.told(server, &fork.merge)))
+            .map(|server| self.must_know(fork, server))
             .collect();
         for (server, other) in servers.iter().zip(&told) {
             let only = |here: &BTreeSet<String>, there: &BTreeSet<String>| -> Vec<Value> {
@@ -207,6 +207,15 @@ impl Quarrel {
         }
         self.dag.set_state_before(&fork.merge, state);
         self.base = fork.merge.clone();
+    }
+
+    /// Waits until a server has the end of a fork, and returns the state before it as the server tells it.
+    ///
+    /// # Panics
+    /// When the server does not take the fork in.
+    #[track_caller]
+    pub fn must_know(&self, fork: &Fork, server: &Homeserver) -> BTreeSet<String> {
+        eventually(|| self.told(server, &fork.merge))
     }
 
     fn told(&self, server: &Homeserver, at: &str) -> Result<BTreeSet<String>, String> {

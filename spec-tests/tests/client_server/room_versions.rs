@@ -1,10 +1,10 @@
-//! What differs between room versions 4 to 12, as far as a client sees it.
+//! What differs between room versions 3 to 12, as far as a client sees it.
 //! [spec](https://spec.matrix.org/v1.19/rooms/)
 
 use serde_json::json;
 use spec_tests::{User, covers, homeserver};
 
-const VERSIONS: [&str; 9] = ["4", "5", "6", "7", "8", "9", "10", "11", "12"];
+const VERSIONS: [&str; 10] = ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
 
 fn room_of(user: &User, version: &str) -> String {
     user.create_room(&json!({ "preset": "public_chat", "room_version": version }))
@@ -125,7 +125,7 @@ fn levels_are_whole_numbers_from_version_10() {
 fn redactions_name_their_target_where_clients_look() {
     covers!(PUT "/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}");
     let alice = homeserver().register("alice");
-    for version in ["4", "5", "10", "11", "12"] {
+    for version in ["3", "4", "5", "10", "11", "12"] {
         let room = room_of(&alice, version);
         let event = alice.say(&room, "oops");
         let redaction = alice.redact(&room, &event);
@@ -155,7 +155,7 @@ fn knocking_starts_with_version_7() {
             &json!({ "join_rule": "knock" }),
         );
         let knock = bob.post(&spec_tests::path!("/v3/knock/{}", room), &json!({}));
-        let possible = !matches!(version, "4" | "5" | "6");
+        let possible = !matches!(version, "3" | "4" | "5" | "6");
         assert!(rule.status == 200 || !possible, "version {version}: {rule}");
         assert_eq!(knock.status == 200, possible, "version {version}: {knock}");
     }

@@ -36,7 +36,7 @@ fn capabilities_name_the_room_versions_that_work() {
     let alice = homeserver().register("alice");
     let answer = alice.get("/v3/capabilities").ok();
     let capabilities = &answer["capabilities"];
-    for version in ["4", "5", "6", "7", "8", "9", "10", "11", "12"] {
+    for version in ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"] {
         must_contain(
             &capabilities["m.room_versions"]["available"],
             &json!({ version: "stable" }),

@@ -8,7 +8,7 @@ use std::sync::{
 
 use serde_json::json;
 use spec_tests::{
-    Peer, User, homeserver,
+    Peer, User, homeserver, path,
     peer::{Answer, Dag, Draft},
 };
 
@@ -87,4 +87,29 @@ fn an_event_waits_for_a_server_that_comes_back_and_delays_no_other() {
     assert!(!seen.contains(&"second".to_owned()), "{seen:?}");
     scene.is_away.store(false, Ordering::Relaxed);
     scene.must_be_whole();
+}
+
+/// What a peer tells of the state behind a hole does not replace what is known of the other events before its own.
+#[test]
+fn a_peer_that_leaves_out_what_is_known_here_does_not_undo_it() {
+    let (alice, peer) = (homeserver().register("alice"), Peer::start());
+    let room = alice.public_room();
+    let mallory = peer.user("mallory");
+    let dag = Dag::join(&peer, &alice.server, &room, &mallory);
+    peer.on_json(
+        "POST",
+        &path!("/_matrix/federation/v1/get_missing_events/{}", room),
+        json!({ "events": [] }),
+    );
+    let tip = alice.say(&room, "welcome");
+    dag.learn(&alice.server, &tip);
+    let topic = alice.set_state(&room, "m.room.topic", "", &json!({ "topic": "Tea" }));
+    dag.learn(&alice.server, &topic);
+    let first = dag.make(&[tip], &Draft::message(&mallory, "first"));
+    let second = dag.make(&[first.clone(), topic], &Draft::message(&mallory, "second"));
+    dag.set_state_before(&second, dag.state_after(&first));
+    dag.send(&alice.server, &[second]);
+    alice.must_read_once(&room, "second");
+    let topic = alice.state(&room, "m.room.topic", "").ok();
+    assert_eq!(topic["topic"], "Tea");
 }

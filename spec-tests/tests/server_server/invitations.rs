@@ -2,7 +2,12 @@
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#leaving-rooms-rejecting-invites)
 
 use serde_json::{Value, json};
-use spec_tests::{User, http::encode, path};
+use spec_tests::{
+    Peer, User, covers, homeserver,
+    http::encode,
+    path,
+    peer::{Dag, Draft},
+};
 
 use crate::people::two_users;
 
@@ -94,4 +99,52 @@ fn who_knocks_is_shown_their_own_knock() {
     let before = bob.initial_sync();
     alice.membership("kick", &room, &bob).ok();
     must_see_own(&bob, &before, "leave", &room, "leave");
+}
+
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#put_matrixfederationv2inviteroomideventid)
+#[test]
+fn an_invitation_to_a_room_of_version_12_shows_how_the_room_began() {
+    covers!(PUT "/_matrix/federation/v2/invite/{roomId}/{eventId}");
+    let (alice, peer) = (homeserver().register("alice"), Peer::start());
+    let options = json!({ "preset": "public_chat", "room_version": "12" });
+    let mallory = peer.user("mallory");
+    let room_of_both = || {
+        let room = alice.create_room(&options);
+        let dag = Dag::join(&peer, &alice.server, &room, &mallory);
+        let tip = alice.say(&room, "welcome");
+        dag.learn(&alice.server, &tip);
+        let begin = dag.state_after(&tip)[&("m.room.create".to_owned(), String::new())].clone();
+        let create = dag.event(&begin);
+        (dag, tip, create)
+    };
+    let ((dag, tip, create), (_, _, of_another_room)) = (room_of_both(), room_of_both());
+    let stripped = json!({
+        "type": "m.room.create", "state_key": "", "sender": alice.id, "content": { "room_version": "12" },
+    });
+    let mut forged = create.clone();
+    let signatures = &mut forged["signatures"][alice.server.server_name()];
+    for (_, signature) in signatures.as_object_mut().into_iter().flatten() {
+        *signature = json!("A".repeat(86));
+    }
+    let invite = |shown: Value| {
+        let bob = homeserver().register("bob");
+        let draft = Draft::member(&mallory, &bob.id, "invite");
+        let mut event = dag.unfinished(std::slice::from_ref(&tip), &draft);
+        event["origin"] = peer.name().into();
+        let id = dag.finish(&mut event);
+        let path = path!("/_matrix/federation/v2/invite/{}/{}", dag.room(), id);
+        let body = json!({ "room_version": "12", "event": event, "invite_room_state": shown });
+        let request = peer.request(&alice.server, "PUT", &path, Some(&body));
+        request.send()
+    };
+    for shown in [
+        json!([]),
+        json!([stripped]),
+        json!([forged]),
+        json!([of_another_room]),
+        json!([create, of_another_room]),
+    ] {
+        invite(shown).must_fail(400, "M_INVALID_PARAM");
+    }
+    invite(json!([create])).ok();
 }

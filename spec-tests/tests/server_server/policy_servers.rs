@@ -1,7 +1,7 @@
 //! Policy servers, one of which the test plays.
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#policy-servers)
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use spec_tests::{
@@ -183,6 +183,43 @@ fn a_policy_server_is_not_asked_once_the_room_does_without_or_nobody_of_it_is_th
     scene.alice.post(&path, &body).ok();
     scene.alice.say(&scene.room, "still no spam");
     assert_eq!(scene.asked("still no spam"), 0);
+}
+
+#[test]
+fn a_message_that_the_policy_server_thinks_about_does_not_hold_up_others() {
+    let scene = Scene::enabled();
+    scene.policy.on(|received| {
+        let is_hard = received.path() == SIGN && received.body["content"]["body"] == "hard";
+        is_hard.then(|| Answer::endless("{", " ", Duration::from_millis(100)))
+    });
+    let (alice, room) = (scene.alice.clone(), scene.room.clone());
+    let waiting = std::thread::spawn(move || {
+        let path = path!("/v3/rooms/{}/send/m.room.message/{}", room, unique("txn"));
+        let message = alice.request("PUT", &path).json(&message("hard"));
+        message.try_send()
+    });
+    eventually(|| match scene.asked("hard") {
+        0 => Err("not asked yet".to_owned()),
+        _ => Ok(()),
+    });
+    scene.alice.say(&scene.room, "easy");
+    assert!(!waiting.is_finished(), "nothing was thought about");
+    let refused = waiting.join().expect("the request to end");
+    refused.expect("an answer").must_fail(502, "M_UNKNOWN");
+}
+
+#[test]
+fn messages_that_were_approved_at_the_same_time_are_all_sent() {
+    let scene = Scene::enabled();
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let scene = &scene;
+            scope.spawn(move || scene.alice.say(&scene.room, &format!("message {number}")));
+        }
+    });
+    scene.alice.say(&scene.room, "the last");
+    let sent = scene.alice.all_bodies(&scene.room);
+    assert_eq!(sent.len(), 9, "{sent:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use spec_tests::{
-    User, covers, homeserver, http::encode, path, server::homeserver2, sync_until::eventually,
+    Peer, User, covers, homeserver, http::encode, path, server::homeserver2, sync_until::eventually,
 };
 
 fn try_join_via(user: &User, room: &str, via: &User) -> spec_tests::http::Reply {
@@ -45,4 +45,19 @@ fn a_member_of_another_server_lets_somebody_in() {
         try_join_via(user, &room, &alice).ok();
     }
     try_join_via(&eve, &room, &alice).must_fail(403, "M_FORBIDDEN");
+}
+
+/// What a server remembers of a room that it has left is old: who names a server is led by that one only.
+#[test]
+fn who_comes_back_is_led_by_the_servers_they_name() {
+    let Some(second) = homeserver2() else { return };
+    let alice = homeserver().register("alice");
+    let (bob, peer) = (second.register("bob"), Peer::start());
+    let room = alice.public_room();
+    try_join_via(&bob, &room, &alice).ok();
+    bob.leave(&room);
+    let path = format!("{}?via={}", path!("/v3/join/{}", room), encode(peer.name()));
+    let reply = bob.post(&path, &json!({}));
+    assert!(reply.status >= 400, "{reply}");
+    try_join_via(&bob, &room, &alice).ok();
 }

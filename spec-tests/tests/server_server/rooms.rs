@@ -36,7 +36,7 @@ fn becomes(user: &User, room: &str, of: &User, membership: &str) {
     });
 }
 
-const VERSIONS: [&str; 6] = ["4", "5", "6", "10", "11", "12"];
+const VERSIONS: [&str; 7] = ["3", "4", "5", "6", "10", "11", "12"];
 
 #[test]
 fn users_of_two_servers_talk_in_rooms_of_every_kind_of_version() {

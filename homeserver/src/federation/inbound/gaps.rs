@@ -5,7 +5,7 @@
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#retrieving-missing-events)
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -27,7 +27,7 @@ use crate::{
     events::{Pdu, versions},
     federation::{Limits, RequestError, backfill, policy},
     ids::RoomNid,
-    rooms::receive::{Outcome, in_order_of_auth},
+    rooms::receive::{Outcome, ToldState, in_order_of_auth},
     storage::tables,
 };
 
@@ -35,6 +35,8 @@ use crate::{
 const MISSING_EVENTS: u32 = 50;
 /// Events asked for one by one rather than as a whole state.
 const FEW_EVENTS: usize = 40;
+/// Events before one event at which the states are asked for.
+const MOST_STATES: usize = 3;
 /// Questions to one server at the same time.
 const AT_ONCE: usize = 8;
 /// Servers that are asked when the one that sent an event does not answer.
@@ -51,6 +53,8 @@ pub(in crate::federation) struct Gap<'a> {
     origin: &'a ServerName,
     /// Whether it did not answer a question.
     is_silent: AtomicBool,
+    /// Whether it did not tell the state at an event.
+    hides_states: AtomicBool,
 }
 
 /// What became of an event that lacked something.
@@ -129,6 +133,7 @@ impl<'a> Gap<'a> {
             rules: rules.ok_or_else(|| ApiError::not_found("The room is not known."))?,
             origin,
             is_silent: AtomicBool::new(false),
+            hides_states: AtomicBool::new(false),
         })
     }
 }
@@ -163,14 +168,14 @@ impl Gap<'_> {
     async fn take_in(&self, pdu: Pdu) -> ApiResult<()> {
         let mut asked = policy::ask_about(self.server, self.room, vec![pdu.clone()]).await?;
         let pdu = asked.pop().unwrap_or(pdu);
-        let mut state: Option<Vec<OwnedEventId>> = None;
+        let mut state: Option<ToldState> = None;
         for _ in 0..TRIES {
             let rooms = &self.server.rooms;
             rooms.resolve_ahead(self.room, vec![pdu.clone()]).await?;
             let (pdu_now, given) = (pdu.clone(), state.clone());
             let write = self.server.rooms.write_received(self.room, move |txn| {
                 let root = match &given {
-                    Some(ids) => Some(txn.state_of(ids)?),
+                    Some(told) => Some(txn.state_told(&pdu_now, told)?),
                     None => None,
                 };
                 txn.receive(pdu_now, root)
@@ -182,10 +187,10 @@ impl Gap<'_> {
                 Outcome::MissingAuth(_)
                     if state.is_none() && self.follows_unknown(&pdu).await? =>
                 {
-                    state = Some(self.state_before(&pdu).await?);
+                    state = Some(self.told_state(&pdu).await?);
                 }
                 Outcome::MissingAuth(missing) => self.fetch_auth(&pdu, missing).await?,
-                Outcome::MissingPrev(_) => state = Some(self.state_before(&pdu).await?),
+                Outcome::MissingPrev(_) => state = Some(self.told_state(&pdu).await?),
                 Outcome::NextChange => {}
                 Outcome::Known
                 | Outcome::Accepted(_)
@@ -200,17 +205,59 @@ impl Gap<'_> {
 
     /// Whether an event comes after events that have no place here.
     async fn follows_unknown(&self, pdu: &Pdu) -> ApiResult<bool> {
-        let ids = pdu.prev_events().to_vec();
+        Ok(!self.unknown_before(pdu).await?.is_empty())
+    }
+
+    /// The events before an event that have no place here.
+    async fn unknown_before(&self, pdu: &Pdu) -> ApiResult<Vec<OwnedEventId>> {
+        let mut ids = pdu.prev_events().to_vec();
         let read = self.server.rooms.read(move |rooms, snapshot| {
-            for id in &ids {
-                let event = rooms.event_by_id(snapshot, id)?;
+            let mut unknown = Vec::new();
+            for id in ids.drain(..) {
+                let event = rooms.event_by_id(snapshot, &id)?;
                 if !event.is_some_and(|event| event.has_state()) {
-                    return Ok(true);
+                    unknown.push(id);
                 }
             }
-            Ok(false)
+            Ok(unknown)
         });
         read.await
+    }
+
+    /// What the state before an event follows from: the states at the events before it that have no place here. Where
+    /// those are not to be had, the state that the server tells for the event itself.
+    async fn told_state(&self, pdu: &Pdu) -> ApiResult<ToldState> {
+        let unknown = self.unknown_before(pdu).await?;
+        if unknown.len() > MOST_STATES || self.hides_states.load(Ordering::Relaxed) {
+            return Ok(ToldState::Before(self.state_before(pdu).await?));
+        }
+        let mut states = HashMap::new();
+        for id in unknown {
+            match self.state_after(&id).await {
+                Ok(state) => states.insert(id, state),
+                Err(error) => {
+                    self.hides_states.store(true, Ordering::Relaxed);
+                    tracing::info!(%error, event = %id, "the state at an event of a gap was not to be had");
+                    return Ok(ToldState::Before(self.state_before(pdu).await?));
+                }
+            };
+        }
+        Ok(ToldState::After(states))
+    }
+
+    /// Learns the state after an event that has no place here: that before it, and the event itself.
+    async fn state_after(&self, id: &OwnedEventId) -> ApiResult<Vec<OwnedEventId>> {
+        let mut ids = self.state_at(id.clone()).await?;
+        let unknown = self.unknown(vec![id.clone()]).await?;
+        if !unknown.is_empty() {
+            let event = self.events(unknown).await?;
+            if event.is_empty() {
+                return Err(ApiError::not_found("The event cannot be had."));
+            }
+            self.keep(event).await?;
+        }
+        ids.push(id.clone());
+        Ok(ids)
     }
 
     /// The events between what is known and an event.
@@ -261,7 +308,10 @@ impl Gap<'_> {
         &self,
         pdu: &Pdu,
     ) -> ApiResult<Vec<OwnedEventId>> {
-        let event_id = pdu.event_id().clone();
+        self.state_at(pdu.event_id().clone()).await
+    }
+
+    async fn state_at(&self, event_id: OwnedEventId) -> ApiResult<Vec<OwnedEventId>> {
         let request = get_room_state_ids::v1::Request::new(event_id.clone(), self.room_id.clone());
         let answer = self.ask(request, Limits::IDS).await?;
         let all = answer

@@ -69,14 +69,14 @@ fn release_later(server: &Server, key: Key, pause: Duration) {
     });
 }
 
-/// Puts an event back to where it was in the queue.
+/// Puts an event at the end of the queue again.
 async fn release(server: &Server, key: Key) -> ApiResult<()> {
     let Some(row) = tables::HELD_EVENT.get(&server.storage.snapshot(), key)? else {
         return Ok(());
     };
-    let commit = Commit::silent(move |batch| {
+    let commit = Commit::new(move |batch, pos| {
         tables::HELD_EVENT.delete(batch, key);
-        tables::STAGED_EVENT.put(batch, key, &row);
+        tables::STAGED_EVENT.put(batch, (key.0, pos), &row);
     });
     server.storage.commit(commit).await?;
     server.inbound.wake(server, key.0);

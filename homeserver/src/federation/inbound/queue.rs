@@ -39,6 +39,9 @@ pub struct Inbound {
     /// Rooms with a worker; whether events came since it last looked.
     working: Arc<Mutex<HashSet<RoomNid>>>,
     again: Arc<Mutex<HashSet<RoomNid>>>,
+    /// Where the queue of a room begins: every row before that is gone. Looking for the first row takes longer with each
+    /// one that was removed, until RocksDB forgets those.
+    begins: Arc<Mutex<HashMap<RoomNid, StreamPos>>>,
     /// Receipts for events that may still wait. They are tried once more when nothing does.
     receipts: Arc<Mutex<HashMap<RoomNid, Vec<NewReceipt>>>>,
 }
@@ -121,34 +124,65 @@ impl Inbound {
     }
 }
 
+/// Why the worker stops taking in events.
+enum Stop {
+    /// All are taken in.
+    Done,
+    /// The next one has to see the others on disk.
+    NextChange,
+    /// Something is missing for this one.
+    Gap(Box<(Waiting, Outcome)>),
+}
+
 async fn drain(server: &Server, room: RoomNid) -> ApiResult<()> {
+    let begins = &server.inbound.begins;
     loop {
-        let waiting = waiting(server, room).await?;
-        if waiting.is_empty() || server.jobs.is_stopping() {
+        let from = begins.lock().get(&room).copied();
+        let waiting = waiting(server, room, from.unwrap_or(StreamPos::ZERO)).await?;
+        let Some(last) = waiting.last().map(|event| event.pos) else {
+            return Ok(());
+        };
+        if server.jobs.is_stopping() {
             return Ok(());
         }
-        if let Some((first, outcome)) = take_in(server, room, waiting).await? {
-            let Waiting { pos, origin, pdu } = first;
-            match gaps::fill(server, room, &origin, pdu, outcome).await {
-                Ok(Filled::Nobody) => {
-                    held::hold(server, (room, pos)).await?;
-                    continue;
-                }
-                Ok(Filled::Taken) => {}
-                Err(error) => {
-                    tracing::info!(%error, %origin, "an event of another server is dropped");
+        let were_all = waiting.len() < AT_ONCE;
+        match take_in(server, room, waiting).await? {
+            Stop::Done => {
+                begins.lock().insert(room, last.plus(1));
+                // Whoever puts more on the disk wakes the worker after that.
+                if were_all {
+                    return Ok(());
                 }
             }
-            let done = Commit::silent(move |batch| tables::STAGED_EVENT.delete(batch, (room, pos)));
-            server.storage.commit(done).await?;
+            Stop::NextChange => {}
+            Stop::Gap(at) => {
+                let (event, outcome) = *at;
+                fill(server, room, event, outcome).await?;
+            }
         }
     }
 }
 
-async fn waiting(server: &Server, room: RoomNid) -> ApiResult<Vec<Waiting>> {
+/// Takes in an event that lacks something once that was asked for, or drops it.
+async fn fill(server: &Server, room: RoomNid, event: Waiting, outcome: Outcome) -> ApiResult<()> {
+    let Waiting { pos, origin, pdu } = event;
+    match gaps::fill(server, room, &origin, pdu, outcome).await {
+        Ok(Filled::Nobody) => return held::hold(server, (room, pos)).await,
+        Ok(Filled::Taken) => {}
+        Err(error) => {
+            tracing::info!(%error, %origin, "an event of another server is dropped");
+        }
+    }
+    let done = Commit::silent(move |batch| tables::STAGED_EVENT.delete(batch, (room, pos)));
+    server.storage.commit(done).await?;
+    Ok(())
+}
+
+async fn waiting(server: &Server, room: RoomNid, from: StreamPos) -> ApiResult<Vec<Waiting>> {
     let read = server.storage.read(move |snapshot| -> ApiResult<_> {
         let mut waiting = Vec::new();
-        for row in tables::STAGED_EVENT.scan(snapshot, (room,))?.take(AT_ONCE) {
+        let rows = tables::STAGED_EVENT.range(snapshot, (room, from), (room, StreamPos::MAX))?;
+        for row in rows.take(AT_ONCE) {
             let ((_, pos), row) = row?;
             let pdu = Pdu::from_stored(&row.pdu).map_err(ApiError::internal)?;
             let origin = row.origin;
@@ -159,12 +193,8 @@ async fn waiting(server: &Server, room: RoomNid) -> ApiResult<Vec<Waiting>> {
     read.await
 }
 
-/// Takes in events as long as nothing is missing. Returns the first for which something is.
-async fn take_in(
-    server: &Server,
-    room: RoomNid,
-    mut waiting: Vec<Waiting>,
-) -> ApiResult<Option<(Waiting, Outcome)>> {
+/// Takes in events as long as nothing is missing.
+async fn take_in(server: &Server, room: RoomNid, mut waiting: Vec<Waiting>) -> ApiResult<Stop> {
     let events = waiting.iter().map(|event| event.pdu.clone()).collect();
     let events = policy::ask_about(server, room, events).await?;
     for (event, pdu) in waiting.iter_mut().zip(&events) {
@@ -185,11 +215,11 @@ async fn take_in(
                     let pos = event.pos;
                     txn.write(move |batch, _| tables::STAGED_EVENT.delete(batch, (room, pos)));
                 }
-                Outcome::NextChange if taken => return Ok(None),
-                outcome => return Ok(Some((event, outcome))),
+                Outcome::NextChange if taken => return Ok(Stop::NextChange),
+                outcome => return Ok(Stop::Gap(Box::new((event, outcome)))),
             }
         }
-        Ok(None)
+        Ok(Stop::Done)
     });
     write.await
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use futures::future::try_join_all;
 use ruma::{
     OwnedEventId, OwnedServerName, RoomId, ServerName,
     api::federation::transactions::{edu::Edu, send_transaction_message},
@@ -51,8 +52,11 @@ pub async fn receive(
         }
     }
     let mut good = Vec::new();
-    for (room, events) in by_room {
-        good.extend(check_room(server, &origin, room, events, &mut verdicts).await?);
+    let rooms = by_room.into_iter();
+    let checked = rooms.map(|(room, events)| check_room(server, &origin, room, events));
+    for (verdicts_of_room, good_of_room) in try_join_all(checked).await? {
+        verdicts.extend(verdicts_of_room);
+        good.extend(good_of_room);
     }
     stage(server, &origin, good).await?;
     take_edus(server, &origin, request.edus).await;
@@ -81,8 +85,7 @@ async fn check_room(
     origin: &ServerName,
     room: RoomNid,
     events: Vec<String>,
-    verdicts: &mut Verdicts,
-) -> ApiResult<Vec<(RoomNid, Pdu)>> {
+) -> ApiResult<(Verdicts, Vec<(RoomNid, Pdu)>)> {
     let asked = origin.to_owned();
     let read = server.rooms.read(move |rooms, snapshot| {
         let summary = rooms.summary(snapshot, room)?;
@@ -94,9 +97,9 @@ async fn check_room(
     let (rules, is_allowed) = read.await?;
     let Some(rules) = rules else {
         outside::take(server, origin, room, events).await?;
-        return Ok(Vec::new());
+        return Ok(Default::default());
     };
-    let mut good = Vec::new();
+    let (mut verdicts, mut good) = (Verdicts::new(), Vec::new());
     for checked in verify::verify(server, rules, events).await? {
         let verdict = match checked.pdu {
             Ok(_) if !is_allowed => {
@@ -112,7 +115,7 @@ async fn check_room(
             verdicts.insert(id, verdict);
         }
     }
-    Ok(good)
+    Ok((verdicts, good))
 }
 
 /// Puts events on disk and wakes their rooms.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use ruma::{
     MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedServerName, OwnedServerSigningKeyId,
     room_version_rules::RoomVersionRules, signatures::PublicKeyMap,
@@ -15,7 +15,7 @@ use crate::{
         Pdu,
         verify::{Unverified, VerifyError},
     },
-    federation::When,
+    federation::{Federation, When},
 };
 
 /// Events whose keys are looked for at the same time.
@@ -31,6 +31,15 @@ pub struct Checked {
 
 type WantedKeys = BTreeMap<OwnedServerName, BTreeSet<OwnedServerSigningKeyId>>;
 
+type Parsed = Result<Unverified<'static>, VerifyError>;
+
+/// How far an event is.
+enum Step {
+    Checked(Checked),
+    /// It waits for these keys, as they were then.
+    Waits(Parsed, WantedKeys, MilliSecondsSinceUnixEpoch),
+}
+
 /// Checks formats, hashes and signatures. Keys that are not known yet are asked for.
 pub async fn verify(
     server: &Server,
@@ -38,38 +47,44 @@ pub async fn verify(
     events: Vec<String>,
 ) -> ApiResult<Vec<Checked>> {
     // Parsing, hashing and checking keep a processor busy.
-    let parsed = blocking(move || {
-        let wanted = events
-            .iter()
-            .map(|event| wanted(event, rules))
-            .collect::<Vec<_>>();
-        (events, wanted)
+    let federation = server.federation.clone();
+    let begun = blocking(move || -> ApiResult<Vec<Step>> {
+        let events = events.iter();
+        events
+            .map(|event| begin(&federation, Unverified::parse(event, rules)))
+            .collect()
     });
-    let (events, wanted) = parsed.await?;
-    let keys: Vec<_> = stream::iter(wanted)
-        .map(|(wanted, when)| async move {
-            let keys = &server.federation;
-            keys.public_key_map(&wanted, When::At(when)).await
-        })
+    let checked: Vec<_> = stream::iter(begun.await??)
+        .map(|step| finish(server, step))
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let keys: Vec<PublicKeyMap> = keys.into_iter().collect::<Result<_, _>>()?;
-    blocking(move || {
-        let events = events.iter().zip(&keys);
-        events
-            .map(|(event, keys)| check(event, rules, keys))
-            .collect()
+    checked.into_iter().collect()
+}
+
+/// Checks an event at once if the keys it needs are in memory.
+fn begin(federation: &Federation, event: Parsed) -> ApiResult<Step> {
+    let (wanted, when) = wanted(&event);
+    let found = federation.public_key_map(&wanted, When::At(when));
+    Ok(match found.now_or_never() {
+        Some(keys) => Step::Checked(check(event, &keys?)),
+        None => Step::Waits(event, wanted, when),
     })
-    .await
+}
+
+async fn finish(server: &Server, step: Step) -> ApiResult<Checked> {
+    let (event, wanted, when) = match step {
+        Step::Checked(checked) => return Ok(checked),
+        Step::Waits(event, wanted, when) => (event, wanted, when),
+    };
+    let keys = &server.federation;
+    let keys = keys.public_key_map(&wanted, When::At(when)).await?;
+    blocking(move || check(event, &keys)).await
 }
 
 /// The keys an event needs, and when they must have been valid.
-fn wanted(
-    event: &str,
-    rules: &'static RoomVersionRules,
-) -> (WantedKeys, MilliSecondsSinceUnixEpoch) {
-    match Unverified::parse(event, rules) {
+fn wanted(event: &Parsed) -> (WantedKeys, MilliSecondsSinceUnixEpoch) {
+    match event {
         Ok(event) => {
             let keys = event.signing_keys().unwrap_or_default();
             (keys, event.origin_server_ts())
@@ -78,8 +93,8 @@ fn wanted(
     }
 }
 
-fn check(event: &str, rules: &'static RoomVersionRules, keys: &PublicKeyMap) -> Checked {
-    match Unverified::parse(event, rules) {
+fn check(event: Parsed, keys: &PublicKeyMap) -> Checked {
+    match event {
         Ok(unverified) => Checked {
             event_id: unverified.event_id().try_into().ok(),
             pdu: unverified.verify(keys).map(|verified| verified.pdu),

@@ -131,7 +131,10 @@ async fn candidates(
         let user: OwnedUserId = user.to_owned();
         let read = server.rooms.read(move |rooms, snapshot| {
             let mut known = rooms.inviters(snapshot, room, &user)?;
-            known.extend(crate::rooms::servers::servers_in(snapshot, room)?);
+            // What is known of a room that this server has left is old: it is for those who name nobody.
+            if !names_servers || rooms.is_resident(snapshot, room)? {
+                known.extend(crate::rooms::servers::servers_in(snapshot, room)?);
+            }
             Ok(known)
         });
         candidates.extend(read.await?);

@@ -22,7 +22,7 @@ use crate::{
 
 /// Whose devices are told to whom.
 #[derive(Default)]
-struct News {
+pub(super) struct News {
     /// The users, where each is in the stream, and the servers that are to know.
     users: Vec<(OwnedUserId, StreamPos, BTreeSet<OwnedServerName>)>,
     /// The rows of those who entered a room.
@@ -33,7 +33,11 @@ struct News {
 
 impl News {
     /// What is new up to a position since others were last told.
-    fn read(rooms: &Rooms, snapshot: &Snapshot<'_>, position: StreamPos) -> ApiResult<Self> {
+    pub(super) fn read(
+        rooms: &Rooms,
+        snapshot: &Snapshot<'_>,
+        position: StreamPos,
+    ) -> ApiResult<Self> {
         let told = tables::DEVICE_LISTS_TOLD.get(snapshot, ())?;
         let from = told.unwrap_or_default().plus(1);
         let mut news = Self::default();
@@ -70,12 +74,7 @@ impl News {
 }
 
 /// Queues updates for what changed up to a position since this was last done, and for those who entered rooms.
-pub(super) async fn tell(server: &Server, position: StreamPos) -> ApiResult<()> {
-    let rooms = server.rooms.clone();
-    let read = server
-        .storage
-        .read(move |snapshot| News::read(&rooms, snapshot, position));
-    let news = read.await?;
+pub(super) async fn tell(server: &Server, position: StreamPos, news: News) -> ApiResult<()> {
     if !news.is_any {
         return Ok(());
     }

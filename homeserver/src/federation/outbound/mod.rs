@@ -108,7 +108,7 @@ impl Outbound {
         let mut trims = tokio::time::interval(trim::EVERY);
         loop {
             let position = *positions.borrow_and_update();
-            let from = done.plus(1);
+            let (from, rooms) = (done.plus(1), server.rooms.clone());
             let read = server.storage.read(move |snapshot| -> ApiResult<_> {
                 let mut concerned: HashMap<OwnedServerName, StreamPos> = HashMap::new();
                 for row in tables::FEDERATION_LOG.range(snapshot, from, position.plus(1))? {
@@ -135,9 +135,10 @@ impl Outbound {
                     }
                 }
                 waiting.extend(concerned.into_keys());
-                Ok((waiting, begun))
+                let devices = device_lists::News::read(&rooms, snapshot, position)?;
+                Ok((waiting, begun, devices))
             });
-            let (waiting, begun) = read.await?;
+            let (waiting, begun, devices) = read.await?;
             for (name, sent) in begun {
                 let row = DestinationRow::up_to(sent);
                 let commit =
@@ -147,7 +148,7 @@ impl Outbound {
             for name in &waiting {
                 self.wake(server, name);
             }
-            device_lists::tell(server, position).await?;
+            device_lists::tell(server, position, devices).await?;
             done = position;
             tokio::select! {
                 () = server.jobs.stopping() => return Ok(()),

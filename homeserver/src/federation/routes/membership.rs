@@ -11,7 +11,7 @@ use ruma::{
 };
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::membership_v1;
+use super::{membership_v1, shown};
 use crate::{
     ApiError, ApiResult, Server,
     events::{Pdu, verify::Unverified, versions},
@@ -270,6 +270,9 @@ async fn invite(
     event.sign(server.rooms.signer()).map_err(malformed)?;
     let signed = event.to_json().map_err(malformed)?;
     let shown: Vec<RawStrippedState> = request.invite_room_state;
+    if rules.authorization.room_create_event_id_as_room_id {
+        shown::check(&server, rules, &request.room_id, &shown).await?;
+    }
     let outside = Outside {
         user: invited,
         membership: Membership::Invite,

@@ -9,6 +9,7 @@ mod membership_v1;
 mod public_rooms;
 mod queries;
 mod send;
+mod shown;
 mod spaces;
 mod third_party;
 mod user_keys;
