@@ -116,11 +116,11 @@ impl Federation {
             returns: broadcast::Sender::new(UNSEEN_RETURNS),
         });
         let inner = Inner {
+            lately: queries::Lately::since(storage.position()),
             keys: SigningKeys::new(Arc::clone(&peers), storage, clock.clone()),
             peers,
             web,
             files: Flights::default(),
-            lately: queries::Lately::default(),
             clock,
         };
         Ok(Self {

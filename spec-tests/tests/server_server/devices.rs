@@ -223,3 +223,29 @@ fn a_server_that_follows_somebodys_devices_is_not_told_of_them_again() {
     });
     assert_eq!(told_of(&peer, &carol).len(), 2);
 }
+
+/// Those who are in the room see somebody enter; that their server hears of the devices besides is no second change.
+#[test]
+fn who_enters_a_room_is_told_of_once() {
+    let Some(second) = homeserver2() else {
+        return;
+    };
+    let (alice, bob) = (homeserver().register("alice"), second.register("bob"));
+    let room = alice.public_room();
+    let mut last = alice.initial_sync();
+    bob.join_via(&room, &alice.server);
+    // What is sent to a server keeps its order, so the message comes after whatever the join had to tell.
+    bob.send_to_device("test.note", &alice, &json!({ "number": 1 }));
+    let mut times = 0;
+    for _ in 0..60 {
+        last = alice.must_see_after(&last, |_| Ok(()));
+        let changed = last["device_lists"]["changed"].as_array();
+        times += usize::from(changed.is_some_and(|changed| changed.contains(&json!(bob.id))));
+        let messages = last["to_device"]["events"].as_array();
+        if messages.is_some_and(|messages| !messages.is_empty()) {
+            assert_eq!(times, 1);
+            return;
+        }
+    }
+    panic!("the message did not come: {last}");
+}

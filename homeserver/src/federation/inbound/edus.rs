@@ -16,7 +16,11 @@ use crate::{
     error::{ApiError, ApiResult},
     ids::RoomNid,
     presence::{Shown, State, joined_rooms},
-    rooms::receipts::{NewReceipt, ReceiptKind, ReceiptThread},
+    rooms::{
+        receipts::{NewReceipt, ReceiptKind, ReceiptThread},
+        rows::Membership,
+    },
+    storage::tables,
 };
 
 /// How long a user of another server counts as typing unless it says so again.
@@ -44,8 +48,13 @@ pub(super) async fn take(server: &Server, origin: &ServerName, edu: Edu) -> ApiR
             let message = (sender, ev_type.to_string(), message_id.to_string());
             server.e2ee.receive_to_device(message, messages).await
         }
-        Edu::DeviceListUpdate(content) => devices_changed(server, origin, content.user_id).await,
-        Edu::SigningKeyUpdate(content) => devices_changed(server, origin, content.user_id).await,
+        Edu::DeviceListUpdate(content) => {
+            let is_first = content.prev_id.is_empty();
+            devices_changed(server, origin, content.user_id, is_first).await
+        }
+        Edu::SigningKeyUpdate(content) => {
+            devices_changed(server, origin, content.user_id, false).await
+        }
         _ => Ok(()),
     }
 }
@@ -58,10 +67,39 @@ fn require_of(origin: &ServerName, user: &UserId) -> ApiResult<()> {
 }
 
 /// Keys of other servers' users are asked for when somebody wants them, so all there is to know is that they changed.
-async fn devices_changed(server: &Server, origin: &ServerName, user: OwnedUserId) -> ApiResult<()> {
+async fn devices_changed(
+    server: &Server,
+    origin: &ServerName,
+    user: OwnedUserId,
+    is_first: bool,
+) -> ApiResult<()> {
     require_of(origin, &user)?;
     server.federation.keys_changed(&user);
+    // Who entered a room is told of there. The first update says the same once more, which is news only to those who
+    // have asked for the keys meanwhile.
+    if is_first && !server.federation.may_have_asked_for(&user) && is_new(server, &user).await? {
+        return Ok(());
+    }
     server.e2ee.changed_elsewhere(user).await
+}
+
+/// Whether this server has met a user since it started.
+async fn is_new(server: &Server, user: &OwnedUserId) -> ApiResult<bool> {
+    let (user, start) = (user.clone(), server.federation.start());
+    let read = server.rooms.read(move |rooms, snapshot| {
+        let Some(user) = rooms.storage().interner().find_user(&user)? else {
+            return Ok(false);
+        };
+        for row in tables::USER_ROOM.scan(snapshot, (user,))? {
+            let (_, row) = row?;
+            let has_been_in = row.membership == Membership::Join || row.was_joined;
+            if has_been_in && row.joined_at <= start {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    });
+    read.await
 }
 
 /// The room an EDU is about, if the user may say something in it.

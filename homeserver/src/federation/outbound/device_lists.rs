@@ -1,8 +1,8 @@
 //! Telling other servers whose devices and keys changed.
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#device-management)
 //!
-//! What has changed is not told, only that something has: every update says that it follows one which was never sent, so
-//! the other server asks for the user's devices as they are.
+//! What has changed is not told, only that something has: every update says that it follows one which was never sent, or
+//! that it is the first one, so the other server asks for the user's devices as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,11 +20,19 @@ use crate::{
     storage::{Commit, Snapshot, tables},
 };
 
+/// A place in the stream of a user's devices.
+#[derive(Clone, Copy)]
+struct Point {
+    pos: StreamPos,
+    /// Whether the servers have not been told anything before.
+    is_first: bool,
+}
+
 /// Whose devices are told to whom.
 #[derive(Default)]
 pub(super) struct News {
     /// The users, where each is in the stream, and the servers that are to know.
-    users: Vec<(OwnedUserId, StreamPos, BTreeSet<OwnedServerName>)>,
+    users: Vec<(OwnedUserId, Point, BTreeSet<OwnedServerName>)>,
     /// The rows of those who entered a room.
     entered: Vec<(StreamPos, UserNid)>,
     /// Whether there was any change, also one that concerns nobody elsewhere.
@@ -43,17 +51,17 @@ impl News {
         let mut news = Self::default();
         for row in tables::DEVICE_LIST_CHANGE.range(snapshot, from, position.plus(1))? {
             let (pos, user) = row?;
-            news.add(rooms, (user, pos), servers_of(snapshot, user)?)?;
+            let is_first = false;
+            let servers = servers_of(snapshot, user)?;
+            news.add(rooms, (user, Point { pos, is_first }), servers)?;
         }
         let after = (position.plus(1), UserNid(0));
         for row in tables::DEVICES_ENTERED.range(snapshot, (from, UserNid(0)), after)? {
             let ((pos, user), room) = row?;
             news.entered.push((pos, user));
-            news.add(
-                rooms,
-                (user, pos),
-                new_servers(snapshot, (user, pos), room)?,
-            )?;
+            let is_first = true;
+            let servers = new_servers(snapshot, (user, pos), room)?;
+            news.add(rooms, (user, Point { pos, is_first }), servers)?;
         }
         Ok(news)
     }
@@ -61,13 +69,13 @@ impl News {
     fn add(
         &mut self,
         rooms: &Rooms,
-        (user, pos): (UserNid, StreamPos),
+        (user, point): (UserNid, Point),
         servers: BTreeSet<OwnedServerName>,
     ) -> ApiResult<()> {
         self.is_any = true;
         let user_id = rooms.storage().interner().user_id(user)?;
         if user_id.server_name() == rooms.server_name() && !servers.is_empty() {
-            self.users.push((user_id, pos, servers));
+            self.users.push((user_id, point, servers));
         }
         Ok(())
     }
@@ -79,8 +87,8 @@ pub(super) async fn tell(server: &Server, position: StreamPos, news: News) -> Ap
         return Ok(());
     }
     let mut edus: BTreeMap<OwnedServerName, Vec<String>> = BTreeMap::new();
-    for (user, pos, names) in news.users {
-        let updates = updates(server, user, pos).await?;
+    for (user, point, names) in news.users {
+        let updates = updates(server, user, point).await?;
         for name in names {
             edus.entry(name)
                 .or_default()
@@ -148,21 +156,26 @@ pub(super) fn servers_of(
     Ok(names)
 }
 
-async fn updates(server: &Server, user: OwnedUserId, pos: StreamPos) -> ApiResult<Vec<String>> {
+async fn updates(server: &Server, user: OwnedUserId, point: Point) -> ApiResult<Vec<String>> {
     let Some(list) = server.e2ee.device_list(user.clone()).await? else {
         return Ok(Vec::new());
     };
     let number = |pos: u64| UInt::try_from(pos).unwrap_or(UInt::MAX);
     let is_deleted = list.representative.is_none();
     let device = list.representative.unwrap_or_else(|| "none".into());
-    let mut update = DeviceListUpdateContent::new(user.clone(), device.clone(), number(pos.0));
-    update.prev_id = vec![UInt::MAX];
+    let mut update =
+        DeviceListUpdateContent::new(user.clone(), device.clone(), number(point.pos.0));
+    if !point.is_first {
+        update.prev_id = vec![UInt::MAX];
+    }
     update.deleted = is_deleted.then_some(true);
     update.device_display_name = list.names.get(&device).cloned();
     let keys = list.keys.devices.get(&device).cloned();
     update.keys = keys.filter(|keys| is_canonical(keys.json().get()));
     let mut edus = vec![Edu::DeviceListUpdate(update)];
-    if list.keys.master.is_some() || list.keys.self_signing.is_some() {
+    let has_keys = list.keys.master.is_some() || list.keys.self_signing.is_some();
+    // Whoever hears of a user for the first time asks for everything.
+    if has_keys && !point.is_first {
         let mut keys = SigningKeyUpdateContent::new(user);
         keys.master_key = list.keys.master;
         keys.self_signing_key = list.keys.self_signing;

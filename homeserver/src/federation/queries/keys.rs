@@ -1,8 +1,13 @@
 //! Keys of other servers' users and their devices.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::future::join_all;
+use parking_lot::Mutex;
 use ruma::{
     DeviceId, OneTimeKeyAlgorithm, OwnedDeviceId, OwnedServerName, OwnedUserId, UserId,
     api::federation::keys::{claim_keys, get_keys},
@@ -26,6 +31,8 @@ const LONGEST: Duration = Duration::from_secs(10);
 const LIFETIME: Duration = Duration::from_secs(30);
 /// Users whose keys are kept that long.
 const MOST_USERS: usize = 2_000;
+/// Users of whom it is remembered that their keys were asked for.
+const MOST_ASKED: usize = 50_000;
 
 /// Keys by user, and why some servers gave none.
 #[derive(Debug, Default)]
@@ -58,6 +65,7 @@ impl Federation {
         followed_since: &BTreeMap<OwnedUserId, StreamPos>,
         patience: Duration,
     ) -> KeysElsewhere {
+        self.inner.lately.note_asked(wanted.keys());
         let mut found = KeysElsewhere::default();
         let limits = Limits::QUERY.within(patience.min(LONGEST));
         // Many clients learn of a change together and ask the same: one question is enough.
@@ -138,12 +146,27 @@ impl Federation {
     pub fn keys_changed(&self, user: &OwnedUserId) {
         self.inner.lately.keys.forget([user.clone()]);
     }
+
+    /// Whether somebody may have asked for a user's keys since this server started.
+    pub fn may_have_asked_for(&self, user: &OwnedUserId) -> bool {
+        let asked = self.inner.lately.asked.lock();
+        asked.as_ref().is_none_or(|asked| asked.contains(user))
+    }
+
+    /// The newest position when this server started.
+    pub fn start(&self) -> StreamPos {
+        self.inner.lately.start
+    }
 }
 
 /// Keys of users that were asked for lately.
 pub(in crate::federation) struct Lately {
     flights: Flights<OwnedUserId>,
     keys: ReadCache<OwnedUserId, Arc<OfUser>>,
+    /// The users whose keys were asked for; nothing if they are too many to be remembered.
+    asked: Mutex<Option<HashSet<OwnedUserId>>>,
+    /// The newest position when this server started.
+    start: StreamPos,
 }
 
 /// All keys of one user.
@@ -156,16 +179,26 @@ struct OfUser {
     self_signing: Option<Raw<CrossSigningKey>>,
 }
 
-impl Default for Lately {
-    fn default() -> Self {
+impl Lately {
+    pub(in crate::federation) fn since(start: StreamPos) -> Self {
         Self {
             flights: Flights::default(),
             keys: ReadCache::new(MOST_USERS),
+            asked: Mutex::new(Some(HashSet::new())),
+            start,
         }
     }
-}
 
-impl Lately {
+    fn note_asked<'u>(&self, users: impl Iterator<Item = &'u OwnedUserId>) {
+        let mut asked = self.asked.lock();
+        if let Some(known) = &mut *asked {
+            known.extend(users.cloned());
+            if known.len() > MOST_ASKED {
+                *asked = None;
+            }
+        }
+    }
+
     fn keep(
         &self,
         found: &KeysElsewhere,
