@@ -8,8 +8,9 @@ use std::sync::{
 
 use serde_json::json;
 use spec_tests::{
-    Peer, User, homeserver, path,
+    Peer, User, homeserver,
     peer::{Answer, Dag, Draft},
+    sync_until::eventually,
 };
 
 /// A room of Alice's in which the peer's Mallory is, who has said two things. The server has not been sent the first.
@@ -96,11 +97,10 @@ fn a_peer_that_leaves_out_what_is_known_here_does_not_undo_it() {
     let room = alice.public_room();
     let mallory = peer.user("mallory");
     let dag = Dag::join(&peer, &alice.server, &room, &mallory);
-    peer.on_json(
-        "POST",
-        &path!("/_matrix/federation/v1/get_missing_events/{}", room),
-        json!({ "events": [] }),
-    );
+    peer.on(|received| {
+        let is_asked = received.path().contains("/get_missing_events/");
+        is_asked.then(|| Answer::error(404, "M_NOT_FOUND"))
+    });
     let tip = alice.say(&room, "welcome");
     dag.learn(&alice.server, &tip);
     let topic = alice.set_state(&room, "m.room.topic", "", &json!({ "topic": "Tea" }));
@@ -112,4 +112,46 @@ fn a_peer_that_leaves_out_what_is_known_here_does_not_undo_it() {
     alice.must_read_once(&room, "second");
     let topic = alice.state(&room, "m.room.topic", "").ok();
     assert_eq!(topic["topic"], "Tea");
+}
+
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#post_matrixfederationv1get_missing_eventsroomid)
+#[test]
+fn an_event_without_those_it_follows_is_dropped_and_the_next_one_asked_about() {
+    let (alice, peer) = (homeserver().register("alice"), Peer::start());
+    let room = alice.public_room();
+    let mallory = peer.user("mallory");
+    let dag = Dag::join(&peer, &alice.server, &room, &mallory);
+    let gives = Arc::new(AtomicBool::new(false));
+    let may_give = Arc::clone(&gives);
+    peer.on(move |received| {
+        let is_asked = received.path().contains("/get_missing_events/");
+        let keeps = is_asked && !may_give.load(Ordering::Relaxed);
+        keeps.then(|| Answer::json(200, &json!({ "events": [] })))
+    });
+    let tip = alice.say(&room, "welcome");
+    dag.learn(&alice.server, &tip);
+    let mut ids = vec![tip];
+    for words in ["first", "second", "third"] {
+        let after = ids.last().cloned();
+        ids.push(dag.make(after.as_slice(), &Draft::message(&mallory, words)));
+    }
+    dag.send(&alice.server, &ids[2..3]);
+    eventually(|| {
+        let asked = peer.received("/_matrix/federation/v1/get_missing_events/");
+        match asked.is_empty() {
+            true => Err("not asked yet".to_owned()),
+            false => Ok(()),
+        }
+    });
+    gives.store(true, Ordering::Relaxed);
+    dag.send(&alice.server, &ids[3..]);
+    for words in ["first", "second", "third"] {
+        alice.must_read_once(&room, words);
+    }
+    let states = peer.received("/_matrix/federation/v1/state_ids/");
+    assert!(
+        states.is_empty(),
+        "the state was asked for {} times",
+        states.len()
+    );
 }

@@ -141,18 +141,23 @@ impl<'a> Gap<'a> {
 impl Gap<'_> {
     /// Asks for what an event lacks, and takes it in.
     async fn fill(&self, pdu: Pdu, outcome: &Outcome) -> ApiResult<()> {
-        let mut events = Vec::new();
+        let mut told = None;
         let has_gap = match outcome {
             Outcome::MissingPrev(_) => true,
             // What should allow it may be among the events before it.
             _ => self.follows_unknown(&pdu).await?,
         };
         if has_gap {
-            events = self.missing_events(&pdu).await.unwrap_or_else(|error| {
-                tracing::info!(%error, origin = %self.origin, "missing events were not to be had");
-                Vec::new()
-            });
+            told = self
+                .missing_events(&pdu)
+                .await
+                .inspect_err(|error| {
+                    tracing::info!(%error, origin = %self.origin, "missing events were not to be had");
+                })
+                .ok();
         }
+        let has_told = told.is_some();
+        let mut events = told.unwrap_or_default();
         events.retain(|event| event.event_id() != pdu.event_id());
         events.sort_by_key(Pdu::depth);
         for event in events {
@@ -160,6 +165,12 @@ impl Gap<'_> {
             if let Err(error) = self.take_in(event).await {
                 tracing::info!(%error, event = %id, "an event of a gap is dropped");
             }
+        }
+        // Whoever sends an event without what it follows could have it stand on any state they like.
+        if has_told && self.follows_unknown(&pdu).await? {
+            return Err(ApiError::not_found(
+                "The server does not give the events that its event follows.",
+            ));
         }
         self.take_in(pdu).await
     }
@@ -264,20 +275,19 @@ impl Gap<'_> {
     async fn missing_events(&self, pdu: &Pdu) -> ApiResult<Vec<Pdu>> {
         let room = self.room;
         let read = self.server.rooms.read(move |rooms, snapshot| {
-            let (mut known, mut depth) = (Vec::new(), u64::MAX);
+            let mut known = Vec::new();
             for row in tables::EXTREMITY.scan(snapshot, (room,))?.take(20) {
                 let event = rooms.known_event(snapshot, row?.0.1)?;
-                depth = depth.min(event.pdu.depth());
                 known.push(event.pdu.event_id().clone());
             }
-            Ok((known, depth))
+            Ok(known)
         });
-        let (known, depth) = read.await?;
+        let known = read.await?;
         let latest = vec![pdu.event_id().clone()];
         let mut request = get_missing_events::v1::Request::new(self.room_id.clone(), known, latest);
         request.limit = MISSING_EVENTS.into();
-        // A little below what is known: a fork begins before its end.
-        request.min_depth = UInt::try_from(depth.saturating_sub(20)).unwrap_or_default();
+        // However deep: a fork of a server that was alone for long may end far below what is known here.
+        request.min_depth = UInt::MIN;
         let answer = self.ask(request, Limits::EVENTS).await?;
         self.verified(answer.events).await
     }
