@@ -1,5 +1,6 @@
 //! `cargo xtask package`: what people install.
 
+mod archive;
 mod clean_root;
 mod client;
 mod debian;
@@ -15,6 +16,9 @@ use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
 use crate::{system_packages, workspace::Workspace};
+
+/// How many threads compress: each of them needs some hundred megabytes.
+const THREADS: &str = "2";
 
 #[derive(Args)]
 pub(crate) struct Options {

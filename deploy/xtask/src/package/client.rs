@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{
+    archive::Archive,
     clean_root::CleanRoot,
     debian::{Control, Package},
     empty_folder, output, place, stripped,
@@ -102,23 +103,9 @@ fn fill(workspace: &Workspace, binary: &Path, to: &Path) -> Result<()> {
 
 /// A folder that runs from anywhere, e.g. from a share or a stick.
 fn archive(workspace: &Workspace, binary: &Path) -> Result<PathBuf> {
-    let folder = output(workspace)?;
-    let version = env!("CARGO_PKG_VERSION");
-    let name = format!("{NAME}-{version}-{}-linux", std::env::consts::ARCH);
-    let tree = folder.join(&name);
-    empty_folder(&tree)?;
-    fill(workspace, binary, &tree)?;
-    let archive = folder.join(format!("{name}.tar.gz"));
-    workspace
-        .program("tar")
-        .args(["--create", "--gzip", "--owner=0", "--group=0", "--file"])
-        .args([&archive])
-        .args(["--directory"])
-        .args([&folder])
-        .args([&name])
-        .run()?;
-    fs::remove_dir_all(&tree)?;
-    Ok(archive)
+    let archive = Archive::begin(workspace, NAME)?;
+    fill(workspace, binary, archive.tree())?;
+    archive.close(workspace)
 }
 
 /// Installs the package where nothing else is, opens the program's window there, closes it, and removes the package.

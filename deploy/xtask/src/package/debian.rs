@@ -62,7 +62,8 @@ impl Package<'_> {
         let package = folder.join(format!("{name}_{version}_{architecture}.deb"));
         workspace
             .program("dpkg-deb")
-            .args(["--root-owner-group", "-Zgzip", "--build"])
+            .env("DPKG_DEB_THREADS_MAX", super::THREADS)
+            .args(["--root-owner-group", "-Zxz", "--build"])
             .args([self.tree, &package])
             .run()?;
         fs::remove_dir_all(self.tree)?;

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use anyhow::{Result, ensure};
 
 use super::{
+    archive::Archive,
     clean_root::{self, CleanRoot},
     debian::{Control, Package},
     empty_folder, output, place, stripped,
@@ -81,14 +82,8 @@ fn debian(workspace: &Workspace, binary: &Path) -> Result<std::path::PathBuf> {
 
 /// Everything in one folder, for machines without a package manager or for containers.
 fn archive(workspace: &Workspace, binary: &Path) -> Result<std::path::PathBuf> {
-    let folder = output(workspace)?;
-    let name = format!(
-        "{NAME}-{}-{}-linux",
-        env!("CARGO_PKG_VERSION"),
-        std::env::consts::ARCH
-    );
-    let tree = folder.join(&name);
-    empty_folder(&tree)?;
+    let archive = Archive::begin(workspace, NAME)?;
+    let tree = archive.tree();
     place(binary, &tree.join("bin/fialka-server"), 0o755)?;
     let unit = workspace.root.join("deploy/server/fialka-server.service");
     place(&unit, &tree.join("share/fialka-server.service"), 0o644)?;
@@ -99,17 +94,7 @@ fn archive(workspace: &Workspace, binary: &Path) -> Result<std::path::PathBuf> {
             0o644,
         )?;
     }
-    let archive = folder.join(format!("{name}.tar.gz"));
-    workspace
-        .program("tar")
-        .args(["--create", "--gzip", "--owner=0", "--group=0", "--file"])
-        .args([&archive])
-        .args(["--directory"])
-        .args([&folder])
-        .args([&name])
-        .run()?;
-    fs::remove_dir_all(&tree)?;
-    Ok(archive)
+    archive.close(workspace)
 }
 
 /// Installs the package where nothing else is, sets a server up as its own user, talks to it, stops it, and removes the
