@@ -100,9 +100,10 @@ impl Program {
             .stderr(out)
             .spawn()?;
         let id = child.id().to_string();
-        // Without a window manager nobody else gives it the keyboard, and only a window on the screen takes it.
-        let window = ["search", "--sync", "--onlyvisible", "--pid", &id];
-        screen.hand(&[&window[..], &["windowfocus"]].concat())?;
+        // Without a window manager nobody else gives it the keyboard, and only a window on the screen takes it. With
+        // no pattern to search for, the command that follows would be taken for one; any class will do.
+        let window = ["search", "--sync", "--all", "--onlyvisible", "--pid", &id];
+        screen.hand(&[&window[..], &["--class", "", "windowfocus"]].concat())?;
         Ok(Self {
             child,
             log: Log(log),
