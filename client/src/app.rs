@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, rc::Rc};
 
+use slint::{ComponentHandle as _, winit_030::WinitWindowAccessor as _};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -10,8 +11,10 @@ use crate::{
         dispatch,
         runtime::Backend,
     },
+    instance::Instance,
     options::Options,
     paths::Paths,
+    platform,
     session::Config,
     settings::{Choices, Settings},
     view::Ui,
@@ -24,8 +27,13 @@ use crate::{
 pub fn run(options: Options) -> anyhow::Result<()> {
     start_log();
     let paths = Paths::find(options.data_dir)?;
+    let Some(instance) = Instance::begin(&paths.data_dir, options.join_file.as_deref())? else {
+        return Ok(());
+    };
     let settings = Settings::load(&paths.config_dir).with_server(options.server);
-    choose_renderer(options.safe_mode || settings.get().software_rendering)?;
+    // The software renderer needs the least memory and works everywhere; the other needs a graphics driver.
+    let software = options.safe_mode || settings.get().software_rendering;
+    platform::choose_renderer(if software { "software" } else { "femtovg" })?;
 
     let (backend, updates) = Backend::start(config(paths.data_dir, &settings.get()))?;
     // Before the window is built: opening the databases takes about as long.
@@ -38,9 +46,24 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     }
     let receiver = Rc::clone(&ui);
     dispatch::drain(updates, move |update| receiver.apply(update))?;
+    slint::spawn_local(answer_calls(instance, Rc::clone(&ui)))?;
     let shown = ui.run();
     backend.shut_down();
     Ok(shown?)
+}
+
+/// Shows the window to whoever starts the program again.
+async fn answer_calls(mut instance: Instance, ui: Rc<Ui>) {
+    loop {
+        let call = instance.called().await;
+        ui.window().window().with_winit_window(|window| {
+            window.set_minimized(false);
+            window.focus_window();
+        });
+        if let Some(file) = call.file {
+            ui.open_join_file(file);
+        }
+    }
 }
 
 /// Warnings by default; `RUST_LOG` chooses otherwise. Secrets are in no log: their types do not print them.
@@ -50,14 +73,6 @@ fn start_log() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-}
-
-/// The software renderer needs the least memory and works everywhere; the other needs a graphics driver.
-fn choose_renderer(software: bool) -> Result<(), slint::PlatformError> {
-    let renderer = if software { "software" } else { "femtovg" };
-    slint::BackendSelector::new()
-        .renderer_name(renderer.to_owned())
-        .select()
 }
 
 fn config(data_dir: PathBuf, choices: &Choices) -> Config {

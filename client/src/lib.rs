@@ -7,11 +7,13 @@
 pub mod app;
 pub mod bridge;
 pub mod i18n;
+pub mod instance;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub mod memory;
 pub mod model;
 pub mod options;
 pub mod paths;
+pub mod platform;
 pub mod render;
 pub mod rows;
 pub mod secrets;

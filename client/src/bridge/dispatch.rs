@@ -21,9 +21,51 @@ pub fn drain(
     slint::spawn_local(async move {
         let mut batch = Vec::with_capacity(BATCH);
         while updates.recv_many(&mut batch, BATCH).await > 0 {
-            for update in batch.drain(..) {
+            for update in merged(batch.drain(..)) {
                 apply(update);
             }
         }
     })
+}
+
+/// Puts changes of the room list that follow each other into one. Whoever is in thousands of rooms gets thousands of
+/// them at once, and each is shown by looking at the whole list.
+fn merged(updates: impl IntoIterator<Item = Update>) -> Vec<Update> {
+    let mut merged = Vec::new();
+    for update in updates {
+        match (merged.last_mut(), update) {
+            (Some(Update::Rooms(changes)), Update::Rooms(more)) => changes.extend(more),
+            (_, update) => merged.push(update),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use eyeball_im::VectorDiff;
+
+    use super::*;
+
+    #[test]
+    fn changes_of_the_room_list_that_follow_each_other_are_one() {
+        let rooms = |length| Update::Rooms(vec![VectorDiff::Truncate { length }]);
+        let updates = [
+            rooms(3),
+            rooms(2),
+            Update::RoomsComplete,
+            rooms(1),
+            rooms(0),
+        ];
+        let merged = merged(updates);
+        let [
+            Update::Rooms(first),
+            Update::RoomsComplete,
+            Update::Rooms(last),
+        ] = &merged[..]
+        else {
+            panic!("{merged:?}");
+        };
+        assert_eq!((first.len(), last.len()), (2, 2));
+    }
 }

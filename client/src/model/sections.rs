@@ -10,7 +10,7 @@ use super::{diff_model::DiffModel, patch::patch};
 use crate::rows::{RoomRow, Section};
 
 /// A line of the room list.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum ListEntry {
     /// Where a section begins.
     Header {
@@ -19,6 +19,28 @@ pub enum ListEntry {
         collapsed: bool,
     },
     Room(Arc<RoomRow>),
+}
+
+impl PartialEq for ListEntry {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            // Nearly all rows are the very same after a change: nothing in them has to be compared.
+            (Self::Room(a), Self::Room(b)) => Arc::ptr_eq(a, b) || a == b,
+            (
+                Self::Header {
+                    section,
+                    rooms,
+                    collapsed,
+                },
+                Self::Header {
+                    section: other_section,
+                    rooms: other_rooms,
+                    collapsed: other_collapsed,
+                },
+            ) => (section, rooms, collapsed) == (other_section, other_rooms, other_collapsed),
+            _ => false,
+        }
+    }
 }
 
 /// The chips above the list.
@@ -165,17 +187,17 @@ impl RoomSections {
     }
 
     fn rebuild(&self) {
-        let mut shown: Vec<Arc<RoomRow>> = self
+        let mut shown: Vec<(Section, &Arc<RoomRow>)> = self
             .rooms
             .iter()
             .filter(|room| self.is_shown(room))
-            .map(|room| self.placed(room))
+            .map(|room| (self.section(room), room))
             .collect();
-        shown.sort_by_key(|room| room.section);
+        shown.sort_by_key(|(section, _)| *section);
         let searching = !self.search.is_empty();
         let mut entries = Vec::with_capacity(shown.len() + 6);
-        for rooms in shown.chunk_by(|a, b| a.section == b.section) {
-            let section = rooms[0].section;
+        for rooms in shown.chunk_by(|(a, _), (b, _)| a == b) {
+            let section = rooms[0].0;
             let collapsed = !searching && self.collapsed.contains(&section);
             entries.push(ListEntry::Header {
                 section,
@@ -183,21 +205,19 @@ impl RoomSections {
                 collapsed,
             });
             if !collapsed {
-                entries.extend(rooms.iter().map(|room| ListEntry::Room(Arc::clone(room))));
+                let rooms = rooms.iter().map(|(_, room)| Arc::clone(room));
+                entries.extend(rooms.map(ListEntry::Room));
             }
         }
         patch(&self.model, entries, ListEntry::is_same_line);
     }
 
-    /// The room in the section that its space gives it.
-    fn placed(&self, room: &Arc<RoomRow>) -> Arc<RoomRow> {
-        if room.section != Section::Groups || !self.classes.contains(&room.id) {
-            return room.clone();
+    /// A room of a space is where the space's rooms are.
+    fn section(&self, room: &RoomRow) -> Section {
+        match room.section {
+            Section::Groups if self.classes.contains(&room.id) => Section::Classes,
+            section => section,
         }
-        Arc::new(RoomRow {
-            section: Section::Classes,
-            ..(**room).clone()
-        })
     }
 
     fn is_shown(&self, room: &RoomRow) -> bool {
@@ -219,7 +239,7 @@ impl ListEntry {
     fn is_same_line(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Header { section: a, .. }, Self::Header { section: b, .. }) => a == b,
-            (Self::Room(a), Self::Room(b)) => a.id == b.id,
+            (Self::Room(a), Self::Room(b)) => Arc::ptr_eq(a, b) || a.id == b.id,
             _ => false,
         }
     }

@@ -2,7 +2,6 @@
 
 pub mod blocks;
 pub mod emoji;
-pub mod facts;
 pub mod games;
 pub mod highlight;
 pub mod html;

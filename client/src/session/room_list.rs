@@ -1,6 +1,6 @@
 //! Follows the list of rooms.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, mem, sync::Arc};
 
 use eyeball_im::VectorDiff;
 use futures_util::{Stream, StreamExt};
@@ -23,6 +23,9 @@ use crate::{bridge::update::Update, render::names, rows::RoomRow};
 
 /// More rooms than anybody is in: the list is never cut.
 const ALL_ROOMS: usize = 100_000;
+
+/// Rows that are made and shown together: what is first in the list does not wait for the rest.
+const PORTION: usize = 60;
 
 /// A row must be made again although the SDK's list has not changed.
 #[derive(Debug)]
@@ -113,13 +116,23 @@ impl Rooms {
     }
 
     async fn apply_all(&mut self, diffs: Vec<VectorDiff<RoomListItem>>) {
-        let mut rows = Vec::with_capacity(diffs.len());
-        for diff in diffs {
+        let mut rows = Vec::new();
+        let mut made = 0;
+        for diff in diffs.into_iter().flat_map(apart) {
             let diff = diff.map(RoomListItem::into_inner);
+            if let VectorDiff::Append { values } | VectorDiff::Reset { values } = &diff {
+                made += values.len();
+            }
             rows.push(self.row_diff(diff.clone()).await);
             diff.apply(&mut self.rooms);
+            if made >= PORTION {
+                made = 0;
+                self.outbox.send(Update::Rooms(mem::take(&mut rows))).await;
+            }
         }
-        self.outbox.send(Update::Rooms(rows)).await;
+        if !rows.is_empty() {
+            self.outbox.send(Update::Rooms(rows)).await;
+        }
     }
 
     async fn row_diff(&self, diff: VectorDiff<Room>) -> VectorDiff<Arc<RoomRow>> {
@@ -191,6 +204,27 @@ impl Rooms {
     }
 }
 
+/// The same change in portions, if it brings many rooms.
+fn apart<T: Clone>(diff: VectorDiff<T>) -> Vec<VectorDiff<T>> {
+    let (mut values, is_reset) = match diff {
+        VectorDiff::Append { values } => (values, false),
+        VectorDiff::Reset { values } => (values, true),
+        other => return vec![other],
+    };
+    let mut parts = Vec::new();
+    loop {
+        let rest = values.split_off(values.len().min(PORTION));
+        parts.push(match is_reset && parts.is_empty() {
+            true => VectorDiff::Reset { values },
+            false => VectorDiff::Append { values },
+        });
+        if rest.is_empty() {
+            return parts;
+        }
+        values = rest;
+    }
+}
+
 /// The names of some people in a room, as far as they are known here.
 pub(super) async fn names_of(room: &Room, people: &[OwnedUserId]) -> Vec<String> {
     let mut names = Vec::with_capacity(people.len());
@@ -202,4 +236,37 @@ pub(super) async fn names_of(room: &Room, people: &[OwnedUserId]) -> Vec<String>
         ));
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rooms_come_in_portions_and_in_their_order() {
+        let rooms: Vector<usize> = (0..150).collect();
+        for (diff, before) in [
+            (
+                VectorDiff::Reset {
+                    values: rooms.clone(),
+                },
+                7,
+            ),
+            (
+                VectorDiff::Append {
+                    values: rooms.clone(),
+                },
+                0,
+            ),
+        ] {
+            let parts = apart(diff);
+            assert_eq!(parts.len(), 3);
+            let mut shown: Vector<usize> = (0..before).collect();
+            for part in parts {
+                part.apply(&mut shown);
+            }
+            assert_eq!(shown, rooms);
+        }
+        assert_eq!(apart(VectorDiff::PushBack { value: 1 }).len(), 1);
+    }
 }

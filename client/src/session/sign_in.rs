@@ -271,11 +271,16 @@ async fn build(
     let builder = Client::builder()
         .homeserver_url(base_url)
         .base_client(base.clone())
+        .cross_process_store_config(ONE_PROGRAM)
         .add_root_certificates(roots)
         .handle_refresh_tokens()
         .with_encryption_settings(encryption);
     Ok((builder.build().await?, base))
 }
+
+/// Nobody else opens these databases: see [`Instance`](crate::instance::Instance). Otherwise the SDK would write down
+/// twenty times a second, and bring to the disk, that it is still there.
+const ONE_PROGRAM: CrossProcessLockConfig = CrossProcessLockConfig::SingleProcess;
 
 /// Opens the databases as the client's builder would, which keeps the half of the client that is made of them to itself.
 async fn open_stores(path: &Path, key: &DatabaseKey) -> Result<BaseClient, Trouble> {
@@ -288,7 +293,7 @@ async fn open_stores(path: &Path, key: &DatabaseKey) -> Result<BaseClient, Troub
         async { SqliteCryptoStore::open_with_config(&databases).await },
     )
     .map_err(ClientBuildError::from)?;
-    let stores = StoreConfig::new(CrossProcessLockConfig::multi_process("main"))
+    let stores = StoreConfig::new(ONE_PROGRAM)
         .state_store(state)
         .event_cache_store(events)
         .media_store(media)

@@ -31,6 +31,8 @@ pub(super) struct Handlers {
     pub(super) shown: Box<dyn Fn()>,
     pub(super) files: Box<dyn Fn(Vec<PathBuf>)>,
     pub(super) away: Box<dyn Fn(bool)>,
+    /// Something was pressed.
+    pub(super) stirred: Box<dyn Fn()>,
 }
 
 /// Listens to the window.
@@ -45,6 +47,15 @@ pub(super) fn listen(window: &AppWindow, handlers: Handlers) {
         if !is_shown.replace(true) {
             let handlers = handlers.clone();
             Timer::single_shot(Duration::ZERO, move || (handlers.shown)());
+        }
+        let is_pressed = matches!(
+            event,
+            WindowEvent::KeyboardInput { .. }
+                | WindowEvent::Ime(_)
+                | WindowEvent::MouseInput { .. }
+        );
+        if is_pressed {
+            (handlers.stirred)();
         }
         match event {
             WindowEvent::ModifiersChanged(modifiers) => {

@@ -5,22 +5,31 @@ use std::{
     rc::Rc,
 };
 
+use eyeball_im::VectorDiff;
 use matrix_sdk::ruma::OwnedUserId;
-use slint::{ComponentHandle, ModelRc, VecModel};
+use slint::{ComponentHandle, ModelExt, ModelRc};
 
 use super::{MemberItem, MembersAdapter, avatars::avatar, context::Context, roles::tag};
 use crate::{
+    model::diff_model::DiffModel,
     render::{Language, words},
     rows::{MediaKey, MemberRow, Role},
 };
 
-/// The member pane.
+/// The member pane. What is shown of somebody is made when their line comes into view: a room may have thousands.
 pub(super) struct Members {
     context: Rc<Context>,
-    rows: RefCell<Vec<MemberRow>>,
+    rows: RefCell<Vec<Rc<MemberRow>>>,
     search: RefCell<String>,
     in_class: Cell<bool>,
-    model: Rc<VecModel<MemberItem>>,
+    lines: Rc<DiffModel<Line>>,
+}
+
+/// A line of the pane.
+#[derive(Clone)]
+enum Line {
+    Title(Group, usize),
+    Person(Rc<MemberRow>),
 }
 
 impl Members {
@@ -30,11 +39,13 @@ impl Members {
             rows: RefCell::default(),
             search: RefCell::default(),
             in_class: Cell::default(),
-            model: Rc::default(),
+            lines: Rc::default(),
         });
         context.with_window(|window| {
             let adapter = window.global::<MembersAdapter>();
-            adapter.set_rows(ModelRc::from(members.model.clone()));
+            let pane = members.clone();
+            let items = members.lines.clone().map(move |line| pane.item(&line));
+            adapter.set_rows(ModelRc::new(items));
             let pane = members.clone();
             adapter.on_search_edited(move |text| {
                 *pane.search.borrow_mut() = text.trim().to_lowercase();
@@ -46,7 +57,7 @@ impl Members {
 
     /// Shows these people.
     pub(super) fn show(&self, rows: Vec<MemberRow>) {
-        *self.rows.borrow_mut() = rows;
+        *self.rows.borrow_mut() = rows.into_iter().map(Rc::new).collect();
         self.refresh_all();
     }
 
@@ -60,7 +71,8 @@ impl Members {
     /// Somebody here.
     pub(super) fn find(&self, id: &str) -> Option<MemberRow> {
         let rows = self.rows.borrow();
-        rows.iter().find(|row| row.user_id == id).cloned()
+        let found = rows.iter().find(|row| row.user_id == id)?;
+        Some(MemberRow::clone(found))
     }
 
     /// The people here, unless they are many.
@@ -82,50 +94,53 @@ impl Members {
         self.context.presence.online(known).map(|online| online + 1)
     }
 
-    /// Draws the pane again if it shows a picture that has arrived.
+    /// Draws those again whose picture has arrived.
     pub(super) fn refresh_picture(&self, media: &MediaKey) {
-        let shown = self
-            .rows
-            .borrow()
-            .iter()
-            .any(|row| row.avatar.as_ref() == Some(media));
-        if shown {
-            self.refresh_all();
+        for (index, value) in self.lines.to_vec().into_iter().enumerate() {
+            if matches!(&value, Line::Person(row) if row.avatar.as_ref() == Some(media)) {
+                self.lines.apply(VectorDiff::Set { index, value });
+            }
         }
     }
 
     /// Draws everything again.
     pub(super) fn refresh_all(&self) {
-        let language = self.context.language();
         let search = self.search.borrow();
         let rows = self.rows.borrow();
         let mut shown: Vec<_> = rows
             .iter()
             .filter(|row| search.is_empty() || row.name.to_lowercase().contains(search.as_str()))
             .collect();
-        shown.sort_by_key(|row| (group(row), row.name.to_lowercase()));
-        let mut items = Vec::with_capacity(shown.len() + 3);
+        shown.sort_by_cached_key(|row| (group(row), row.name.to_lowercase()));
+        let mut lines = Vec::with_capacity(shown.len() + 3);
         for people in shown.chunk_by(|a, b| group(a) == group(b)) {
-            items.push(MemberItem {
-                header: true,
-                name: format!(
-                    "{} · {}",
-                    title(language, group(people[0]), self.in_class.get()),
-                    people.len()
-                )
-                .as_str()
-                .into(),
-                ..MemberItem::default()
-            });
-            items.extend(people.iter().map(|row| self.item(language, row)));
+            lines.push(Line::Title(group(people[0]), people.len()));
+            lines.extend(people.iter().map(|row| Line::Person(Rc::clone(row))));
         }
-        self.model.set_vec(items);
+        self.lines.apply(VectorDiff::Reset {
+            values: lines.into_iter().collect(),
+        });
         let count = i32::try_from(rows.len()).unwrap_or(i32::MAX);
         self.context
             .with_window(|window| window.global::<MembersAdapter>().set_count(count));
     }
 
-    fn item(&self, language: Language, row: &MemberRow) -> MemberItem {
+    fn item(&self, line: &Line) -> MemberItem {
+        let language = self.context.language();
+        match line {
+            Line::Title(group, people) => {
+                let title = title(language, *group, self.in_class.get());
+                MemberItem {
+                    header: true,
+                    name: format!("{title} · {people}").as_str().into(),
+                    ..MemberItem::default()
+                }
+            }
+            Line::Person(row) => self.person(language, row),
+        }
+    }
+
+    fn person(&self, language: Language, row: &MemberRow) -> MemberItem {
         let id = row.user_id.as_str();
         let detail = match (row.own, language) {
             (true, Language::Russian) => "это вы".to_owned(),

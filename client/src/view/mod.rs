@@ -6,6 +6,7 @@ mod articles;
 mod attach;
 mod avatars;
 mod blur;
+mod caret;
 mod clipboard;
 mod clock;
 mod composer;

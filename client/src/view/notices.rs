@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use eyeball_im::VectorDiff;
 use matrix_sdk::ruma::OwnedRoomId;
 
 use super::context::Context;
@@ -16,6 +17,24 @@ use crate::{
     render::words,
     rows::RoomRow,
 };
+
+/// The rooms that are new or different after these changes of the list.
+pub(super) fn changed(diffs: &[VectorDiff<Arc<RoomRow>>]) -> Vec<Arc<RoomRow>> {
+    let mut rooms = Vec::new();
+    for diff in diffs {
+        match diff {
+            VectorDiff::Append { values } | VectorDiff::Reset { values } => {
+                rooms.extend(values.iter().cloned());
+            }
+            VectorDiff::PushFront { value }
+            | VectorDiff::PushBack { value }
+            | VectorDiff::Insert { value, .. }
+            | VectorDiff::Set { value, .. } => rooms.push(value.clone()),
+            _ => {}
+        }
+    }
+    rooms
+}
 
 /// What was known of each room when it was last looked at.
 pub(super) struct Notices {
@@ -53,12 +72,8 @@ impl Notices {
         self.seen.borrow_mut().clear();
     }
 
-    /// Looks at the rooms after a change. A room that is open in a window somebody looks at needs no notice.
-    pub(super) fn rooms_changed<'a>(
-        &self,
-        rooms: impl Iterator<Item = &'a Arc<RoomRow>>,
-        open: Option<&OwnedRoomId>,
-    ) {
+    /// Looks at rooms that have changed. A room that is open in a window somebody looks at needs no notice.
+    pub(super) fn rooms_changed(&self, rooms: &[Arc<RoomRow>], open: Option<&OwnedRoomId>) {
         let mut seen = self.seen.borrow_mut();
         for room in rooms {
             let now = Seen::of(room);

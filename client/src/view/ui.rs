@@ -8,6 +8,7 @@ use super::{
     AppAdapter, AppWindow, HelpAdapter, Page, PaneKind, RailAdapter, SettingsAdapter,
     account::Account,
     animations::Animations,
+    caret::Caret,
     context::Context,
     directory::Directory,
     feedback::Feedback,
@@ -15,7 +16,7 @@ use super::{
     head,
     help::Help,
     input, links,
-    notices::Notices,
+    notices::{Notices, changed},
     offline::Offline,
     onboarding::Onboarding,
     people::People,
@@ -134,9 +135,12 @@ impl Ui {
         self.room.attach.offer(files);
     }
 
-    /// Goes to the server that a join file names, once nobody is signed in.
+    /// Goes to the server that a join file names, now or once nobody is signed in.
     pub fn open_join_file(&self, file: PathBuf) {
-        self.onboarding.keep_join_file(file);
+        match self.adapter().get_page() {
+            Page::Onboarding => self.onboarding.open_join_file(file),
+            _ => self.onboarding.keep_join_file(file),
+        }
     }
 
     /// Puts an update into the models.
@@ -157,15 +161,15 @@ impl Ui {
             Update::DiskFull(full) => self.state.set_disk_full(full),
             Update::Frame { media, pixels } => self.animations.show(&media, &pixels),
             Update::Rooms(diffs) => {
+                let changed = changed(&diffs);
                 self.list.apply(diffs);
-                if !self.listed.get() && !self.list.all().is_empty() {
+                if !self.listed.get() && !changed.is_empty() {
                     self.listed.set(true);
                     tracing::info!("the list of rooms is shown");
                 }
                 self.rail.refresh();
-                let rooms = self.list.all();
                 self.notices
-                    .rooms_changed(rooms.iter(), self.room.timeline.room().as_ref());
+                    .rooms_changed(&changed, self.room.timeline.room().as_ref());
             }
             Update::Spaces(spaces) => {
                 self.rail.show(spaces);
@@ -218,14 +222,9 @@ impl Ui {
             context.send(Command::Account(AccountCommand::Reconnect));
         });
         let (window, room) = (self.window.as_weak(), self.room.clone());
-        adapter.on_escaped(move || {
-            let page = window
-                .upgrade()
-                .map(|window| window.global::<AppAdapter>().get_page());
-            match page {
-                Some(Page::Settings) => show_page(&window, Page::Chats),
-                _ => room.pane.open(PaneKind::None),
-            }
+        adapter.on_escaped(move || match page_of(&window) {
+            Some(Page::Settings) => show_page(&window, Page::Chats),
+            _ => room.pane.open(PaneKind::None),
         });
         let window = self.window.as_weak();
         adapter.on_failure_closed(move || {
@@ -245,8 +244,6 @@ impl Ui {
             self.verification.clone(),
             self.games.clone(),
             self.state.clone(),
-            self.feedback.clone(),
-            self.onboarding.clone(),
         );
         self.settings.on_redraw(move || {
             redraw.0.refresh_all();
@@ -256,8 +253,6 @@ impl Ui {
             redraw.4.refresh_all();
             redraw.5.refresh_all();
             redraw.6.draw();
-            redraw.7.refresh_all();
-            redraw.8.refresh_all();
         });
     }
 
@@ -300,9 +295,7 @@ impl Ui {
             self.window.as_weak(),
         );
         let files = move |paths: Vec<PathBuf>| {
-            let page = window
-                .upgrade()
-                .map(|window| window.global::<AppAdapter>().get_page());
+            let page = page_of(&window);
             if page == Some(Page::Onboarding) {
                 if let Some(file) = paths.into_iter().next() {
                     onboarding.open_join_file(file);
@@ -314,7 +307,13 @@ impl Ui {
         };
         let (room, notices) = (self.room.clone(), self.notices.clone());
         let (presence, animations) = (self.presence.clone(), self.animations.clone());
+        let caret = Caret::new(&self.window);
+        let blinking = caret.clone();
         let away = move |away| {
+            match away {
+                true => caret.rest(),
+                false => caret.stir(),
+            }
             notices.set_away(away);
             presence.set_silent(away);
             room.timeline.set_away(away);
@@ -327,6 +326,7 @@ impl Ui {
                 shown: Box::new(move || settings.apply_zoom()),
                 files: Box::new(files),
                 away: Box::new(away),
+                stirred: Box::new(move || blinking.stir()),
             },
         );
     }
@@ -382,6 +382,10 @@ impl Ui {
     fn adapter(&self) -> AppAdapter<'_> {
         self.window.global::<AppAdapter>()
     }
+}
+
+fn page_of(window: &slint::Weak<AppWindow>) -> Option<Page> {
+    Some(window.upgrade()?.global::<AppAdapter>().get_page())
 }
 
 fn show_page(window: &slint::Weak<AppWindow>, page: Page) {
