@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::faces;
 use client::{
-    render::{html, plain, time::Timestamp},
+    render::{html, plain, text::one_line, time::Timestamp},
     rows::{
         AccountRow, Body, Delivery, DeviceRow, DirectoryRow, FileBody, HitRow, MediaBody, MediaKey,
         MemberRights, MemberRow, MessageRow, Notice, NoticeRow, PresenceRow, Preview, PreviewKind,
@@ -205,6 +205,31 @@ fn room_row(sample: &RoomSample) -> RoomRow {
     }
 }
 
+/// The row of an open room: nothing in it is new, and its last message is the one below.
+pub(crate) fn open_row(name: &str, rows: &[Arc<TimelineRow>]) -> Option<(usize, Arc<RoomRow>)> {
+    let index = ROOMS.iter().position(|sample| sample.id == name)?;
+    let last = rows.iter().rev().find_map(|row| match &row.kind {
+        RowKind::Message(message) => Some(message),
+        _ => None,
+    })?;
+    let mut row = room_row(&ROOMS[index]);
+    (row.unread, row.mentions) = (0, 0);
+    row.latest_at = Some(last.sent_at);
+    if let Some(preview) = &mut row.preview {
+        preview.own = last.own;
+        preview.sender = (!last.own && row.direct_with.is_none())
+            .then(|| last.sender_name.split(' ').next().map(str::to_owned))
+            .flatten();
+        preview.kind = match &last.body {
+            Body::Text(text) => PreviewKind::Text(one_line(&text.plain, 80)),
+            Body::Audio(_) => PreviewKind::Audio(Some(24)),
+            Body::File(file) => PreviewKind::File(file.name.clone()),
+            _ => PreviewKind::Encrypted,
+        };
+    }
+    Some((index, Arc::new(row)))
+}
+
 pub(crate) fn header(direct: bool, members: u64) -> RoomHeader {
     RoomHeader {
         has_bot: members > 4,
@@ -386,6 +411,18 @@ impl Story {
             actor: actor.to_owned(),
             target: None,
             notice: Notice::Joined,
+            sent_at: Timestamp(START),
+            more,
+            collapsed: false,
+        };
+        self.push(RowKind::Notice(notice))
+    }
+
+    pub(crate) fn invited(self, actor: &str, target: &str, more: usize) -> Self {
+        let notice = NoticeRow {
+            actor: actor.to_owned(),
+            target: Some(target.to_owned()),
+            notice: Notice::Invited,
             sent_at: Timestamp(START),
             more,
             collapsed: false,

@@ -10,8 +10,8 @@ use client::{
         pixels::Pixels,
         trouble::Trouble,
         update::{
-            Answer, Connection, KeyStorage, PictureSize, ServerFacts, SessionState, TimelineUpdate,
-            Update,
+            Answer, Connection, KeyStorage, NewerVersion, PictureSize, ServerFacts, SessionState,
+            TimelineUpdate, Update,
         },
     },
     rows::{
@@ -34,7 +34,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::faces;
 use crate::samples::{self, Story, file, half_sent, picture, reactions, reply, text, voice};
 
-pub(crate) const NAMES: [&str; 50] = [
+pub(crate) const NAMES: [&str; 54] = [
     "server",
     "sign-in",
     "register",
@@ -42,6 +42,10 @@ pub(crate) const NAMES: [&str; 50] = [
     "class",
     "direct",
     "offline",
+    "update",
+    "clock",
+    "disk",
+    "sign-in-help",
     "empty",
     "no-rooms",
     "narrow",
@@ -95,8 +99,9 @@ const OWN: (&str, &str) = ("a.deineka", "Артём Дейнека");
 /// The window a screen is shown in, `None` for a name that is none.
 pub(crate) fn size(screen: &str) -> Option<(f32, f32)> {
     match screen {
-        "offline" | "empty" | "no-rooms" => Some((900.0, 560.0)),
+        "offline" | "update" | "empty" | "no-rooms" => Some((900.0, 560.0)),
         "narrow" | "narrow-list" => Some((700.0, 740.0)),
+        "clock" | "disk" => Some((360.0, 640.0)),
         "class" | "members" | "games" | "leaders" => Some((1366.0, 768.0)),
         name if NAMES.contains(&name) => Some((1180.0, 740.0)),
         _ => None,
@@ -106,13 +111,19 @@ pub(crate) fn size(screen: &str) -> Option<(f32, f32)> {
 /// Brings the window to a screen. The timer answers what the views ask later, e.g. for pictures.
 pub(crate) fn fill(ui: &Rc<Ui>, mut commands: UnboundedReceiver<Envelope>, screen: &str) -> Timer {
     match screen {
-        "server" | "servers" | "sign-in" | "register" => onboarding(ui, screen),
+        "server" | "servers" | "sign-in" | "sign-in-help" | "register" => onboarding(ui, screen),
         _ => chats(ui, screen),
     }
     answer(ui, &mut commands);
     if screen == "leaders" {
         let adapter = ui.window().global::<GamesAdapter>();
         adapter.invoke_page_chosen(1);
+    }
+    if screen == "sign-in-help" {
+        let adapter = ui.window().global::<OnboardingAdapter>();
+        adapter.set_password("".into());
+        adapter.invoke_sign_in();
+        ui.window().global::<AppAdapter>().invoke_help();
     }
     if screen == "register" {
         let adapter = ui.window().global::<OnboardingAdapter>();
@@ -181,6 +192,18 @@ fn chats(ui: &Ui, screen: &str) {
     }
     match screen {
         "main" => ui.apply(Update::KeyStorage(KeyStorage::Ready)),
+        "update" => ui.apply(Update::Server(ServerFacts {
+            newer: Some(NewerVersion {
+                version: "0.2.0".to_owned(),
+                download: Some("https://chat.academy.lan/fialka".to_owned()),
+            }),
+            ..ServerFacts::default()
+        })),
+        "clock" => ui.apply(Update::Server(ServerFacts {
+            clock_ahead: Some(-42 * 60),
+            ..ServerFacts::default()
+        })),
+        "disk" => ui.apply(Update::DiskFull(true)),
         "direct" => {
             ui.apply(Update::KeyStorage(KeyStorage::Locked));
             window
@@ -315,6 +338,9 @@ fn verify(ui: &Ui, name: &str, stage: VerificationStage) {
 
 fn open(ui: &Ui, room: &str, direct: bool, members: u64, rows: Vec<Arc<TimelineRow>>) {
     let id = samples::room(room);
+    if let Some((index, value)) = samples::open_row(room, &rows) {
+        ui.apply(Update::Rooms(vec![VectorDiff::Set { index, value }]));
+    }
     ui.window()
         .global::<RoomListAdapter>()
         .invoke_room_chosen(id.as_str().into());
@@ -353,6 +379,7 @@ fn group() -> Vec<Arc<TimelineRow>> {
 fn class() -> Vec<Arc<TimelineRow>> {
     Story::new()
         .day()
+        .invited(LYSENKO.1, "Данил Прокопенко", 4)
         .joined("Данил Прокопенко", 4)
         .message(LYSENKO, text("<p>Разминка. Что напечатает программа — и почему?</p><pre><code class=\"language-python\">def add(item, box=[]):\n    box.append(item)\n    return box\nadd(\"фиалка\")\nprint(add(\"роза\"))\n</code></pre>"), |row| {
             row.reactions = reactions(&[("🤔", 12, false), ("👀", 5, true)]);

@@ -19,6 +19,10 @@ pub enum Trouble {
     JoinFileInvalid,
     /// The join file is for a newer program.
     JoinFileNewer,
+    /// No name was typed.
+    NameMissing,
+    /// No password was typed.
+    PasswordMissing,
     /// Name or password is wrong.
     WrongPassword,
     /// The password typed to confirm something is wrong.

@@ -2,6 +2,7 @@
 
 pub mod blocks;
 pub mod emoji;
+pub mod facts;
 pub mod games;
 pub mod highlight;
 pub mod html;

@@ -39,6 +39,8 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
             "Этот файл для более новой программы. Обновите её.",
             "This file is for a newer program. Update this one.",
         ],
+        Trouble::NameMissing => ["Введите имя для входа.", "Type your name for signing in."],
+        Trouble::PasswordMissing => ["Введите пароль.", "Type the password."],
         Trouble::WrongPassword => ["Неверное имя или пароль.", "Wrong name or password."],
         Trouble::PasswordWrong => ["Неверный пароль.", "Wrong password."],
         Trouble::NameTaken => ["Это имя уже занято.", "This name is taken."],
@@ -46,7 +48,10 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
             "Только строчные латинские буквы, цифры и . _ - /",
             "Only lower-case Latin letters, digits and . _ - /",
         ],
-        Trouble::PasswordWeak => ["Слишком простой пароль.", "This password is too simple."],
+        Trouble::PasswordWeak => [
+            "Слишком простой пароль: нужно не меньше восьми знаков.",
+            "This password is too simple: take eight characters or more.",
+        ],
         Trouble::TokenNeeded => [
             "Введите код от преподавателя.",
             "Type the code your teacher gave you.",

@@ -43,15 +43,23 @@ pub fn undecryptable(language: Language, reason: Undecryptable) -> &'static str 
     choose(language, russian, english)
 }
 
-/// A line about something that happened to the room, with how many others did the same.
+/// A line about something that happened to the room, with how many others did the same, or to how many others it
+/// happened.
 #[must_use]
 pub fn notice(language: Language, row: &NoticeRow) -> String {
-    let actor = match (row.more, language) {
-        (0, _) => row.actor.clone(),
-        (more, Russian) => format!("{} и ещё {more}", row.actor),
-        (more, English) => format!("{} and {more} more", row.actor),
+    let counted = |name: &str| match (row.more, language) {
+        (0, _) => name.to_owned(),
+        (more, Russian) => format!("{name} и ещё {more}"),
+        (more, English) => format!("{name} and {more} more"),
     };
-    notice_of(language, &actor, row.target.as_deref(), &row.notice)
+    match &row.target {
+        Some(target) => notice_of(language, &row.actor, Some(&counted(target)), &row.notice),
+        None if matches!(row.notice, Notice::Joined | Notice::Left) => {
+            notice_of(language, &counted(&row.actor), None, &row.notice)
+        }
+        // Somebody changed the same again: once is enough.
+        None => notice_of(language, &row.actor, None, &row.notice),
+    }
 }
 
 /// Present tense in Russian: the past would need the person's gender.
@@ -217,6 +225,13 @@ mod tests {
         assert_eq!(notice(Russian, &joined(0)), "Иван теперь в чате");
         assert_eq!(notice(Russian, &joined(4)), "Иван и ещё 4 теперь в чате");
         assert_eq!(notice(English, &joined(4)), "Иван and 4 more joined");
+        let invited = NoticeRow {
+            target: Some("Мирон".to_owned()),
+            notice: Notice::Invited,
+            ..joined(2)
+        };
+        assert_eq!(notice(Russian, &invited), "Иван приглашает: Мирон и ещё 2");
+        assert_eq!(notice(English, &invited), "Иван invited Мирон and 2 more");
     }
 
     #[test]

@@ -15,7 +15,11 @@ pub(super) enum Facts {
         sender: OwnedUserId,
         sent_at: Timestamp,
     },
-    Notice(Notice),
+    Notice {
+        /// The name of whoever did it.
+        actor: String,
+        notice: Notice,
+    },
     /// Has nothing to say to people.
     Silent,
     Divider,
@@ -76,20 +80,43 @@ fn is_one_run(first: &Facts, second: &Facts) -> bool {
 /// Whoever makes a room is the first to join it: that needs no line of its own.
 fn is_birth(first: &Facts, second: &Facts) -> bool {
     matches!(
-        (first, second),
-        (
-            Facts::Notice(Notice::RoomCreated),
-            Facts::Notice(Notice::Joined)
-        )
+        (notice(first), notice(second)),
+        (Some(Notice::RoomCreated), Some(Notice::Joined))
     )
 }
 
+/// People who come or go are counted together; so are those whom one person invites or removes, and what one person
+/// changes again and again is told once.
 fn is_same_notice(first: &Facts, second: &Facts) -> bool {
     match (first, second) {
-        (Facts::Notice(a), Facts::Notice(b)) => {
-            a == b && matches!(a, Notice::Joined | Notice::Left)
-        }
+        (
+            Facts::Notice { actor, notice },
+            Facts::Notice {
+                actor: next_actor,
+                notice: next,
+            },
+        ) if notice == next => match notice {
+            Notice::Joined | Notice::Left => true,
+            Notice::Invited
+            | Notice::InvitationEnded
+            | Notice::Removed
+            | Notice::Banned
+            | Notice::Unbanned
+            | Notice::AvatarChanged
+            | Notice::RoomAvatarChanged
+            | Notice::RightsChanged
+            | Notice::PinsChanged
+            | Notice::SettingsChanged => actor == next_actor,
+            _ => false,
+        },
         _ => false,
+    }
+}
+
+fn notice(facts: &Facts) -> Option<&Notice> {
+    match facts {
+        Facts::Notice { notice, .. } => Some(notice),
+        _ => None,
     }
 }
 
@@ -138,18 +165,34 @@ mod tests {
         assert!(flags(&rows)[0].ends_group && flags(&rows)[2].starts_group);
     }
 
+    fn told(actor: &str, notice: Notice) -> Facts {
+        let actor = actor.to_owned();
+        Facts::Notice { actor, notice }
+    }
+
+    fn counts(rows: &[Facts]) -> Vec<(usize, bool)> {
+        let counts = flags(rows).into_iter();
+        counts.map(|flags| (flags.more, flags.collapsed)).collect()
+    }
+
     #[test]
     fn people_who_join_one_after_another_are_counted_in_the_first_row() {
         let rows = [
-            Facts::Notice(Notice::Joined),
-            Facts::Notice(Notice::Joined),
-            Facts::Notice(Notice::Left),
+            told("a", Notice::Joined),
+            told("b", Notice::Joined),
+            told("b", Notice::Left),
         ];
-        let counts: Vec<_> = flags(&rows)
-            .iter()
-            .map(|flags| (flags.more, flags.collapsed))
-            .collect();
-        assert_eq!(counts, [(1, false), (0, true), (0, false)]);
+        assert_eq!(counts(&rows), [(1, false), (0, true), (0, false)]);
+    }
+
+    #[test]
+    fn people_whom_one_person_invites_are_counted_in_the_first_row() {
+        let rows = [
+            told("a", Notice::Invited),
+            told("a", Notice::Invited),
+            told("b", Notice::Invited),
+        ];
+        assert_eq!(counts(&rows), [(1, false), (0, true), (0, false)]);
     }
 
     #[test]

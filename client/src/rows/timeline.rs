@@ -127,7 +127,10 @@ impl TimelineRows {
                 sent_at: message.sent_at,
             },
             RowKind::Notice(notice) if notice.collapsed => Facts::Silent,
-            RowKind::Notice(notice) => Facts::Notice(notice.notice.clone()),
+            RowKind::Notice(notice) => Facts::Notice {
+                actor: notice.actor.clone(),
+                notice: notice.notice.clone(),
+            },
             RowKind::Day(_) | RowKind::ReadMarker | RowKind::Start => Facts::Divider,
         };
         // Whoever writes has read what stands above: their receipt may stand at their own message.

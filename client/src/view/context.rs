@@ -44,8 +44,8 @@ pub(super) struct Context {
     pub(super) presence: presence::Known,
     /// The server's room bot.
     bot: RefCell<Option<OwnedUserId>>,
-    /// The kinds of the last failures: no words, no names.
-    troubles: RefCell<VecDeque<String>>,
+    /// The last failures, for reports.
+    troubles: RefCell<VecDeque<Trouble>>,
 }
 
 impl Context {
@@ -127,17 +127,14 @@ impl Context {
         }
     }
 
-    /// The kinds of the last failures, for reports.
-    pub(super) fn recent_troubles(&self) -> Vec<String> {
+    /// The last failures, for reports.
+    pub(super) fn recent_troubles(&self) -> Vec<Trouble> {
         self.troubles.borrow().iter().cloned().collect()
     }
 
     fn remember(&self, trouble: &Trouble) {
-        // What stands behind the kind may name a room, a person or a file.
-        let whole = format!("{trouble:?}");
-        let kind = whole.split('(').next().unwrap_or_default();
         let mut troubles = self.troubles.borrow_mut();
-        troubles.push_back(kind.to_owned());
+        troubles.push_back(trouble.clone());
         if troubles.len() > TROUBLES {
             troubles.pop_front();
         }

@@ -6,12 +6,11 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Map, Value, json};
-use slint::{ComponentHandle, Image, Timer, TimerMode};
+use slint::{ComponentHandle, Image, ModelRc, Timer, TimerMode, VecModel};
 
 use super::{
-    AppAdapter, AppWindow, FeedbackAdapter, HelpAdapter, PaneAdapter, PictureData, blur::blur,
-    context::Context, settings,
+    AppAdapter, AppWindow, FactItem, FeedbackAdapter, HelpAdapter, PaneAdapter, PictureData,
+    blur::blur, context::Context, settings,
 };
 use crate::{
     bridge::{
@@ -20,7 +19,7 @@ use crate::{
         trouble::Trouble,
         update::{Answer, Reported},
     },
-    render::{Language, text::plural, words},
+    render::{Language, facts::ProgramFacts, text::plural, words},
     rows::{FeedbackCategory, ProblemRow},
 };
 
@@ -42,6 +41,8 @@ const CATEGORIES: [FeedbackCategory; 4] = [
 pub(super) struct Feedback {
     context: Rc<Context>,
     screenshot: RefCell<Option<Pixels>>,
+    /// As they were when the dialog was opened: exactly what is sent.
+    facts: RefCell<Option<ProgramFacts>>,
     similar: RefCell<Option<ProblemRow>>,
     /// Counts the questions, so that a late answer does not replace a newer one.
     asked: Cell<u64>,
@@ -53,6 +54,7 @@ impl Feedback {
         let dialog = Rc::new(Self {
             context: context.clone(),
             screenshot: RefCell::default(),
+            facts: RefCell::default(),
             similar: RefCell::default(),
             asked: Cell::default(),
             pause: Timer::default(),
@@ -96,7 +98,7 @@ impl Feedback {
             );
             adapter.set_with_screenshot(picture.is_some());
             *self.screenshot.borrow_mut() = picture;
-            adapter.set_diagnostics(self.facts(window).as_str().into());
+            *self.facts.borrow_mut() = Some(self.facts(window));
             adapter.set_with_diagnostics(true);
             adapter.set_showing(false);
             adapter.set_error("".into());
@@ -104,6 +106,7 @@ impl Feedback {
             adapter.set_offline(window.global::<AppAdapter>().get_offline());
             adapter.set_open(true);
         });
+        self.refresh_all();
         self.show_similar(None);
     }
 
@@ -214,7 +217,8 @@ impl Feedback {
                 report.screenshot.clone_from(&self.screenshot.borrow());
             }
             if adapter.get_with_diagnostics() {
-                report.diagnostics = Some(adapter.get_diagnostics().into());
+                let facts = self.facts.borrow();
+                report.diagnostics = facts.as_ref().map(|facts| facts.to_json().to_string());
             }
             adapter.set_busy(true);
         });
@@ -242,42 +246,38 @@ impl Feedback {
         }
     }
 
-    /// Facts about the program, none about people.
-    fn facts(&self, window: &AppWindow) -> String {
+    fn facts(&self, window: &AppWindow) -> ProgramFacts {
         let choices = self.context.settings.get();
         let size = window.window().size();
         let app = window.global::<AppAdapter>();
-        let mut facts = Map::new();
-        let mut add = |name: &str, value: Value| drop(facts.insert(name.to_owned(), value));
-        add("version", json!(env!("CARGO_PKG_VERSION")));
-        add(
-            "system",
-            json!(format!(
-                "{} {}",
-                std::env::consts::OS,
-                std::env::consts::ARCH
-            )),
-        );
-        let renderer = if choices.software_rendering {
-            "software"
-        } else {
-            "femtovg"
-        };
-        add("renderer", json!(renderer));
-        let mebibytes = settings::memory().map(|bytes| bytes / (1 << 20));
-        add("memory_mib", json!(mebibytes));
-        add("window", json!(format!("{}x{}", size.width, size.height)));
-        add("zoom", json!(choices.zoom));
-        add("language", json!(choices.language));
-        add("theme", json!(choices.theme));
-        add("page", json!(format!("{:?}", app.get_page())));
-        add(
-            "pane",
-            json!(format!("{:?}", window.global::<PaneAdapter>().get_kind())),
-        );
-        add("offline", json!(app.get_offline()));
-        add("errors", json!(self.context.recent_troubles()));
-        serde_json::to_string_pretty(&Value::Object(facts)).unwrap_or_default()
+        ProgramFacts {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            software_rendering: choices.software_rendering,
+            memory: settings::memory(),
+            window: (size.width, size.height),
+            zoom: choices.zoom,
+            language: choices.language,
+            theme: choices.theme,
+            page: format!("{:?}", app.get_page()),
+            pane: format!("{:?}", window.global::<PaneAdapter>().get_kind()),
+            offline: app.get_offline(),
+            troubles: self.context.recent_troubles(),
+        }
+    }
+
+    /// Says the facts again, in another language.
+    pub(super) fn refresh_all(&self) {
+        let language = self.context.language();
+        let facts = self.facts.borrow();
+        let said = facts.iter().flat_map(|facts| facts.to_words(language));
+        let items = said.map(|(name, value)| FactItem {
+            name: name.into(),
+            value: value.as_str().into(),
+        });
+        let items = ModelRc::from(Rc::new(VecModel::from_iter(items)));
+        self.context
+            .with_window(|window| window.global::<FeedbackAdapter>().set_facts(items));
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
-use slint::{ComponentHandle, ModelRc, VecModel};
+use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
-use super::{OnboardingAdapter, ServerItem, ServerState, context::Context};
+use super::{OnboardingAdapter, ServerItem, ServerState, SignInField, context::Context};
 use crate::{
     bridge::{
         command::{AccountCommand, Command, Registration},
@@ -15,6 +15,9 @@ use crate::{
     render::words,
     rows::{Registrations, ServerRow},
 };
+
+/// No server takes a shorter one.
+const SHORTEST_PASSWORD: usize = 8;
 
 /// The field a sentence stands under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,9 @@ pub(super) struct Onboarding {
     /// Given on the command line or let go over the window before anybody was asked to sign in.
     join_file: RefCell<Option<PathBuf>>,
     on_arrived: RefCell<Box<dyn Fn(bool)>>,
+    /// What is said at the fields, and about the server.
+    troubles: RefCell<Vec<Trouble>>,
+    server_trouble: RefCell<Option<Trouble>>,
 }
 
 impl Onboarding {
@@ -41,6 +47,8 @@ impl Onboarding {
             server: RefCell::default(),
             join_file: RefCell::default(),
             on_arrived: RefCell::new(Box::new(|_| {})),
+            troubles: RefCell::default(),
+            server_trouble: RefCell::default(),
         });
         onboarding.bind();
         onboarding
@@ -105,7 +113,7 @@ impl Onboarding {
 
     /// Goes to the server that a join file names.
     pub(super) fn open_join_file(self: &Rc<Self>, file: PathBuf) {
-        self.show_server(ServerState::Checking, "");
+        self.show_server(ServerState::Checking, None);
         let view = self.clone();
         let command = Command::Account(AccountCommand::OpenJoinFile { file });
         self.context.ask(command, move |result| match result {
@@ -121,10 +129,7 @@ impl Onboarding {
                 view.server_found(server);
             }
             Ok(_) => {}
-            Err(trouble) => {
-                let sentence = words::trouble(view.context.language(), &trouble);
-                view.show_server(ServerState::Failed, &sentence);
-            }
+            Err(trouble) => view.show_server(ServerState::Failed, Some(trouble)),
         });
     }
 
@@ -177,16 +182,13 @@ impl Onboarding {
         if address.is_empty() {
             return;
         }
-        self.show_server(ServerState::Checking, "");
+        self.show_server(ServerState::Checking, None);
         let view = self.clone();
         let command = Command::Account(AccountCommand::CheckServer { address });
         self.context.ask(command, move |result| match result {
             Ok(Answer::Server(server)) => view.server_found(server),
             Ok(_) => {}
-            Err(trouble) => {
-                let sentence = words::trouble(view.context.language(), &trouble);
-                view.show_server(ServerState::Failed, &sentence);
-            }
+            Err(trouble) => view.show_server(ServerState::Failed, Some(trouble)),
         });
     }
 
@@ -199,15 +201,14 @@ impl Onboarding {
             adapter.set_token_needed(server.registrations == Registrations::WithToken);
         });
         *self.server.borrow_mut() = Some(server);
-        self.show_server(ServerState::Found, "");
+        self.show_server(ServerState::Found, None);
     }
 
-    fn show_server(&self, state: ServerState, error: &str) {
-        self.context.with_window(|window| {
-            let adapter = window.global::<OnboardingAdapter>();
-            adapter.set_server_state(state);
-            adapter.set_server_error(error.into());
-        });
+    fn show_server(&self, state: ServerState, trouble: Option<Trouble>) {
+        *self.server_trouble.borrow_mut() = trouble;
+        self.context
+            .with_window(|window| window.global::<OnboardingAdapter>().set_server_state(state));
+        self.refresh_all();
     }
 
     fn sign_in(self: &Rc<Self>) {
@@ -217,8 +218,11 @@ impl Onboarding {
         self.context.with_window(|window| {
             let adapter = window.global::<OnboardingAdapter>();
             let (user, password) = (adapter.get_user(), adapter.get_password());
-            if user.trim().is_empty() || password.is_empty() {
-                self.show_trouble(Some(&Trouble::WrongPassword));
+            let missing = [
+                (user.trim().is_empty(), Trouble::NameMissing),
+                (password.is_empty(), Trouble::PasswordMissing),
+            ];
+            if self.is_incomplete(missing) {
                 return;
             }
             let command = AccountCommand::SignIn {
@@ -239,14 +243,17 @@ impl Onboarding {
             let adapter = window.global::<OnboardingAdapter>();
             let (user, password) = (adapter.get_user(), adapter.get_password());
             let token = adapter.get_token().trim().to_owned();
-            let trouble = match () {
-                () if adapter.get_token_needed() && token.is_empty() => Some(Trouble::TokenNeeded),
-                () if user.trim().is_empty() => Some(Trouble::NameInvalid),
-                () if password.chars().count() < 8 => Some(Trouble::PasswordWeak),
-                () => None,
-            };
-            if trouble.is_some() {
-                self.show_trouble(trouble.as_ref());
+            let (needed, length) = (adapter.get_token_needed(), password.chars().count());
+            let missing = [
+                (needed && token.is_empty(), Trouble::TokenNeeded),
+                (user.trim().is_empty(), Trouble::NameMissing),
+                (length == 0, Trouble::PasswordMissing),
+                (
+                    (1..SHORTEST_PASSWORD).contains(&length),
+                    Trouble::PasswordWeak,
+                ),
+            ];
+            if self.is_incomplete(missing) {
                 return;
             }
             let command = AccountCommand::Register(Registration {
@@ -261,7 +268,19 @@ impl Onboarding {
         });
     }
 
+    /// Says at the fields what is missing, and gives the keyboard to the first of them.
+    fn is_incomplete<const N: usize>(&self, missing: [(bool, Trouble); N]) -> bool {
+        let troubles = missing.into_iter().filter(|(missing, _)| *missing);
+        let troubles: Vec<_> = troubles.map(|(_, trouble)| trouble).collect();
+        self.show_troubles(&troubles);
+        self.focus(&troubles);
+        !troubles.is_empty()
+    }
+
     fn submit(self: &Rc<Self>, command: AccountCommand, is_new: bool) {
+        if self.is_busy() {
+            return;
+        }
         self.show_trouble(None);
         self.set_busy(true);
         let view = self.clone();
@@ -272,7 +291,10 @@ impl Onboarding {
                     view.signed_in();
                     (view.on_arrived.borrow())(is_new);
                 }
-                Err(trouble) => view.show_trouble(Some(&trouble)),
+                Err(trouble) => {
+                    view.show_trouble(Some(&trouble));
+                    view.focus(&[trouble]);
+                }
             }
         });
     }
@@ -290,6 +312,13 @@ impl Onboarding {
         });
     }
 
+    fn is_busy(&self) -> bool {
+        let mut busy = false;
+        self.context
+            .with_window(|window| busy = window.global::<OnboardingAdapter>().get_busy());
+        busy
+    }
+
     fn set_busy(&self, busy: bool) {
         self.context
             .with_window(|window| window.global::<OnboardingAdapter>().set_busy(busy));
@@ -301,25 +330,55 @@ impl Onboarding {
     }
 
     fn show_trouble(&self, trouble: Option<&Trouble>) {
+        self.show_troubles(trouble.map(std::slice::from_ref).unwrap_or_default());
+    }
+
+    fn show_troubles(&self, troubles: &[Trouble]) {
+        *self.troubles.borrow_mut() = troubles.to_vec();
+        self.refresh_all();
+    }
+
+    /// Says everything again, in another language.
+    pub(super) fn refresh_all(&self) {
         let language = self.context.language();
-        let sentence = |wanted: Place| match trouble {
-            Some(trouble) if place(trouble) == wanted => words::trouble(language, trouble),
-            _ => String::new(),
+        let (troubles, server) = (self.troubles.borrow(), self.server_trouble.borrow());
+        let said = |trouble: Option<&Trouble>| {
+            let said = trouble.map(|trouble| words::trouble(language, trouble));
+            SharedString::from(said.unwrap_or_default())
+        };
+        let at = |wanted| said(troubles.iter().find(|trouble| place(trouble) == wanted));
+        self.context.with_window(|window| {
+            let adapter = window.global::<OnboardingAdapter>();
+            adapter.set_user_error(at(Place::User));
+            adapter.set_password_error(at(Place::Password));
+            adapter.set_token_error(at(Place::Token));
+            adapter.set_error(at(Place::Form));
+            adapter.set_server_error(said(server.as_ref()));
+        });
+    }
+
+    /// Gives the keyboard to the first field that something is wrong with.
+    fn focus(&self, troubles: &[Trouble]) {
+        let field = match troubles.first().map(place) {
+            Some(Place::User) => SignInField::User,
+            Some(Place::Password) => SignInField::Password,
+            Some(Place::Token) => SignInField::Token,
+            Some(Place::Form) | None => return,
         };
         self.context.with_window(|window| {
             let adapter = window.global::<OnboardingAdapter>();
-            adapter.set_user_error(sentence(Place::User).as_str().into());
-            adapter.set_password_error(sentence(Place::Password).as_str().into());
-            adapter.set_token_error(sentence(Place::Token).as_str().into());
-            adapter.set_error(sentence(Place::Form).as_str().into());
+            adapter.set_focus_field(field);
+            adapter.set_focus_epoch(adapter.get_focus_epoch().wrapping_add(1));
         });
     }
 }
 
 fn place(trouble: &Trouble) -> Place {
     match trouble {
-        Trouble::NameTaken | Trouble::NameInvalid => Place::User,
-        Trouble::WrongPassword | Trouble::PasswordWeak => Place::Password,
+        Trouble::NameTaken | Trouble::NameInvalid | Trouble::NameMissing => Place::User,
+        Trouble::WrongPassword | Trouble::PasswordWeak | Trouble::PasswordMissing => {
+            Place::Password
+        }
         Trouble::TokenNeeded | Trouble::TokenWrong => Place::Token,
         _ => Place::Form,
     }

@@ -194,11 +194,16 @@ impl Settings {
     /// Measures the program for the page.
     pub(super) fn show_facts(&self) {
         let memory = self.memory();
-        let software = self.context.settings.get().software_rendering;
+        let drawing = match self.context.settings.get().software_rendering {
+            true => self
+                .context
+                .say("без видеокарты", "without the graphics card"),
+            false => self.context.say("видеокартой", "by the graphics card"),
+        };
         self.context.with_window(|window| {
             let adapter = window.global::<SettingsAdapter>();
             adapter.set_memory(memory.as_str().into());
-            adapter.set_renderer(if software { "software" } else { "OpenGL" }.into());
+            adapter.set_renderer(drawing.into());
         });
     }
 

@@ -18,7 +18,7 @@ use crate::{
         update::Answer,
     },
     render::words,
-    rows::{MediaKey, PersonRow, RoomRow},
+    rows::{MediaKey, PersonRow, RoomRow, Section},
 };
 
 /// Rooms offered; who wants others types a letter more.
@@ -243,6 +243,9 @@ impl Switcher {
                     title: room.name.as_str().into(),
                     detail: match &room.direct_with {
                         Some(user) => user.as_str(),
+                        None if self.context.is_class(room.id.as_str()) => {
+                            words::section(language, Section::Classes)
+                        }
                         None => words::section(language, room.section),
                     }
                     .into(),

@@ -244,6 +244,8 @@ impl Ui {
             self.verification.clone(),
             self.games.clone(),
             self.state.clone(),
+            self.feedback.clone(),
+            self.onboarding.clone(),
         );
         self.settings.on_redraw(move || {
             redraw.0.refresh_all();
@@ -253,6 +255,8 @@ impl Ui {
             redraw.4.refresh_all();
             redraw.5.refresh_all();
             redraw.6.draw();
+            redraw.7.refresh_all();
+            redraw.8.refresh_all();
         });
     }
 
