@@ -38,10 +38,15 @@ impl Caret {
         });
     }
 
-    /// Nobody looks.
-    pub(super) fn rest(&self) {
-        self.timer.stop();
-        self.show(true);
+    /// Nobody looks at the window, or somebody does again.
+    pub(super) fn set_away(self: &Rc<Self>, away: bool) {
+        match away {
+            true => {
+                self.timer.stop();
+                self.show(true);
+            }
+            false => self.stir(),
+        }
     }
 
     fn change(&self) {

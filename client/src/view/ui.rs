@@ -299,8 +299,7 @@ impl Ui {
             self.window.as_weak(),
         );
         let files = move |paths: Vec<PathBuf>| {
-            let page = page_of(&window);
-            if page == Some(Page::Onboarding) {
+            if page_of(&window) == Some(Page::Onboarding) {
                 if let Some(file) = paths.into_iter().next() {
                     onboarding.open_join_file(file);
                 }
@@ -314,10 +313,7 @@ impl Ui {
         let caret = Caret::new(&self.window);
         let blinking = caret.clone();
         let away = move |away| {
-            match away {
-                true => caret.rest(),
-                false => caret.stir(),
-            }
+            caret.set_away(away);
             notices.set_away(away);
             presence.set_silent(away);
             room.timeline.set_away(away);
