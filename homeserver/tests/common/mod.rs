@@ -11,6 +11,13 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+/// The server's program. It would take the variable of a test for its configuration.
+fn program() -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_fialka-server"));
+    program.env_remove("FIALKA_CRASH_ROUNDS");
+    program
+}
+
 /// A server as a process of its own.
 pub(crate) struct Server {
     child: Child,
@@ -35,14 +42,11 @@ impl Server {
             // Only `init` makes a signing key; the rest of what it makes is replaced.
             let made = folder.join("made");
             let init = ["init", "--server-name", "crash.example", "--data-dir"];
-            let done = Command::new(env!("CARGO_BIN_EXE_fialka-server"))
-                .args(init)
-                .arg(&made)
-                .output()?;
+            let done = program().args(init).arg(&made).output()?;
             ensure!(done.status.success(), "init failed: {done:?}");
             std::fs::rename(made.join("keys"), keys)?;
         }
-        let child = Command::new(env!("CARGO_BIN_EXE_fialka-server"))
+        let child = program()
             .args(["serve", "--config"])
             .arg(&config)
             .stdout(Stdio::null())
@@ -70,7 +74,7 @@ impl Server {
     pub(crate) fn kill(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
-        let checked = Command::new(env!("CARGO_BIN_EXE_fialka-server"))
+        let checked = program()
             .args(["check", "--deep", "--config"])
             .arg(&self.config)
             .output()?;
