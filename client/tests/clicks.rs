@@ -1,5 +1,5 @@
 //! What the mouse and the keys do to messages: a voice message plays, a link leads where it says, a moving picture moves
-//! while it is on the screen, and the arrows go from room to room.
+//! while it is on the screen, the arrows go from room to room, and a pane that closes gives the keyboard back.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
 use std::{ops::ControlFlow, sync::Arc};
@@ -16,7 +16,9 @@ use client::{
         RowKind, Section, TextBody, TimelineRow,
     },
     settings::Settings,
-    view::{AnimationAdapter, PersonAdapter, RoomListAdapter, Ui},
+    view::{
+        AnimationAdapter, AppAdapter, PaneAdapter, PaneKind, PersonAdapter, RoomListAdapter, Ui,
+    },
 };
 use eyeball_im::VectorDiff;
 use i_slint_backend_testing::{TestingBackend, TestingBackendOptions};
@@ -154,6 +156,7 @@ fn messages_do_what_they_are_clicked_for() {
     a_link_to_a_person_shows_the_person(&bench);
     a_moving_picture_moves_while_it_is_seen(&mut bench);
     the_arrows_go_from_room_to_room(&mut bench);
+    whoever_closes_the_search_goes_on_by_keyboard(&mut bench);
 }
 
 fn a_voice_message_is_played(bench: &mut Bench) {
@@ -236,6 +239,18 @@ fn the_arrows_go_from_room_to_room(bench: &mut Bench) {
     assert_eq!(bench.opened(), [bench.rooms[1].clone()]);
     bench.press(&[Key::Alt, Key::UpArrow]);
     assert_eq!(bench.opened(), [bench.rooms[0].clone()]);
+}
+
+/// The field that had the keyboard is gone with its pane.
+fn whoever_closes_the_search_goes_on_by_keyboard(bench: &mut Bench) {
+    let window = bench.ui.window();
+    window.global::<AppAdapter>().invoke_search(false);
+    bench.settle();
+    bench.press(&[Key::Escape]);
+    bench.settle();
+    assert_eq!(window.global::<PaneAdapter>().get_kind(), PaneKind::None);
+    bench.press(&[Key::Alt, Key::DownArrow]);
+    assert_eq!(bench.opened(), [bench.rooms[1].clone()]);
 }
 
 fn account() -> AccountRow {

@@ -7,11 +7,15 @@ use std::{cell::RefCell, collections::HashMap};
 
 use slint::Image;
 
+use super::LineRun;
+
 static ARCHIVE: &[u8] = include_bytes!("../../ui/assets/emoji.tar");
 /// Tar is made of blocks of this size.
 const BLOCK: usize = 512;
 /// No emoji is longer, in code points.
 const LONGEST: usize = 10;
+/// Letters shown of a text that is being written.
+const ENDING: usize = 60;
 const VARIATION: char = '\u{fe0f}';
 
 /// A piece of text: words, or one emoji.
@@ -57,6 +61,58 @@ pub fn any(text: &str) -> bool {
     split(text)
         .iter()
         .any(|piece| matches!(piece, Piece::Emoji(..)))
+}
+
+/// The words and pictures of a line with emoji in it; none for a line without.
+#[must_use]
+pub fn runs(text: &str) -> Vec<LineRun> {
+    if may_have_any(text) && any(text) {
+        let pieces = split(text).into_iter();
+        pieces.map(run).collect()
+    } else {
+        Vec::new()
+    }
+}
+
+/// The end of a text in one line, empty where there is no emoji in it.
+#[must_use]
+pub fn ending(text: &str) -> String {
+    if !may_have_any(text) {
+        return String::new();
+    }
+    let skipped = text.chars().count().saturating_sub(ENDING);
+    let end: String = text.chars().skip(skipped).collect();
+    let line = end.split_whitespace().collect::<Vec<_>>().join(" ");
+    match (any(&line), skipped) {
+        (false, _) => String::new(),
+        (true, 0) => line,
+        (true, _) => format!("…{line}"),
+    }
+}
+
+fn run(piece: Piece<'_>) -> LineRun {
+    let image = match &piece {
+        Piece::Emoji(_, name) => picture(name),
+        Piece::Text(_) => None,
+    };
+    match (piece, image) {
+        (_, Some(image)) => LineRun {
+            image,
+            pictured: true,
+            ..LineRun::default()
+        },
+        // A space at an edge would have no width.
+        (Piece::Text(text) | Piece::Emoji(text, _), None) => LineRun {
+            text: text.replace(' ', "\u{a0}").into(),
+            ..LineRun::default()
+        },
+    }
+}
+
+/// Most lines have nothing like an emoji, and are asked about whenever they are drawn.
+fn may_have_any(text: &str) -> bool {
+    let is_candidate = |letter| letter >= '\u{203c}' || matches!(letter, '\u{a9}' | '\u{ae}');
+    text.chars().any(is_candidate)
 }
 
 /// The picture of a single emoji, `None` for anything else.
@@ -146,7 +202,7 @@ fn entry(header: &'static [u8], body: &'static [u8]) -> Option<(&'static str, &'
 
 #[cfg(test)]
 mod tests {
-    use super::{Piece, any, image, split};
+    use super::{Piece, any, ending, image, runs, split};
 
     fn written(text: &str) -> Vec<String> {
         split(text)
@@ -162,6 +218,28 @@ mod tests {
     fn text_is_cut_around_emoji() {
         assert_eq!(written("Ура 🎉!"), ["t:Ура ", "e:🎉", "t:!"]);
         assert_eq!(written("без эмодзи, 12 # * ©"), ["t:без эмодзи, 12 # * ©"]);
+    }
+
+    #[test]
+    fn a_line_without_emoji_has_no_runs() {
+        assert!(runs("Привет — «мир» №5").is_empty());
+        let runs = runs("Привет 👋 мир");
+        let shown: Vec<_> = runs
+            .iter()
+            .map(|run| (run.text.as_str(), run.pictured))
+            .collect();
+        assert_eq!(
+            shown,
+            [("Привет\u{a0}", false), ("", true), ("\u{a0}мир", false)]
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_long_text_is_one_line() {
+        assert_eq!(ending("без эмодзи"), "");
+        assert_eq!(ending("раз\n🎉"), "раз 🎉");
+        let long = format!("{} 🎉", "слово ".repeat(40));
+        assert!(ending(&long).starts_with('…') && ending(&long).ends_with("слово 🎉"));
     }
 
     #[test]

@@ -2,15 +2,16 @@
 
 use std::{cell::Cell, path::PathBuf, rc::Rc};
 
-use slint::{ComponentHandle, PlatformError};
+use slint::{ComponentHandle, ModelRc, PlatformError, VecModel};
 
 use super::{
-    AppAdapter, AppWindow, HelpAdapter, Page, PaneKind, RailAdapter, SettingsAdapter,
+    AppAdapter, AppWindow, HelpAdapter, LineTexts, Page, PaneKind, RailAdapter, SettingsAdapter,
     account::Account,
     animations::Animations,
     caret::Caret,
     context::Context,
     directory::Directory,
+    emoji,
     feedback::Feedback,
     games::Games,
     head,
@@ -215,6 +216,9 @@ impl Ui {
     }
 
     fn bind(&self) {
+        let lines = self.window.global::<LineTexts>();
+        lines.on_runs(|text| ModelRc::from(Rc::new(VecModel::from(emoji::runs(&text)))));
+        lines.on_ending(|text| emoji::ending(&text).into());
         let adapter = self.adapter();
         adapter.set_page(Page::Starting);
         let context = self.context.clone();
