@@ -4,11 +4,15 @@ mod header;
 mod members;
 mod sending;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use eyeball_im::VectorDiff;
 use futures_util::{Stream, StreamExt, stream::BoxStream};
-use matrix_sdk::{Room, event_cache::PaginationStatus, ruma::OwnedUserId};
+use matrix_sdk::{
+    Room,
+    event_cache::PaginationStatus,
+    ruma::{Int, OwnedUserId},
+};
 use matrix_sdk_ui::timeline::{
     RoomExt, Timeline, TimelineItem, TimelineReadReceiptTracking, default_event_filter,
 };
@@ -38,6 +42,12 @@ use crate::{
 const PAGE: u16 = 50;
 /// With fewer messages than this, a page is fetched unasked.
 const ENOUGH: usize = 20;
+
+/// Pages fetched unasked: where thousands have come and nobody says anything, the past has no end.
+const UNASKED: u8 = 20;
+
+/// People in a large room.
+const MANY: u64 = 300;
 
 /// The server's room bot, once it is known.
 type Bot = watch::Receiver<Option<OwnedUserId>>;
@@ -129,6 +139,24 @@ async fn build(room: &Room) -> Result<Timeline, matrix_sdk_ui::timeline::Error> 
         .await
 }
 
+/// What the list of people was made of, but for names and pictures.
+#[derive(Clone, PartialEq)]
+struct People {
+    joined: u64,
+    invited: u64,
+    levels: BTreeMap<OwnedUserId, Int>,
+}
+
+impl People {
+    async fn of(room: &Room) -> Self {
+        Self {
+            joined: room.joined_members_count(),
+            invited: room.invited_members_count(),
+            levels: room.power_levels_or_default().await.users,
+        }
+    }
+}
+
 /// Changes of the SDK's timeline.
 type Items = BoxStream<'static, Vec<VectorDiff<Arc<TimelineItem>>>>;
 
@@ -137,7 +165,10 @@ struct Task {
     timeline: Arc<Timeline>,
     rows: TimelineRows,
     with_members: bool,
+    people: Option<People>,
     filling: Option<AbortHandle>,
+    /// Pages fetched unasked in a row.
+    filled: u8,
     outbox: Outbox,
     nudges: mpsc::UnboundedSender<Nudge>,
     bot: Bot,
@@ -154,7 +185,9 @@ impl Task {
             timeline,
             rows,
             with_members: false,
+            people: None,
             filling: None,
+            filled: 0,
             outbox: views.outbox,
             nudges: views.nudges,
             bot: views.bot,
@@ -227,9 +260,14 @@ impl Task {
             .filling
             .as_ref()
             .is_some_and(|task| !task.is_finished());
-        if pagination != Pagination::Idle || is_filling || self.rows.messages() >= ENOUGH {
+        if self.rows.messages() >= ENOUGH {
+            self.filled = 0;
             return;
         }
+        if pagination != Pagination::Idle || is_filling || self.filled >= UNASKED {
+            return;
+        }
+        self.filled += 1;
         let timeline = self.timeline.clone();
         let task = tokio::spawn(async move {
             if let Err(error) = timeline.paginate_backwards(PAGE).await {
@@ -244,12 +282,20 @@ impl Task {
         let diffs = self.rows.set_context(context);
         self.send_rows(diffs).await;
         self.send(TimelineUpdate::Header(self.header().await)).await;
-        if self.with_members {
+        if self.with_members && self.has_other_members().await {
             match members::known(&self.room).await {
                 Ok(rows) => self.send(TimelineUpdate::Members(rows)).await,
                 Err(error) => tracing::warn!(%error, "the members are not known"),
             }
         }
+    }
+
+    /// Whether the list of people has to be made again. In a large room that takes a while, so not for every message:
+    /// only when somebody has come, gone, or may do something else.
+    async fn has_other_members(&mut self) -> bool {
+        let now = People::of(&self.room).await;
+        let is_small = now.joined <= MANY;
+        self.people.replace(now.clone()) != Some(now) || is_small
     }
 
     async fn header(&self) -> RoomHeader {
