@@ -31,7 +31,7 @@ pub use self::{
     filter_text::FilterText,
     json_body::{JsonBody, parse_body, read_body, read_query},
     own::{Nothing, Own},
-    ruma::{Also, Answer, PlainServe, Raw, RouterExt, Ruma, Streamed},
+    ruma::{Also, Answer, PlainServe, Raw, RouterExt, Ruma, RumaHandler, Streamed},
     serve::Listener,
     session::AccessToken,
     signed::Signed,

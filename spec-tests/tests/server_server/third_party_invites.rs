@@ -66,6 +66,10 @@ fn proof(identity_server: &Peer, user: &User, invitation: &Value) -> Value {
 }
 
 fn bind(user: &User, room: &str, sender: &User, signed: &Value) {
+    bind_by("PUT", user, (room, sender), signed);
+}
+
+fn bind_by(method: &str, user: &User, (room, sender): (&str, &User), signed: &Value) {
     let invite = json!({
         "medium": "email", "address": ADDRESS, "mxid": user.id,
         "room_id": room, "sender": sender.id, "signed": signed,
@@ -74,7 +78,7 @@ fn bind(user: &User, room: &str, sender: &User, signed: &Value) {
         "medium": "email", "address": ADDRESS, "mxid": user.id, "invites": [invite],
     });
     user.server
-        .request("PUT", "/_matrix/federation/v1/3pid/onbind")
+        .request(method, "/_matrix/federation/v1/3pid/onbind")
         .json(&body)
         .send()
         .ok();
@@ -301,4 +305,15 @@ fn an_address_is_invited_while_a_room_is_made() {
         events.any(|event| event["type"] == "m.room.third_party_invite"),
         "{state}"
     );
+}
+
+/// Identity servers send what the specification has them put.
+#[test]
+fn an_identity_server_may_post_that_an_address_is_bound() {
+    let (alice, bob) = (homeserver().register("alice"), homeserver().register("bob"));
+    let identity_server = identity_server();
+    let (room, invitation) = invite_address(&alice, &identity_server);
+    let signed = proof(&identity_server, &bob, &invitation);
+    bind_by("POST", &bob, (&room, &alice), &signed);
+    is_invited(&bob, &room).expect("an invitation");
 }

@@ -1,6 +1,12 @@
 //! [Third-party invites](https://spec.matrix.org/v1.19/server-server-api/#third-party-invites).
 
-use axum::{Router, extract::State};
+use axum::{
+    Router,
+    extract::{Request, State},
+    response::Response,
+};
+use futures::{FutureExt, future::BoxFuture};
+use http::Method;
 use ruma::{
     api::federation::thirdparty::{bind_callback, exchange_invite},
     events::StateEventType,
@@ -12,14 +18,19 @@ use super::membership::{require_of, room_for};
 use crate::{
     ApiError, ApiResult, Server,
     federation::membership::third_party::{self, Claim},
-    http::{RouterExt, Ruma, Signed},
+    http::{RouterExt, Ruma, RumaHandler, Signed},
 };
 
 /// Invitations of one address that are looked at.
 const MOST_INVITES: usize = 50;
 
+const ON_BIND: &str = "/_matrix/federation/v1/3pid/onbind";
+
 pub(super) fn router() -> Router<Server> {
-    Router::new().ruma_route(exchange).ruma_route(bound)
+    Router::new()
+        .ruma_route(exchange)
+        .ruma_route(bound)
+        .plain_route(&Method::POST, ON_BIND, Box::new(bound_by_post))
 }
 
 /// Invites a user of another server who owns an address that somebody here has invited.
@@ -58,6 +69,12 @@ async fn exchange(
     };
     third_party::issue(&server, room, claim).await?;
     Ok(exchange_invite::v1::Response::new())
+}
+
+/// The same by the method that identity servers use in fact.
+fn bound_by_post(server: Server, mut request: Request) -> BoxFuture<'static, ApiResult<Response>> {
+    *request.method_mut() = Method::PUT;
+    RumaHandler::answer(bound, server, request).boxed()
 }
 
 /// Invites a user who has bound an address to the rooms that the address was invited to.
