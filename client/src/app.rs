@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, rc::Rc};
 
-use slint::{ComponentHandle as _, winit_030::WinitWindowAccessor as _};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -56,10 +55,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
 async fn answer_calls(mut instance: Instance, ui: Rc<Ui>) {
     loop {
         let call = instance.called().await;
-        ui.window().window().with_winit_window(|window| {
-            window.set_minimized(false);
-            window.focus_window();
-        });
+        ui.come_forward();
         if let Some(file) = call.file {
             ui.open_join_file(file);
         }

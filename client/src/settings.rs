@@ -29,6 +29,8 @@ pub struct Choices {
     pub notification_text: bool,
     /// Nothing pops up for now.
     pub do_not_disturb: bool,
+    /// Go on when the window is closed, with an icon beside the clock.
+    pub background: bool,
     /// Somebody has been shown around on this computer.
     pub tour_seen: bool,
     /// Emoji chosen lately, the newest first.
@@ -60,6 +62,7 @@ impl Default for Choices {
             notifications: true,
             notification_text: true,
             do_not_disturb: false,
+            background: true,
             tour_seen: false,
             recent_emoji: Vec::new(),
             enter_sends: true,

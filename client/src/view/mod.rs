@@ -47,6 +47,7 @@ mod suggestions;
 mod switcher;
 mod timeline;
 mod timeline_places;
+mod tray;
 mod ui;
 mod verification;
 mod viewer;

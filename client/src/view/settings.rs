@@ -44,6 +44,7 @@ pub(super) struct Settings {
     /// The screen's own scale factor, before the zoom.
     scale: Cell<Option<f32>>,
     on_redraw: RefCell<Box<dyn Fn()>>,
+    on_changed: RefCell<Box<dyn Fn()>>,
 }
 
 impl Settings {
@@ -54,6 +55,7 @@ impl Settings {
             account: account.clone(),
             scale: Cell::default(),
             on_redraw: RefCell::new(Box::new(|| {})),
+            on_changed: RefCell::new(Box::new(|| {})),
         });
         settings.bind();
         settings.show_choices();
@@ -64,6 +66,16 @@ impl Settings {
     /// What draws everything again that Rust has put into words or laid out.
     pub(super) fn on_redraw(&self, redraw: impl Fn() + 'static) {
         *self.on_redraw.borrow_mut() = Box::new(redraw);
+    }
+
+    /// What else follows the choices.
+    pub(super) fn on_changed(&self, changed: impl Fn() + 'static) {
+        *self.on_changed.borrow_mut() = Box::new(changed);
+    }
+
+    /// Lets nothing pop up from now on, or again.
+    pub(super) fn set_silent(&self, silent: bool) {
+        self.change(|choices| choices.do_not_disturb = silent);
     }
 
     fn bind(self: &Rc<Self>) {
@@ -119,6 +131,8 @@ impl Settings {
         });
         let page = self.clone();
         adapter.on_set_do_not_disturb(move |on| page.change(|choices| choices.do_not_disturb = on));
+        let page = self.clone();
+        adapter.on_set_background(move |on| page.change(|choices| choices.background = on));
         let page = self.clone();
         adapter.on_test_notification(move || page.test_notification());
     }
@@ -287,6 +301,7 @@ impl Settings {
     fn change(&self, change: impl FnOnce(&mut settings::Choices)) {
         self.context.settings.change(change);
         self.show_choices();
+        self.on_changed.borrow()();
     }
 
     fn show_choices(&self) {
@@ -308,6 +323,7 @@ impl Settings {
             adapter.set_notifications(choices.notifications);
             adapter.set_notification_text(choices.notification_text);
             adapter.set_do_not_disturb(choices.do_not_disturb);
+            adapter.set_background(choices.background);
             window
                 .global::<RoomListAdapter>()
                 .set_compact(choices.compact_rooms);

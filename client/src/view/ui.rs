@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, path::PathBuf, rc::Rc};
 
-use slint::{ComponentHandle, ModelRc, PlatformError, VecModel};
+use slint::{CloseRequestResponse, ComponentHandle, ModelRc, PlatformError, VecModel};
 
 use super::{
     AppAdapter, AppWindow, HelpAdapter, LineTexts, Page, PaneKind, RailAdapter, SettingsAdapter,
@@ -29,6 +29,7 @@ use super::{
     settings::Settings,
     state::State,
     switcher::Switcher,
+    tray::{self, Tray},
     verification::Verification,
     viewer::Viewer,
     welcome::Welcome,
@@ -68,6 +69,7 @@ pub struct Ui {
     offline: Offline,
     state: Rc<State>,
     animations: Rc<Animations>,
+    tray: Rc<Tray>,
 }
 
 impl Ui {
@@ -91,6 +93,7 @@ impl Ui {
         links::bind(&context, &list);
         Prompts::new(&context, &list, &room, &account);
         let settings = Settings::new(&context, &account);
+        let tray = tray::of(&context, &settings);
         let ui = Self {
             people: People::new(&context, &room),
             viewer: Viewer::new(&context, &room.timeline, &animations),
@@ -109,6 +112,7 @@ impl Ui {
             offline: Offline::new(&window),
             state: State::new(&context),
             animations,
+            tray,
             settings,
             account,
             window,
@@ -144,8 +148,18 @@ impl Ui {
         }
     }
 
+    /// Shows the window, whatever was done with it, as somebody asks for it.
+    pub fn come_forward(&self) {
+        self.tray.come_forward();
+    }
+
     /// Puts an update into the models.
     pub fn apply(&self, update: Update) {
+        self.take(update);
+        self.tray.refresh();
+    }
+
+    fn take(&self, update: Update) {
         match update {
             Update::Answered { request, result } => self.context.answered(request, result),
             Update::Session(state) => self.show_session(state),
@@ -210,7 +224,9 @@ impl Ui {
     /// When the window cannot be shown.
     pub fn run(&self) -> Result<(), PlatformError> {
         self.window.show()?;
+        self.tray.begin();
         slint::run_event_loop()?;
+        self.tray.end();
         self.context.keep_window_size();
         self.window.hide()
     }
@@ -323,6 +339,12 @@ impl Ui {
             room.timeline.set_away(away);
             animations.set_away(away);
         };
+        let notices = self.notices.clone();
+        self.window.window().on_close_requested(move || {
+            // The window may be gone before it tells that nobody looks at it.
+            notices.set_away(true);
+            CloseRequestResponse::HideWindow
+        });
         let settings = self.settings.clone();
         input::listen(
             &self.window,
