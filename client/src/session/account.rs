@@ -125,6 +125,9 @@ impl SignedIn {
             outbox: outbox.clone(),
         };
         this.spawn(asker.run(sync.state()));
+        if password.is_some() {
+            encryption::introduce(&this.client, &base).await;
+        }
         this.spawn(verification::run(
             this.client.clone(),
             base,

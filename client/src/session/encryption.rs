@@ -1,8 +1,10 @@
 //! Message keys without a word about keys: set up with the password at registration, opened with it at sign-in.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use matrix_sdk::{
-    Client,
+    Client, Error,
     encryption::{
         CrossSigningResetAuthType,
         recovery::{RecoveryError, RecoveryState},
@@ -13,6 +15,7 @@ use matrix_sdk::{
         api::{client::backup::get_latest_backup_info, error::ErrorKind},
     },
 };
+use matrix_sdk_base::BaseClient;
 
 use super::{devices::with_password, outbox::Outbox};
 use crate::bridge::{
@@ -23,6 +26,35 @@ use crate::bridge::{
 
 /// An answer about the keys before, still on its way, throws new ones away; then they are made again.
 const ATTEMPTS: usize = 3;
+
+/// How long the first sync waits for [`introduce`].
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Tells the server the keys of a new device, before the first sync and before anything else is made of them. The sync,
+/// as it tells them, and a new backup, as it is signed, would take two locks of the SDK in opposite order and could wait
+/// for each other for ever.
+pub(super) async fn introduce(client: &Client, base: &BaseClient) {
+    let introduced = async {
+        let encryption = client.encryption();
+        encryption.wait_for_e2ee_initialization_tasks().await;
+        let machine = base.olm_machine().await.clone();
+        let Some(machine) = machine else {
+            return Ok(());
+        };
+        let keys = machine.upload_device_keys().await;
+        let Some((id, request)) = keys.map_err(Error::from)? else {
+            return Ok(());
+        };
+        let answer = client.send(request).await?;
+        machine.mark_request_as_sent(&id, &answer).await?;
+        Ok::<_, Error>(())
+    };
+    match tokio::time::timeout(PATIENCE, introduced).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the keys of this device are told by the sync"),
+        Err(_) => tracing::warn!("the keys of this device are told by the sync"),
+    }
+}
 
 /// Settles the key storage after sign-in, then reports its state for as long as the session lives.
 pub(super) async fn watch(client: Client, password: Option<Secret>, outbox: Outbox) {
