@@ -1,6 +1,9 @@
 //! Keeps the rows of an open room in step with the SDK's items.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use eyeball_im::VectorDiff;
 use imbl::Vector;
@@ -38,6 +41,8 @@ struct Entry {
     item: Arc<TimelineItem>,
     facts: Facts,
     read_here: bool,
+    /// The same event stands further down.
+    is_double: bool,
     flags: Flags,
     row: Arc<TimelineRow>,
 }
@@ -62,10 +67,11 @@ impl TimelineRows {
     ) -> Vec<RowDiff> {
         let mut out = Vec::new();
         for diff in diffs {
-            let diff = diff.map(|item| self.entry(item));
+            let diff = diff.map(|item| self.entry(item, false));
             out.push(diff.clone().map(|entry| entry.row));
             diff.apply(&mut self.entries);
         }
+        self.hide_doubles(&mut out);
         self.arrange(&mut out);
         out
     }
@@ -79,7 +85,7 @@ impl TimelineRows {
         let mut out = Vec::new();
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
-            let mut made = self.entry(entry.item.clone());
+            let mut made = self.entry(entry.item.clone(), entry.is_double);
             made.flags = entry.flags;
             made.row = Arc::new(with_flags(&made.row, made.flags));
             if made.row != entry.row {
@@ -116,10 +122,33 @@ impl TimelineRows {
         self.entries.iter().filter(is_message).count()
     }
 
-    fn entry(&self, item: Arc<TimelineItem>) -> Entry {
+    /// After the program was killed while it sent, the SDK may have an event twice: as it was sent, and as the server
+    /// tells it. It is shown where it stands last.
+    fn hide_doubles(&mut self, out: &mut Vec<RowDiff>) {
+        let mut seen = HashSet::new();
+        let mut changed = Vec::new();
+        for (index, entry) in self.entries.iter().enumerate().rev() {
+            let id = entry.item.as_event().and_then(EventTimelineItem::event_id);
+            let is_double = id.is_some_and(|id| !seen.insert(id));
+            if is_double != entry.is_double {
+                changed.push((index, is_double));
+            }
+        }
+        for (index, is_double) in changed {
+            let entry = self.entry(self.entries[index].item.clone(), is_double);
+            let value = entry.row.clone();
+            self.entries.set(index, entry);
+            out.push(VectorDiff::Set { index, value });
+        }
+    }
+
+    fn entry(&self, item: Arc<TimelineItem>, is_double: bool) -> Entry {
         let row = TimelineRow {
             id: RowId::new(&item.unique_id().0),
-            kind: kind_of(&item, &self.context),
+            kind: match item.as_event().filter(|_| is_double) {
+                Some(event) => silent(event),
+                None => kind_of(&item, &self.context),
+            },
         };
         let facts = match &row.kind {
             RowKind::Message(message) => Facts::Message {
@@ -147,6 +176,7 @@ impl TimelineRows {
             item,
             facts,
             read_here,
+            is_double,
             flags,
             row: Arc::new(row),
         }
