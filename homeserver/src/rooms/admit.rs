@@ -129,7 +129,7 @@ impl Rooms {
         user: OwnedUserId,
         content: Value,
     ) -> ApiResult<(RoomVersionId, Pdu)> {
-        self.write(room, move |txn| {
+        self.write_own(room, move |txn| {
             // An invitation that waited for its receiver is good though its sender may have left.
             let waited = content.get("third_party_invite").is_some();
             if !waited && txn.membership(&sender)? != Some(Membership::Join) {
@@ -137,7 +137,7 @@ impl Rooms {
             }
             Step::Invite { is_direct: false }.check(txn.membership(&user)?)?;
             let draft = Draft {
-                sender,
+                sender: sender.clone(),
                 event_type: TimelineEventType::RoomMember,
                 state_key: Some(user.to_string()),
                 content: to_raw_value(&content).map_err(ApiError::internal)?,

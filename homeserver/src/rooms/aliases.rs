@@ -126,7 +126,7 @@ impl Rooms {
             .read(move |rooms, snapshot| rooms.find_alias(snapshot, &name))
             .await?;
         let room = room.ok_or_else(|| unknown_alias(&alias))?;
-        self.write_aliases(room, move |txn| {
+        self.write_own(room, move |txn| {
             let row = tables::ALIAS.get(txn.snapshot, alias.as_str())?;
             let (_, creator) = row
                 .filter(|(room, _)| *room == txn.room)
@@ -138,7 +138,7 @@ impl Rooms {
                 ));
             }
             canonical_alias::remove(txn, &user, alias.as_str())?;
-            let room = txn.room;
+            let (room, alias) = (txn.room, alias.clone());
             txn.head.waits = true;
             txn.write(move |batch, _| {
                 tables::ALIAS.delete(batch, alias.as_str());

@@ -109,7 +109,7 @@ impl MembershipChange {
         }
     }
 
-    pub(super) fn apply(self, txn: &mut Txn<'_>) -> ApiResult<()> {
+    pub(super) fn apply(&self, txn: &mut Txn<'_>) -> ApiResult<()> {
         let old = txn.membership(&self.user)?;
         if self.step.is_done(old) {
             return Ok(());
@@ -201,7 +201,7 @@ impl Rooms {
         room: RoomNid,
         change: MembershipChange,
     ) -> ApiResult<()> {
-        self.write(room, move |txn| change.apply(txn)).await
+        self.write_own(room, move |txn| change.apply(txn)).await
     }
 
     /// A user's relation to a room.

@@ -2,6 +2,7 @@
 
 pub mod admit;
 pub mod aliases;
+mod approval;
 pub mod blocking;
 pub mod by_time;
 mod canonical_alias;

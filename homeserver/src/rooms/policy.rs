@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ruma::{OwnedServerName, ServerName, room_version_rules::RoomVersionRules, serde::Base64};
 use serde::Deserialize;
 
-use super::{Rooms, event::RoomEvent, head::Head, receive::Outcome, servers, txn::Txn};
+use super::{Rooms, head::Head, servers, txn::Txn};
 use crate::{
     error::{ApiError, ApiResult},
     events::{Pdu, build::MAX_PDU_BYTES, verify},
@@ -174,15 +174,6 @@ impl Txn<'_> {
         Ok(takes_part.then_some(policy))
     }
 
-    /// An event of this server with the signature of the room's policy server. The room waits for it, and no other;
-    /// messages are approved before they wait for their room.
-    pub(super) fn approved(&self, event: Pdu) -> ApiResult<Pdu> {
-        match self.question(&event)? {
-            Some(question) => question.ask(),
-            None => Ok(event),
-        }
-    }
-
     /// What the room's policy server has to be asked about an event, if there is one.
     pub(super) fn question(&self, event: &Pdu) -> ApiResult<Option<Question>> {
         // Nobody can keep a room from being removed here.
@@ -199,27 +190,6 @@ impl Txn<'_> {
             rules: self.head.rules(),
             event: event.clone(),
         }))
-    }
-
-    /// Appends an event of this server that was approved when the room was as the event says. Where others were quicker,
-    /// it stands beside theirs, as an event of another server would.
-    pub(super) fn append_approved(&mut self, pdu: Pdu) -> ApiResult<Arc<RoomEvent>> {
-        let newest = &self.head.extremities;
-        let follows_all = newest.len() == pdu.prev_events().len()
-            && newest.iter().all(|(_, id)| pdu.prev_events().contains(id));
-        if follows_all {
-            return self.record(pdu);
-        }
-        match self.receive(pdu, None)? {
-            Outcome::Accepted(event) => Ok(event),
-            Outcome::SoftFailed(reason) | Outcome::Rejected(reason) => {
-                let message = format!("The room does not allow the event any more: {reason}");
-                Err(ApiError::forbidden(message))
-            }
-            other => Err(ApiError::internal(anyhow::anyhow!(
-                "an event of this server was not taken in: {other:?}"
-            ))),
-        }
     }
 
     /// Why an event of another server is kept from clients, if the room's policy server has not signed it.

@@ -45,7 +45,7 @@ impl Rooms {
     pub async fn spread_profile(&self, user: UserNid) {
         self.in_rooms_of(user, &[Membership::Join], |rooms, room, user| async move {
             rooms
-                .write(room, move |txn| txn.update_profile(&user))
+                .write_own(room, move |txn| txn.update_profile(&user))
                 .await
         })
         .await;

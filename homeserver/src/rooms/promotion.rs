@@ -27,7 +27,7 @@ impl Rooms {
     /// Gives a user of this server as much power as the most powerful member from here can give, and invites them if
     /// they are not in the room and cannot enter it by themself.
     pub async fn make_room_admin(&self, room: RoomNid, user: OwnedUserId) -> ApiResult {
-        self.write(room, move |txn| {
+        self.write_own(room, move |txn| {
             let granter = most_powerful(txn)?;
             grant(txn, &granter, &user)?;
             let is_open = txn.head.summary().join_rule.as_deref() == Some("public");

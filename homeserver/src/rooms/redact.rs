@@ -32,12 +32,13 @@ impl Rooms {
         transaction: impl Into<Option<Transaction>>,
     ) -> ApiResult<OwnedEventId> {
         let transaction = transaction.into();
-        let append = move |txn: &mut Txn<'_>| {
-            let draft = redaction.draft(txn)?;
-            txn.append(&draft)
-        };
-        self.write(room, move |txn| txn.once(transaction, append))
-            .await
+        self.write_own(room, move |txn| {
+            txn.once(transaction.clone(), |txn| {
+                let draft = redaction.draft(txn)?;
+                txn.append(&draft)
+            })
+        })
+        .await
     }
 }
 

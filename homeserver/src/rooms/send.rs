@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ruma::OwnedEventId;
 
-use super::{Rooms, event::RoomEvent, policy::Question, relations, txn::Txn};
+use super::{Rooms, event::RoomEvent, relations, txn::Txn};
 use crate::{
-    error::{ApiError, ApiResult},
+    error::ApiResult,
     events::Draft,
     ids::{RoomNid, UserNid},
     storage::tables,
@@ -38,34 +38,17 @@ impl Rooms {
         draft: Draft,
         transaction: Option<Transaction>,
     ) -> ApiResult<OwnedEventId> {
-        if draft.state_key.is_some() {
-            let append = move |txn: &mut Txn<'_>| {
+        self.write_own(room, move |txn| {
+            txn.once(transaction.clone(), |txn| {
                 relations::check(txn, &draft)?;
-                txn.append_state(&draft)
-            };
-            let write = self.write(room, move |txn| txn.once(transaction, append));
-            return write.await;
-        }
-        let asked_for = transaction.clone();
-        let write = self.write(room, move |txn| txn.send(&draft, asked_for));
-        let question = match write.await? {
-            Sent::Done(event) => return Ok(event),
-            Sent::Asks(question) => question,
-        };
-        // The room is not held up while its policy server looks at the message.
-        let asked = tokio::task::spawn_blocking(move || question.ask());
-        let approved = asked.await.map_err(ApiError::internal)??;
-        let append = move |txn: &mut Txn<'_>| txn.append_approved(approved);
-        self.write_received(room, move |txn| txn.once(transaction, append))
-            .await
+                match draft.state_key {
+                    Some(_) => txn.append_state(&draft),
+                    None => txn.append(&draft),
+                }
+            })
+        })
+        .await
     }
-}
-
-/// How far a message is.
-enum Sent {
-    Done(OwnedEventId),
-    /// The room's policy server has to be asked first.
-    Asks(Box<Question>),
 }
 
 impl Transaction {
@@ -80,20 +63,6 @@ impl Transaction {
 }
 
 impl Txn<'_> {
-    fn send(&mut self, draft: &Draft, transaction: Option<Transaction>) -> ApiResult<Sent> {
-        if let Some(event) = self.carried_out(transaction.as_ref())? {
-            return Ok(Sent::Done(event));
-        }
-        relations::check(self, draft)?;
-        let pdu = self.checked(draft)?;
-        if let Some(question) = self.question(&pdu)? {
-            return Ok(Sent::Asks(Box::new(question)));
-        }
-        let event = self.record(pdu)?;
-        self.note(transaction, &event);
-        Ok(Sent::Done(event.id().to_owned()))
-    }
-
     /// Carries out a transaction, unless it was carried out before. Returns the id of the event it made.
     pub(super) fn once(
         &mut self,

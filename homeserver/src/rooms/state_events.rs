@@ -80,7 +80,7 @@ impl Rooms {
     /// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey)
     pub async fn send_state(&self, room: RoomNid, draft: Draft) -> ApiResult<OwnedEventId> {
         let is_retention = draft.event_type.to_string() == RETENTION;
-        let sent = self.write(room, move |txn| {
+        let sent = self.write_own(room, move |txn| {
             Ok(txn.append_state(&draft)?.id().to_owned())
         });
         let event_id = sent.await?;

@@ -46,7 +46,7 @@ impl Rooms {
         token: String,
         content: Value,
     ) -> ApiResult<()> {
-        self.write(room, move |txn| {
+        self.write_own(room, move |txn| {
             require_joined(txn, &sender)?;
             let invite = pending(txn, &sender, &token, &content)?;
             txn.append(&invite)?;
@@ -82,14 +82,14 @@ impl Rooms {
         user: OwnedUserId,
         third_party_invite: Value,
     ) -> ApiResult<()> {
-        self.write(room, move |txn| {
+        self.write_own(room, move |txn| {
             if txn.membership(&user)? == Some(Membership::Join) {
                 return Ok(());
             }
             let here = txn.rooms.server_name().to_owned();
             txn.relayed_from = (sender.server_name() != here).then_some(here);
             let mut content = txn.member_content(&user, "invite")?;
-            content["third_party_invite"] = third_party_invite;
+            content["third_party_invite"] = third_party_invite.clone();
             let kind = TimelineEventType::RoomMember;
             txn.set_state(&sender, kind, user.as_str(), &content)?;
             Ok(())

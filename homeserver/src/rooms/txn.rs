@@ -14,7 +14,9 @@ use ruma::{
 use serde::Serialize;
 
 use super::{
-    Nodes, Rooms, draft,
+    Nodes, Rooms,
+    approval::Approvals,
+    draft,
     event::RoomEvent,
     head::Head,
     invite_permission, project, refusal,
@@ -118,6 +120,8 @@ pub struct Txn<'a> {
     pub(super) follows_gap: bool,
     /// Whether another server has taken the event in already and tells the others of it.
     pub is_told: bool,
+    /// What the room's policy server said to this change so far.
+    pub(super) approvals: Approvals,
     events: Vec<NewEvent>,
     writes: Vec<Write>,
     numbered: Vec<Write>,
@@ -133,7 +137,7 @@ impl<'a> Txn<'a> {
         nodes: NewNodes<'a, Nodes<'a>>,
     ) -> Self {
         let (state, stored, stored_nids, servers, relayed_from) = Default::default();
-        let (is_told, follows_gap, events, writes, numbered) = Default::default();
+        let (is_told, follows_gap, approvals, events, writes, numbered) = Default::default();
         Self {
             rooms,
             snapshot,
@@ -148,6 +152,7 @@ impl<'a> Txn<'a> {
             relayed_from,
             follows_gap,
             is_told,
+            approvals,
             events,
             writes,
             numbered,
@@ -170,7 +175,7 @@ impl<'a> Txn<'a> {
     pub fn append(&mut self, draft: &Draft) -> ApiResult<Arc<RoomEvent>> {
         let pdu = self.checked(draft)?;
         let pdu = self.approved(pdu)?;
-        self.record(pdu)
+        self.append_approved(pdu)
     }
 
     /// An event of a local user on top of the room as it is, if the rules allow it.

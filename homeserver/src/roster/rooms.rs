@@ -180,7 +180,7 @@ impl ClassRooms<'_> {
                 }
                 Ok(())
             };
-            self.inner.rooms.write(nid, change).await?;
+            self.inner.rooms.write_own(nid, change).await?;
         }
         self.arrange_power(room, wanted, managed).await?;
         Ok(changed)
@@ -230,12 +230,12 @@ impl ClassRooms<'_> {
     async fn change_levels(
         &self,
         room: &RoomId,
-        change: impl FnOnce(&mut Map<String, Value>) + Send + 'static,
+        change: impl Fn(&mut Map<String, Value>) + Send + Sync + 'static,
     ) -> ApiResult {
         let (nid, account) = (self.inner.rooms.find(room)?, self.account.clone());
         self.inner
             .rooms
-            .write(nid, move |txn| {
+            .write_own(nid, move |txn| {
                 let kind = TimelineEventType::RoomPowerLevels;
                 let current = txn.state("m.room.power_levels", "")?;
                 let before: Map<String, Value> = match current {
@@ -279,13 +279,13 @@ impl ClassRooms<'_> {
         let state_key = state_key.to_owned();
         self.inner
             .rooms
-            .write(nid, move |txn| {
+            .write_own(nid, move |txn| {
                 let current = txn.state(&kind.to_string(), state_key.as_str())?;
                 let current: Option<Value> = current
                     .map(|event| event.pdu.content_as().map_err(ApiError::internal))
                     .transpose()?;
                 if current.unwrap_or_else(|| json!({})) != content {
-                    txn.set_state(&account, kind, state_key.as_str(), &content)?;
+                    txn.set_state(&account, kind.clone(), state_key.as_str(), &content)?;
                 }
                 Ok(())
             })

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use spec_tests::{
-    Peer, User,
+    Peer, Reply, User,
     crypto::Key,
     homeserver, path,
-    peer::{Answer, Dag, Draft},
+    peer::{Answer, Dag, Draft, Received},
     server::unique,
     sync_until::eventually,
     user::rooms::message,
@@ -185,27 +185,110 @@ fn a_policy_server_is_not_asked_once_the_room_does_without_or_nobody_of_it_is_th
     assert_eq!(scene.asked("still no spam"), 0);
 }
 
+/// What is sent while the policy server cannot make up its mind about something hard, which a thread does.
+fn must_not_hold_up(scene: &Scene, hard: impl FnOnce() -> Reply + Send + 'static) {
+    scene.policy.on(|received| {
+        let is_hard =
+            received.path() == SIGN && received.body["content"].to_string().contains("hard");
+        is_hard.then(|| Answer::endless("{", " ", Duration::from_millis(100)))
+    });
+    let waiting = std::thread::spawn(hard);
+    eventually(|| {
+        let asked = scene.policy.received(SIGN);
+        let is_asked = |request: &Received| request.body["content"].to_string().contains("hard");
+        match asked.iter().any(is_asked) {
+            false => Err("not asked yet".to_owned()),
+            true => Ok(()),
+        }
+    });
+    scene.alice.say(&scene.room, "easy");
+    let topic = json!({ "topic": "easy" });
+    scene
+        .alice
+        .set_state(&scene.room, "m.room.topic", "", &topic);
+    assert!(!waiting.is_finished(), "nothing was thought about");
+    let refused = waiting.join().expect("the request to end");
+    refused.must_fail(502, "M_UNKNOWN");
+}
+
+fn put(user: &User, path: &str, body: &Value) -> Reply {
+    user.request("PUT", path)
+        .json(body)
+        .try_send()
+        .expect("an answer")
+}
+
 #[test]
 fn a_message_that_the_policy_server_thinks_about_does_not_hold_up_others() {
     let scene = Scene::enabled();
-    scene.policy.on(|received| {
-        let is_hard = received.path() == SIGN && received.body["content"]["body"] == "hard";
-        is_hard.then(|| Answer::endless("{", " ", Duration::from_millis(100)))
-    });
     let (alice, room) = (scene.alice.clone(), scene.room.clone());
-    let waiting = std::thread::spawn(move || {
+    must_not_hold_up(&scene, move || {
         let path = path!("/v3/rooms/{}/send/m.room.message/{}", room, unique("txn"));
-        let message = alice.request("PUT", &path).json(&message("hard"));
-        message.try_send()
+        put(&alice, &path, &message("hard"))
     });
-    eventually(|| match scene.asked("hard") {
-        0 => Err("not asked yet".to_owned()),
-        _ => Ok(()),
+}
+
+#[test]
+fn nor_does_a_change_of_state() {
+    let scene = Scene::enabled();
+    let (alice, room) = (scene.alice.clone(), scene.room.clone());
+    must_not_hold_up(&scene, move || {
+        let path = path!("/v3/rooms/{}/state/m.room.name", room);
+        put(&alice, &path, &json!({ "name": "hard" }))
     });
-    scene.alice.say(&scene.room, "easy");
-    assert!(!waiting.is_finished(), "nothing was thought about");
-    let refused = waiting.join().expect("the request to end");
-    refused.expect("an answer").must_fail(502, "M_UNKNOWN");
+}
+
+#[test]
+fn nor_does_a_redaction() {
+    let scene = Scene::enabled();
+    let event = scene.alice.say(&scene.room, "a mistake");
+    let (alice, room) = (scene.alice.clone(), scene.room.clone());
+    must_not_hold_up(&scene, move || {
+        let path = path!("/v3/rooms/{}/redact/{}/{}", room, event, unique("txn"));
+        put(&alice, &path, &json!({ "reason": "hard" }))
+    });
+}
+
+#[test]
+fn nor_does_an_invitation() {
+    let scene = Scene::enabled();
+    let bob = scene.alice.server.register("bob");
+    let (alice, room) = (scene.alice.clone(), scene.room.clone());
+    must_not_hold_up(&scene, move || {
+        let path = path!("/v3/rooms/{}/invite", room);
+        let body = json!({ "user_id": bob.id, "reason": "hard" });
+        let request = alice.request("POST", &path).json(&body);
+        request.try_send().expect("an answer")
+    });
+}
+
+#[test]
+fn changes_of_state_that_were_approved_at_the_same_time_are_all_made() {
+    let scene = Scene::enabled();
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let scene = &scene;
+            scope.spawn(move || {
+                let key = format!("key {number}");
+                let content = json!({ "number": number });
+                scene
+                    .alice
+                    .set_state(&scene.room, "org.example.state", &key, &content);
+                let event = scene.alice.say(&scene.room, &format!("mistake {number}"));
+                scene.alice.redact(&scene.room, &event);
+            });
+        }
+    });
+    scene.alice.say(&scene.room, "the last");
+    for number in 0..8 {
+        let key = format!("key {number}");
+        let state = scene
+            .alice
+            .state(&scene.room, "org.example.state", &key)
+            .ok();
+        assert_eq!(state["number"], number);
+    }
+    assert_eq!(scene.alice.all_bodies(&scene.room), ["the last"]);
 }
 
 #[test]

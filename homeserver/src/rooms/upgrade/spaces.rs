@@ -32,7 +32,7 @@ impl Rooms {
                 kind,
             };
             // The upgrade is done; a room that cannot be changed now is no reason to call it failed.
-            if let Err(error) = self.write(room, move |txn| change.apply(txn)).await {
+            if let Err(error) = self.write_own(room, move |txn| change.apply(txn)).await {
                 tracing::warn!(%error, "a space could not be changed after an upgrade");
             }
         }
@@ -84,7 +84,7 @@ struct Change {
 }
 
 impl Change {
-    fn apply(self, txn: &mut crate::rooms::txn::Txn<'_>) -> ApiResult<()> {
+    fn apply(&self, txn: &mut crate::rooms::txn::Txn<'_>) -> ApiResult<()> {
         let Some(before) = txn.state(self.kind, self.old_id.as_str())? else {
             return Ok(());
         };
