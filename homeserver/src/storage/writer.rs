@@ -74,8 +74,9 @@ impl Commit {
         self
     }
 
-    /// Announces a change at the commit's first position.
+    /// Announces a change at the commit's first position. Nobody is woken before that is published, so the commit has one.
     pub fn changing(mut self, change: Change) -> Self {
+        self.positions = self.positions.max(1);
         self.changes.push((0, change));
         self
     }

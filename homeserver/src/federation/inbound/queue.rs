@@ -9,6 +9,7 @@ use std::{
 
 use parking_lot::Mutex;
 use ruma::OwnedServerName;
+use tokio::sync::oneshot;
 
 use super::{
     gaps::{self, Filled},
@@ -44,6 +45,8 @@ pub struct Inbound {
     begins: Arc<Mutex<HashMap<RoomNid, StreamPos>>>,
     /// Receipts for events that may still wait. They are tried once more when nothing does.
     receipts: Arc<Mutex<HashMap<RoomNid, Vec<NewReceipt>>>>,
+    /// Those who want to know when a room has taken in what waits for it.
+    watchers: Arc<Mutex<HashMap<RoomNid, Vec<oneshot::Sender<()>>>>>,
 }
 
 /// An event that waits.
@@ -70,6 +73,7 @@ impl Inbound {
             let mut pause = FIRST_PAUSE;
             loop {
                 inbound.again.lock().remove(&room);
+                let watchers = inbound.watchers.lock().remove(&room).unwrap_or_default();
                 if let Err(error) = drain(&all, room).await {
                     tracing::error!(?error, "events of other servers could not be taken in");
                     tokio::select! {
@@ -78,6 +82,11 @@ impl Inbound {
                     }
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     inbound.again.lock().insert(room);
+                } else if !all.jobs.is_stopping() {
+                    for watcher in watchers {
+                        // Whoever waited may have lost patience.
+                        watcher.send(()).ok();
+                    }
                 }
                 inbound.take_receipts(&all, room).await;
                 let mut working = inbound.working.lock();
@@ -87,6 +96,17 @@ impl Inbound {
                 }
             }
         });
+    }
+
+    /// The same; what is returned resolves once everything that waited is taken in and on disk, and fails when that has
+    /// to be tried again.
+    pub(super) fn wake_and_watch(&self, server: &Server, room: RoomNid) -> oneshot::Receiver<()> {
+        let (watcher, done) = oneshot::channel();
+        let mut watchers = self.watchers.lock();
+        watchers.entry(room).or_default().push(watcher);
+        drop(watchers);
+        self.wake(server, room);
+        done
     }
 
     /// Tries a receipt again once the room has taken in what waits for it.

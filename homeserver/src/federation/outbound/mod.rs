@@ -18,6 +18,7 @@ use std::{
     sync::Arc,
 };
 
+use futures::FutureExt;
 use parking_lot::Mutex;
 use ruma::{
     OwnedServerName,
@@ -180,25 +181,52 @@ impl Outbound {
 
     /// Has the worker of a server look for something to send.
     pub fn wake(&self, server: &Server, name: &OwnedServerName) {
-        self.destination(server, name).wake.notify_one();
+        self.tell(server, name, |_| {});
     }
 
-    fn destination(&self, server: &Server, name: &OwnedServerName) -> Arc<Destination> {
-        let mut workers = self.workers.lock();
-        if let Some(destination) = workers.get(name) {
-            return Arc::clone(destination);
+    /// Adds to what passes to one server, and has its worker look. Done while the workers are locked, so that none ends
+    /// without having seen it.
+    fn tell(
+        &self,
+        server: &Server,
+        name: &OwnedServerName,
+        add: impl FnOnce(&mut BTreeMap<String, Edu>),
+    ) {
+        if !server.federation.allows(name) {
+            return;
         }
-        let destination = Arc::new(Destination::default());
-        if server.federation.allows(name) {
-            workers.insert(name.clone(), Arc::clone(&destination));
+        let mut workers = self.workers.lock();
+        let destination = workers.entry(name.clone()).or_insert_with(|| {
+            let destination = Arc::new(Destination::default());
             let (outbound, all) = (self.clone(), server.clone());
             let (name, told) = (name.clone(), Arc::clone(&destination));
             server.jobs.track(async move {
-                worker::run(&all, &name, &told).await;
-                outbound.workers.lock().remove(&name);
+                loop {
+                    worker::run(&all, &name, &told).await;
+                    if all.jobs.is_stopping() || outbound.ends(&name, &told) {
+                        return;
+                    }
+                }
             });
+            destination
+        });
+        let mut passing = destination.passing.lock();
+        add(&mut passing);
+        if passing.len() > PASSING {
+            passing.pop_first();
         }
-        destination
+        drop(passing);
+        destination.wake.notify_one();
+    }
+
+    /// Takes a worker that had nothing to do off the list, unless it was woken meanwhile.
+    fn ends(&self, name: &OwnedServerName, destination: &Destination) -> bool {
+        let mut workers = self.workers.lock();
+        let is_woken = destination.wake.notified().now_or_never().is_some();
+        if !is_woken {
+            workers.remove(name);
+        }
+        !is_woken
     }
 
     /// Tells others of what passes in their rooms.
@@ -269,27 +297,10 @@ impl Outbound {
             }
         };
         for name in names {
-            self.pass_to(server, &name, |passing| {
+            self.tell(server, &name, |passing| {
                 passing.insert(key.clone(), edu.clone());
             });
         }
         Ok(())
-    }
-
-    /// Adds to what passes to one server.
-    fn pass_to(
-        &self,
-        server: &Server,
-        name: &OwnedServerName,
-        add: impl FnOnce(&mut BTreeMap<String, Edu>),
-    ) {
-        let destination = self.destination(server, name);
-        let mut passing = destination.passing.lock();
-        if passing.len() >= PASSING {
-            passing.pop_first();
-        }
-        add(&mut passing);
-        drop(passing);
-        destination.wake.notify_one();
     }
 }

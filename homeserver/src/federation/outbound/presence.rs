@@ -79,7 +79,7 @@ async fn tell(outbound: &Outbound, server: &Server, changed: Vec<(UserNid, Now)>
         Ok(updates)
     });
     for (name, updates) in read.await? {
-        outbound.pass_to(server, &name, |passing| {
+        outbound.tell(server, &name, |passing| {
             let waiting = passing.remove("presence");
             let edu = Edu::Presence(PresenceContent::new(merged(waiting, updates)));
             passing.insert("presence".to_owned(), edu);
