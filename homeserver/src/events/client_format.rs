@@ -6,7 +6,8 @@ use std::borrow::Cow;
 
 use ruma::{
     EventId, MilliSecondsSinceUnixEpoch, RoomId, TransactionId,
-    events::room::member::MembershipState, serde::Raw,
+    events::{TimelineEventType, room::member::MembershipState},
+    serde::Raw,
 };
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
@@ -52,6 +53,9 @@ pub struct Unsigned<'a> {
     /// The event that redacted this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redacted_because: Option<Box<ClientEvent<'a>>>,
+    /// Its id, which older clients look for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redacted_by: Option<&'a EventId>,
     /// Bundled aggregations of related events.
     #[serde(rename = "m.relations", skip_serializing_if = "Option::is_none")]
     pub relations: Option<&'a RawValue>,
@@ -71,6 +75,7 @@ impl Unsigned<'_> {
             prev_content,
             prev_sender,
             redacted_because,
+            redacted_by,
             relations,
             replaces_state,
             transaction_id,
@@ -80,6 +85,7 @@ impl Unsigned<'_> {
             && prev_content.is_none()
             && prev_sender.is_none()
             && redacted_because.is_none()
+            && redacted_by.is_none()
             && relations.is_none()
             && replaces_state.is_none()
             && transaction_id.is_none()
@@ -178,12 +184,17 @@ impl Serialize for StrippedState<'_> {
         #[derive(Serialize)]
         struct Stripped<'a> {
             content: &'a RawValue,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            origin_server_ts: Option<MilliSecondsSinceUnixEpoch>,
             sender: &'a str,
             state_key: &'a str,
             r#type: String,
         }
+        // Since MSC4311 servers say more of the event that made a room; clients learn how old it is.
+        let is_create = *self.0.event_type() == TimelineEventType::RoomCreate;
         Stripped {
             content: self.0.content(),
+            origin_server_ts: is_create.then(|| self.0.origin_server_ts()),
             sender: self.0.sender().as_str(),
             state_key: self.0.state_key().unwrap_or_default(),
             r#type: self.0.event_type().to_string(),
@@ -290,6 +301,7 @@ mod tests {
             prev_content: Some(before.content()),
             prev_sender: Some("@alice:local"),
             redacted_because: Some(Box::new(ClientEvent::from_pdu(&redaction))),
+            redacted_by: Some(redaction.event_id()),
             replaces_state: Some(before.event_id()),
             transaction_id: Some("txn".into()),
             relations: None,
@@ -314,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn stripped_state_has_four_fields() {
+    fn stripped_state_has_four_fields_and_the_age_of_the_room() {
         let mut room = TestRoom::new(&RoomVersionId::V12);
         let pdu = room.state("@alice:local", "m.room.name", "", json!({ "name": "Tea" }));
         let stripped = serde_json::to_value(StrippedState(&pdu)).unwrap();
@@ -322,6 +334,9 @@ mod tests {
             stripped,
             json!({ "content": { "name": "Tea" }, "sender": "@alice:local", "state_key": "", "type": "m.room.name" })
         );
+        let create = &room.timeline()[0];
+        let stripped = serde_json::to_value(StrippedState(create)).unwrap();
+        assert!(stripped["origin_server_ts"].is_u64());
     }
 
     #[test]

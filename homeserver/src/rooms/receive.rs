@@ -239,10 +239,11 @@ impl Txn<'_> {
         Ok(false)
     }
 
+    /// Those of some events that nobody has seen here. One of another room is no event of this one, whoever is asked.
     pub(super) fn unknown(&self, ids: &[OwnedEventId]) -> ApiResult<Vec<OwnedEventId>> {
         let mut unknown = Vec::new();
         for id in ids {
-            if self.find(id)?.is_none() {
+            if self.find(id)?.is_none() && self.rooms.event_by_id(self.snapshot, id)?.is_none() {
                 unknown.push(id.clone());
             }
         }

@@ -119,6 +119,7 @@ impl Rooms {
             redacted_because: redaction
                 .as_ref()
                 .map(|event| Box::new(ClientEvent::from_pdu(&event.pdu))),
+            redacted_by: redaction.as_ref().map(|event| event.id()),
             replaces_state: replaced.as_ref().map(|event| event.id()),
             transaction_id: transaction.as_deref(),
             relations,

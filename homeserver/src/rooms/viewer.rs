@@ -89,7 +89,23 @@ impl<'a> Viewer<'a> {
     /// ignored users are shown, or the room would look different to the user.
     /// [spec](https://spec.matrix.org/v1.19/client-server-api/#ignoring-users)
     pub fn may_see(&self, event: &RoomEvent) -> Result<bool> {
-        Ok(self.had_access(event)? && !self.hides(event)?)
+        Ok(self.had_access(event)? && !self.hides(event)? && !self.is_idle_redaction(event)?)
+    }
+
+    /// Whether an event is a redaction that removed nothing: what it names is not here, or its sender may not do that.
+    /// Clients would believe it.
+    /// [spec](https://spec.matrix.org/v1.19/rooms/v12/#handling-redactions)
+    fn is_idle_redaction(&self, event: &RoomEvent) -> Result<bool> {
+        let Some(id) = event.pdu.redacts() else {
+            return Ok(false);
+        };
+        // Whoever sent it waits to see it.
+        if event.pdu.sender() == self.user_id {
+            return Ok(false);
+        }
+        let target = self.rooms.event_by_id(self.snapshot, id)?;
+        let target = target.filter(|target| target.row.room == event.row.room);
+        Ok(target.is_none_or(|target| !target.is_redacted()))
     }
 
     fn hides(&self, event: &RoomEvent) -> Result<bool> {

@@ -46,6 +46,17 @@ impl Scene {
         event
     }
 
+    fn redaction(&self, version: &str, target: &str) -> Value {
+        let mut event = self.message("");
+        event["type"] = "m.room.redaction".into();
+        event["content"] = json!({});
+        match version {
+            "10" => event["redacts"] = target.into(),
+            _ => event["content"]["redacts"] = target.into(),
+        }
+        self.finished(event)
+    }
+
     /// Sends bad events and a good one behind them; once the good one is there, the bad ones must not be.
     fn only_the_last_is_taken(&self, mut events: Vec<Value>) {
         let words = spec_tests::server::unique("in order");
@@ -186,6 +197,41 @@ fn who_may_not_do_something_does_not_do_it() {
 }
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#size-limits)
+/// Clients believe redactions that they are shown.
+/// [spec](https://spec.matrix.org/v1.19/rooms/v12/#handling-redactions)
+#[test]
+fn redactions_that_remove_nothing_are_not_shown() {
+    for version in VERSIONS {
+        let scene = Scene::of_version(version);
+        let room = scene.dag.room();
+        let before = scene.alice.initial_sync();
+        let of_alice = scene.redaction(version, &scene.tip);
+        let elsewhere = scene.alice.public_room();
+        let elsewhere = scene.alice.say(&elsewhere, "in another room");
+        let of_another_room = scene.redaction(version, &elsewhere);
+        let mut own = scene.message("a mistake of Mallory's");
+        let own_id = scene.dag.finish(&mut own);
+        let of_own = scene.redaction(version, &own_id);
+        scene.only_the_last_is_taken(vec![of_alice, of_another_room, of_own]);
+        let after = scene.alice.sync_after(&before);
+        let told = after["rooms"]["join"][&room]["timeline"]["events"].to_string();
+        assert!(!told.contains("m.room.redaction"), "{told}");
+        let path = spec_tests::path!("/v3/rooms/{}/event/{}", room, scene.tip);
+        let welcome = scene.alice.get(&path).ok();
+        assert_eq!(welcome["content"]["body"], "welcome");
+        // The event that one of them is about comes late, and without its content.
+        scene.dag.send_events(&scene.alice.server, &[own]).ok();
+        let path = spec_tests::path!("/v3/rooms/{}/event/{}", room, own_id);
+        let late = spec_tests::sync_until::eventually(|| match scene.alice.get(&path) {
+            reply if reply.status == 200 => Ok(reply.json),
+            reply => Err(reply.to_string()),
+        });
+        assert_eq!(late["content"], json!({}));
+        let because = &late["unsigned"]["redacted_because"];
+        assert_eq!(late["unsigned"]["redacted_by"], because["event_id"]);
+    }
+}
+
 #[test]
 fn what_is_too_large_or_no_event_at_all_is_refused() {
     for version in VERSIONS {

@@ -182,6 +182,8 @@ fn stripped(state: Vec<RawStrippedState>) -> Vec<String> {
         state_key: String,
         sender: OwnedUserId,
         content: Map<String, Value>,
+        #[serde(default)]
+        origin_server_ts: Value,
     }
     let shown = state.into_iter().filter_map(|event| {
         let json = match event {
@@ -196,8 +198,12 @@ fn stripped(state: Vec<RawStrippedState>) -> Vec<String> {
             state_key,
             sender,
             content,
+            origin_server_ts,
         } = event;
-        let shown = serde_json::json!({ "type": kind, "state_key": state_key, "sender": sender, "content": content });
+        let mut shown = serde_json::json!({ "type": kind, "state_key": state_key, "sender": sender, "content": content });
+        if kind == "m.room.create" && origin_server_ts.is_u64() {
+            shown["origin_server_ts"] = origin_server_ts;
+        }
         Some(shown.to_string())
     });
     shown.take(MOST_STRIPPED).collect()
