@@ -214,8 +214,9 @@ fn parse(text: &str) -> ApiResult<XMatrix> {
     let required =
         |name: &str| parameter(name)?.ok_or_else(|| malformed(&format!("it lacks {name}")));
     let server = |text: &str| {
-        OwnedServerName::try_from(text)
-            .map_err(|_| malformed("origin or destination is no server name"))
+        OwnedServerName::try_from(text).map_err(|_| {
+            ApiError::invalid_param("The origin or destination of the request is no server name.")
+        })
     };
     let origin = server(required("origin")?)?;
     let key = required("key")?;
@@ -335,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_headers_are_refused_with_401() {
+    fn malformed_headers_are_refused() {
         for value in [
             "Bearer abc",
             "X-Matrix",
@@ -345,13 +346,19 @@ mod tests {
             "X-Matrix origin=\"a.example,key=ed25519:k,sig=dGVzdA",
             "X-Matrix origin=a.example,origin=c.example,key=ed25519:k,sig=dGVzdA",
             "X-Matrix origin=a.example,key=k,sig=dGVzdA",
-            "X-Matrix origin=\"a/b\",key=ed25519:k,sig=dGVzdA",
             "X-Matrix origin=a.example,key=ed25519:k,sig=\"?\"",
             "X-Matrix origin=a.example,destination=c.example,key=ed25519:k,sig=dGVzdA",
         ] {
             let error = read(&[value]).unwrap_err();
             assert_eq!(error.status(), StatusCode::UNAUTHORIZED, "{value}");
             assert_eq!(error.kind(), Some(&ErrorKind::Unauthorized), "{value}");
+        }
+        for value in [
+            "X-Matrix origin=\"a/b\",key=ed25519:k,sig=dGVzdA",
+            "X-Matrix origin=\"a.example:http\",key=ed25519:k,sig=dGVzdA",
+        ] {
+            let error = read(&[value]).unwrap_err();
+            assert_eq!(error.status(), StatusCode::BAD_REQUEST, "{value}");
         }
     }
 

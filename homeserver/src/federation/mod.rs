@@ -33,7 +33,7 @@ use std::{
 use http::Response;
 use hyper::body::Incoming;
 use ruma::{
-    MilliSecondsSinceUnixEpoch, OwnedServerName, OwnedServerSigningKeyId, ServerName,
+    OwnedServerName, OwnedServerSigningKeyId, ServerName,
     api::{
         OutgoingRequest,
         federation::{
@@ -54,7 +54,7 @@ pub use self::{
     erase::StagedEraser,
     policy::PolicyClient,
     queries::{ClaimedElsewhere, KeysElsewhere},
-    signing_keys::{OldKey, OwnKeys, ServerKeyRow, ServerKeysRow, When},
+    signing_keys::{OldKey, OwnKeys, ServerKeyRow, ServerKeysRow, Wanted, When},
 };
 use self::{
     backoff::Backoffs, channel::Channel, client::Peers, discovery::Discovery, dns::SystemDns,
@@ -217,7 +217,7 @@ impl Federation {
     /// What this server knows of the keys of others, with its signature.
     pub async fn vouch(
         &self,
-        servers: BTreeMap<OwnedServerName, Option<MilliSecondsSinceUnixEpoch>>,
+        servers: BTreeMap<OwnedServerName, Wanted>,
     ) -> ApiResult<Vec<Raw<ServerSigningKeys>>> {
         self.inner.keys.vouch(servers).await
     }

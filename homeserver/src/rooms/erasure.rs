@@ -39,13 +39,8 @@ impl Rooms {
         Ok(())
     }
 
-    /// What is left of an event for somebody who came after its sender was erased; none if they see it as it is.
-    pub(super) fn erased_for(
-        &self,
-        snapshot: &Snapshot<'_>,
-        event: &RoomEvent,
-        viewer: &Viewer<'_>,
-    ) -> ApiResult<Option<Arc<RoomEvent>>> {
+    /// Who sent an event and was erased since, and when.
+    fn erased_sender(&self, event: &RoomEvent) -> ApiResult<Option<(UserNid, StreamPos)>> {
         // The room itself, its name and members, stays as it is.
         if self.inner.erased.0.read().is_empty() || event.pdu.state_key().is_some() {
             return Ok(None);
@@ -53,7 +48,24 @@ impl Rooms {
         let Some(sender) = self.storage().interner().find_user(event.pdu.sender())? else {
             return Ok(None);
         };
-        let Some(at) = self.inner.erased.0.read().get(&sender).copied() else {
+        let at = self.inner.erased.0.read().get(&sender).copied();
+        Ok(at.map(|at| (sender, at)))
+    }
+
+    /// Whether an event is given to other servers only as a redaction would leave it: who of their users was there when
+    /// its sender was erased, only they know, and those have it.
+    pub(super) fn is_erased(&self, event: &RoomEvent) -> ApiResult<bool> {
+        Ok(self.erased_sender(event)?.is_some())
+    }
+
+    /// What is left of an event for somebody who came after its sender was erased; none if they see it as it is.
+    pub(super) fn erased_for(
+        &self,
+        snapshot: &Snapshot<'_>,
+        event: &RoomEvent,
+        viewer: &Viewer<'_>,
+    ) -> ApiResult<Option<Arc<RoomEvent>>> {
+        let Some((sender, at)) = self.erased_sender(event)? else {
             return Ok(None);
         };
         let was_there = viewer

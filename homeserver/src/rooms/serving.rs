@@ -165,9 +165,9 @@ impl ServerLook<'_> {
         Ok(pdus)
     }
 
-    /// An event as it is exchanged, redacted where the server may not see its content.
+    /// An event as it is exchanged, redacted where the server may not see its content, or not any more.
     pub fn pdu(&mut self, event: &RoomEvent) -> ApiResult<String> {
-        if self.may_see(event)? {
+        if self.may_see(event)? && !self.rooms.is_erased(event)? {
             return Ok(event.pdu.json().to_owned());
         }
         let redacted: Pdu =

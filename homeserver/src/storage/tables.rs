@@ -367,6 +367,8 @@ tables! {
     SERVER_KEY: (OwnedServerName, String) => ServerKeyRow, Meta 161;
     /// What a server last said about its signing keys.
     SERVER_KEYS: OwnedServerName => ServerKeysRow, Meta 162;
+    /// What a server said of keys that it does not mention any more: server, id of the key.
+    FORMER_SERVER_KEYS: (OwnedServerName, String) => ServerKeysRow, Meta 180;
 
     // Administration
 

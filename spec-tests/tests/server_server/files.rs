@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use spec_tests::{
-    Peer, Reply, User, covers, homeserver,
+    Homeserver, Peer, Reply, Settings, User, covers, homeserver,
     media::{PICTURES, size},
     path,
     peer::{Answer, Received},
@@ -201,6 +201,33 @@ fn a_file_elsewhere_is_fetched_from_where_its_server_says() {
         "nothing is signed for others"
     );
     assert_eq!(download(&alice, &peer, "circle").status, 404);
+}
+
+/// Whoever says where a file is could otherwise have the server ask for what only it can reach.
+#[test]
+fn a_file_is_not_fetched_from_inside_unless_allowed() {
+    covers!(GET "/_matrix/client/v1/media/download/{serverName}/{mediaId}");
+    let inside = Peer::start();
+    inside.on(|request| match request.path() {
+        "/file" => Some(Answer::bytes(200, "text/plain", "a secret of the inside")),
+        _ => None,
+    });
+    let name = inside.name().to_owned();
+    let peer =
+        peer_with(move |_| multipart(format!("Location: https://{name}/file\r\n\r\n").as_bytes()));
+    // The peer itself may be reached, because the configuration says where it is.
+    let settings = Settings {
+        federation_at_public_addresses_only: true,
+        federation: format!("peers = {{ \"{0}\" = \"{0}\" }}", peer.name()),
+        ..Settings::default()
+    };
+    let Some(server) = Homeserver::own(&settings) else {
+        return;
+    };
+    let reply = download(&server.register("alice"), &peer, "file");
+    assert_eq!(peer.received(DOWNLOAD).len(), 1);
+    assert_eq!(reply.status, 404, "{reply}");
+    assert!(inside.received("/file").is_empty());
 }
 
 /// Servers from before version 1.11 know the old endpoint only.

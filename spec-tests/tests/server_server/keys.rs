@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 use spec_tests::{
-    Peer, covers, homeserver,
+    Homeserver, Peer, Settings, covers, homeserver,
     must::text,
     path,
     peer::{Answer, now},
+    target::Target,
 };
 
 /// The keys among an answer of a key server that are of this server.
@@ -119,4 +120,51 @@ fn a_key_server_repeats_what_a_server_said_that_does_not_answer_any_more() {
         ))
         .ok();
     assert_eq!(keys_of(&after, peer.name()), keys_of(&before, peer.name()));
+}
+
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#publishing-keys)
+#[test]
+fn a_server_with_a_new_key_is_believed_and_so_is_what_the_old_one_signed() {
+    let Target::Fialka(binary) = Target::from_environment() else {
+        return;
+    };
+    let start = || {
+        Homeserver::own(&Settings {
+            named_after_address: true,
+            ..Settings::default()
+        })
+        .expect("a server of our own")
+    };
+    let (here, there) = (start(), start());
+    let (alice, bob) = (here.register("alice"), there.register("bob"));
+    let room = alice.public_room();
+    bob.join_via(&room, &here);
+    alice.say(&room, "signed with the first key");
+    bob.must_read_once(&room, "signed with the first key");
+    let before = here.get("/_matrix/key/v2/server").ok();
+
+    here.kill();
+    let folder = here.folder().expect("a folder");
+    let rotated = std::process::Command::new(binary)
+        .args(["keys", "rotate", "--config"])
+        .arg(folder.join("fialka.toml"))
+        .output()
+        .expect("the program to run");
+    assert!(rotated.status.success(), "{rotated:?}");
+    here.start_again();
+
+    let after = here.get("/_matrix/key/v2/server").ok();
+    let old = before["verify_keys"].as_object().expect("keys");
+    for (id, key) in old {
+        assert!(after["verify_keys"][id].is_null(), "{after}");
+        assert_eq!(after["old_verify_keys"][id]["key"], key["key"]);
+        assert!(after["old_verify_keys"][id]["expired_ts"].as_u64() <= Some(now()));
+    }
+    alice.say(&room, "signed with the second key");
+    bob.must_read_once(&room, "signed with the second key");
+    // A server that never knew the first key believes what it signed while it was valid.
+    let later = start();
+    let carol = later.register("carol");
+    carol.join_via(&room, &here);
+    carol.must_read_once(&room, "signed with the first key");
 }

@@ -1,5 +1,6 @@
 //! The server-server API, one module for each section of the specification.
 
+mod acl;
 mod asking;
 mod devices;
 mod files;

@@ -135,9 +135,13 @@ pub async fn verified_one(
     let pdu = checked.map(|checked| checked.pdu);
     match pdu {
         Some(Ok(pdu)) => Ok(pdu),
-        Some(Err(error)) => Err(ApiError::forbidden(format!(
-            "The event is not in order: {error}"
-        ))),
+        Some(Err(error)) => {
+            let message = format!("The event is not in order: {error}");
+            Err(match error {
+                VerifyError::Malformed(_) => ApiError::bad_json(message),
+                _ => ApiError::forbidden(message),
+            })
+        }
         None => Err(ApiError::bad_json("There is no event.")),
     }
 }

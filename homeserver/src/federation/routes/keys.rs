@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::{
     ApiResult, Server,
+    federation::Wanted,
     http::{Nothing, Own, RouterExt, Ruma},
 };
 
@@ -62,20 +63,28 @@ async fn keys_of_server(
         Own<get_remote_server_keys::v2::Request, (OwnedServerName,), Nothing, Minimum>,
     >,
 ) -> ApiResult<get_remote_server_keys::v2::Response> {
-    let asked = BTreeMap::from([(request.path.0, request.query.minimum_valid_until_ts)]);
+    let wanted = Wanted {
+        minimum: request.query.minimum_valid_until_ts,
+        ..Wanted::default()
+    };
+    let asked = BTreeMap::from([(request.path.0, wanted)]);
     let keys = server.federation.vouch(asked).await?;
     Ok(get_remote_server_keys::v2::Response::new(keys))
 }
 
-/// The same: older servers name the key they look for, and are told all.
+/// The same of the key that older servers look for.
 async fn keys_of_server_by_id(
     State(server): State<Server>,
     Ruma(request): Ruma<
         Own<get_remote_server_keys::v2::Request, (OwnedServerName, String), Nothing, Minimum>,
     >,
 ) -> ApiResult<get_remote_server_keys::v2::Response> {
-    let (name, _) = request.path;
-    let asked = BTreeMap::from([(name, request.query.minimum_valid_until_ts)]);
+    let (name, key) = request.path;
+    let wanted = Wanted {
+        minimum: request.query.minimum_valid_until_ts,
+        keys: [key].into(),
+    };
+    let asked = BTreeMap::from([(name, wanted)]);
     let keys = server.federation.vouch(asked).await?;
     Ok(get_remote_server_keys::v2::Response::new(keys))
 }
@@ -91,7 +100,8 @@ async fn keys_of_servers(
             .values()
             .filter_map(|criteria| criteria.minimum_valid_until_ts)
             .max();
-        (server, minimum)
+        let keys = keys.keys().map(ToString::to_string).collect();
+        (server, Wanted { minimum, keys })
     });
     let keys = server.federation.vouch(asked.collect()).await?;
     Ok(get_remote_server_keys_batch::v2::Response::new(keys))

@@ -29,6 +29,9 @@ const LIMITS: Limits = Limits {
     despite_backoff: true,
 };
 
+/// Keys of one server whose former answers are kept.
+const MOST_FORMER: usize = 20;
+
 impl SigningKeys {
     /// Learns the keys of a server. Afterwards it is not asked for a while.
     pub(super) async fn fetch(
@@ -85,6 +88,34 @@ impl SigningKeys {
         let server = server.to_owned();
         self.storage
             .read(move |snapshot| tables::SERVER_KEYS.get(snapshot, server))
+            .await
+    }
+
+    /// What a server once said of keys that its newest answer does not mention.
+    pub(super) async fn former(
+        &self,
+        server: &ServerName,
+        ids: Vec<String>,
+    ) -> storage::Result<Vec<ServerKeysRow>> {
+        let server = server.to_owned();
+        let read = self.storage.read(move |snapshot| {
+            let mut found: Vec<ServerKeysRow> = Vec::new();
+            for id in ids {
+                let row = tables::FORMER_SERVER_KEYS.get(snapshot, (&server, &id))?;
+                found.extend(row.filter(|row| !found.contains(row)));
+            }
+            Ok(found)
+        });
+        read.await
+    }
+
+    async fn count_former(&self, server: &ServerName) -> storage::Result<usize> {
+        let server = server.to_owned();
+        self.storage
+            .read(move |snapshot| {
+                let rows = tables::FORMER_SERVER_KEYS.scan(snapshot, (server,))?;
+                Ok(rows.take(MOST_FORMER).count())
+            })
             .await
     }
 
@@ -176,6 +207,18 @@ impl SigningKeys {
     ) -> storage::Result<()> {
         let mut known = BTreeMap::clone(&*self.known(server).await?);
         let mut changed = Vec::new();
+        let before = self.stored(server).await?;
+        let is_newer = before
+            .as_ref()
+            .is_none_or(|before| before.valid_until <= answer.valid_until);
+        let before = before.filter(|_| is_newer);
+        let mut former = Vec::new();
+        if let Some(before) = &before {
+            let mut ids = before.key_ids();
+            ids.retain(|id| !answer.keys.contains_key(id));
+            let room = MOST_FORMER.saturating_sub(self.count_former(server).await?);
+            former.extend(ids.into_iter().take(room));
+        }
         for (id, row) in answer.keys {
             if known
                 .get(&id)
@@ -185,8 +228,6 @@ impl SigningKeys {
                 changed.push((id, row));
             }
         }
-        let newest = self.stored(server).await?;
-        let is_newer = newest.is_none_or(|newest| newest.valid_until <= answer.valid_until);
         let newest = ServerKeysRow {
             json: answer.json,
             fetched: self.clock.now(),
@@ -196,6 +237,11 @@ impl SigningKeys {
         let commit = Commit::silent(move |batch| {
             for (id, row) in changed {
                 tables::SERVER_KEY.put(batch, (&name, &id), &row);
+            }
+            if let Some(before) = before {
+                for id in former {
+                    tables::FORMER_SERVER_KEYS.put(batch, (&name, &id), &before);
+                }
             }
             if is_newer {
                 tables::SERVER_KEYS.put(batch, &name, &newest);

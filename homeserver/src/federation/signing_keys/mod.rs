@@ -26,6 +26,7 @@ use ruma::{
 use tokio::sync::Semaphore;
 
 pub use self::{
+    notary::Wanted,
     own::{OldKey, OwnKeys},
     rows::{ServerKeyRow, ServerKeysRow},
 };
@@ -42,8 +43,10 @@ const REMEMBERED: usize = 10_000;
 const FETCHES: usize = 50;
 /// Servers that are asked for keys at the same time because somebody without a name asks this one about them.
 const FETCHES_FOR_STRANGERS: usize = 10;
-/// How long a server is not asked again after an answer, however many strange key ids come up.
+/// How long a server is not asked again after some answers, however many strange key ids come up.
 const AFTER_ANSWER: Duration = Duration::from_secs(5);
+/// How many answers that takes.
+const ANSWERS_IN_A_ROW: u32 = 3;
 /// How long a server is not asked again after a first failure; each further one doubles this.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// The longest pause between two attempts.
@@ -80,7 +83,15 @@ pub(super) struct SigningKeys {
 #[derive(Clone, Copy)]
 struct Pause {
     failures: u32,
+    answers: u32,
     until: Duration,
+}
+
+impl Pause {
+    /// Whether the server is left alone.
+    fn holds(&self) -> bool {
+        self.failures > 0 || self.answers >= ANSWERS_IN_A_ROW
+    }
 }
 
 impl SigningKeys {
@@ -184,7 +195,7 @@ impl SigningKeys {
         self.pauses
             .lock()
             .get(server)
-            .is_some_and(|pause| pause.until > now)
+            .is_some_and(|pause| pause.until > now && pause.holds())
     }
 
     fn pause(&self, server: &ServerName, answered: bool) {
@@ -193,10 +204,13 @@ impl SigningKeys {
         if pauses.len() >= PAUSES {
             pauses.retain(|_, pause| pause.until > now);
         }
-        let failures = match (answered, pauses.get(server)) {
-            (true, _) => 0,
-            (false, before) => before.map_or(0, |before| before.failures).saturating_add(1),
+        let before = pauses.get(server);
+        let failures = match answered {
+            true => 0,
+            false => before.map_or(0, |before| before.failures).saturating_add(1),
         };
+        let answers = before.filter(|before| before.until > now);
+        let answers = answers.map_or(0, |before| before.answers);
         let wait = match failures {
             0 => AFTER_ANSWER,
             _ => AFTER_FAILURE
@@ -205,6 +219,7 @@ impl SigningKeys {
         };
         let pause = Pause {
             failures,
+            answers: answers.saturating_add(answered.into()),
             until: now.saturating_add(wait),
         };
         pauses.insert(server.to_owned(), pause);

@@ -1,7 +1,7 @@
 //! Telling servers about the keys of others.
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#querying-keys-through-another-server)
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use ruma::{
@@ -15,20 +15,27 @@ use crate::{ApiError, ApiResult};
 /// Servers that one request may ask about.
 const MAX_SERVERS: usize = 100;
 
+/// What somebody wants to know of a server's keys.
+#[derive(Default)]
+pub struct Wanted {
+    /// Up to when the answer should be valid.
+    pub minimum: Option<MilliSecondsSinceUnixEpoch>,
+    /// The ids of the keys; all that are known if none are named.
+    pub keys: BTreeSet<String>,
+}
+
 impl SigningKeys {
-    /// What is known of the keys of some servers, each with the time up to which an answer should be valid. Servers of
-    /// which nothing is known are left out.
+    /// What is known of the keys of some servers. Servers of which nothing is known are left out.
     pub(in crate::federation) async fn vouch(
         &self,
-        servers: BTreeMap<OwnedServerName, Option<MilliSecondsSinceUnixEpoch>>,
+        servers: BTreeMap<OwnedServerName, Wanted>,
     ) -> ApiResult<Vec<Raw<ServerSigningKeys>>> {
         if servers.len() > MAX_SERVERS {
             return Err(ApiError::too_large("A request may ask about 100 servers."));
         }
-        let now = self.clock.now();
         let answers = servers
             .iter()
-            .map(|(server, minimum)| self.vouch_for(server, minimum.unwrap_or(now)));
+            .map(|(server, wanted)| self.vouch_for(server, wanted));
         let answers: ApiResult<Vec<_>> = join_all(answers).await.into_iter().collect();
         Ok(answers?.into_iter().flatten().collect())
     }
@@ -36,20 +43,31 @@ impl SigningKeys {
     async fn vouch_for(
         &self,
         server: &ServerName,
-        minimum: MilliSecondsSinceUnixEpoch,
-    ) -> ApiResult<Option<Raw<ServerSigningKeys>>> {
+        wanted: &Wanted,
+    ) -> ApiResult<Vec<Raw<ServerSigningKeys>>> {
         if server == self.peers.keys.server_name() {
-            return self.peers.keys.publish(self.clock.now()).map(Some);
+            return Ok(vec![self.peers.keys.publish(self.clock.now())?]);
         }
         if !self.peers.allows(server) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let Some(row) = self.newest(server, minimum).await? else {
-            return Ok(None);
+        let minimum = wanted.minimum.unwrap_or_else(|| self.clock.now());
+        let Some(newest) = self.newest(server, minimum).await? else {
+            return Ok(Vec::new());
         };
-        let mut object: CanonicalJsonObject =
-            serde_json::from_str(&row.json).map_err(ApiError::internal)?;
-        self.peers.keys.sign(&mut object)?;
-        own::raw(&object).map(Some)
+        // Old events are signed with keys that their server may have forgotten.
+        let mentioned = newest.key_ids();
+        let others = wanted.keys.difference(&mentioned).cloned().collect();
+        let mut answers = self.former(server, others).await?;
+        if answers.is_empty() || !wanted.keys.is_disjoint(&mentioned) {
+            answers.insert(0, newest);
+        }
+        let signed = answers.iter().map(|answer| {
+            let mut object: CanonicalJsonObject =
+                serde_json::from_str(&answer.json).map_err(ApiError::internal)?;
+            self.peers.keys.sign(&mut object)?;
+            own::raw(&object)
+        });
+        signed.collect()
     }
 }

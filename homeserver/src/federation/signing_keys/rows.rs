@@ -1,9 +1,9 @@
 //! What is remembered of other servers' keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ruma::{MilliSecondsSinceUnixEpoch, ServerName, serde::Base64};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::When;
 use crate::{
@@ -44,6 +44,25 @@ impl ServerKeyRow {
             When::Ever => true,
         };
         is_valid.then(|| Base64::parse(&self.key).ok()).flatten()
+    }
+}
+
+impl ServerKeysRow {
+    /// The ids of the keys that the answer is about.
+    pub(super) fn key_ids(&self) -> BTreeSet<String> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default)]
+            verify_keys: BTreeMap<String, IgnoredAny>,
+            #[serde(default)]
+            old_verify_keys: BTreeMap<String, IgnoredAny>,
+        }
+        let ids = serde_json::from_str::<Answer>(&self.json).map(|answer| {
+            let all = answer.verify_keys.into_keys();
+            all.chain(answer.old_verify_keys.into_keys()).collect()
+        });
+        // What was kept is an answer.
+        ids.unwrap_or_default()
     }
 }
 
