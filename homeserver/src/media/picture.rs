@@ -24,6 +24,9 @@ const MAX_PIXELS: u64 = 64 * 1024 * 1024;
 const MAX_MEMORY: u64 = 512 * 1024 * 1024;
 /// Points of pictures that are kept as PNG, which is hardly larger then and loses nothing of an icon.
 const TINY: u32 = 64 * 64;
+/// The same for a PNG made smaller, as long as that has few bytes: drawings and pictures of screens stay sharp.
+const SMALL: u32 = 320 * 240;
+const SMALL_BYTES: usize = 32 * 1024;
 /// Quality of JPEG thumbnails, of 100.
 const JPEG_QUALITY: u8 = 80;
 /// The box that a large picture is first made to fit, when several thumbnails are made of it. Twice as large as the
@@ -219,7 +222,7 @@ pub(super) fn shrink(bytes: &[u8], rungs: &[Rung]) -> Result<Shrunk, PictureErro
         let small = fit(source.unwrap_or(&made[0]), turned)?;
         let mut shown = small.clone();
         shown.apply_orientation(orientation);
-        shrunk.smaller.push((rung, encode(&shown)?));
+        shrunk.smaller.push((rung, encode(&shown, shrunk.format)?));
         if turned.is_whole() {
             made.push(small);
         }
@@ -239,21 +242,21 @@ fn source_for(source: &DynamicImage, rung: Rung) -> bool {
 /// The first frame of a picture in its own size.
 pub(super) fn still(bytes: &[u8]) -> Result<Encoded, PictureError> {
     let opened = open(bytes)?;
-    let orientation = opened.orientation;
+    let (orientation, format) = (opened.orientation, opened.format);
     let mut picture = opened.decode(None)?;
     picture.apply_orientation(orientation);
-    encode(&picture)
+    encode(&picture, format)
 }
 
 /// The middle of a picture in a shape that is no square.
 pub(super) fn crop_to(bytes: &[u8], rung: Rung) -> Result<Encoded, PictureError> {
     let opened = open(bytes)?;
     let (orientation, turned) = (opened.orientation, opened.turned(rung));
-    let size = (opened.width, opened.height);
+    let (size, format) = ((opened.width, opened.height), opened.format);
     let picture = opened.decode(enough(size, turned))?;
     let mut small = fit(&picture, turned)?;
     small.apply_orientation(orientation);
-    encode(&small)
+    encode(&small, format)
 }
 
 /// How many pixels a picture needs for a thumbnail: twice as many in each direction as the thumbnail has.
@@ -293,28 +296,25 @@ fn turns(orientation: Orientation) -> bool {
     )
 }
 
-fn encode(picture: &DynamicImage) -> Result<Encoded, PictureError> {
-    let mut bytes = Vec::new();
+fn encode(picture: &DynamicImage, from: ImageFormat) -> Result<Encoded, PictureError> {
+    let pixels = picture.width().saturating_mul(picture.height());
+    if picture.color().has_alpha() || pixels <= TINY {
+        return as_png(picture);
+    }
+    if from == ImageFormat::Png && pixels <= SMALL {
+        let png = as_png(picture)?;
+        if png.bytes.len() <= SMALL_BYTES {
+            return Ok(png);
+        }
+    }
     let sides = (
         u16::try_from(picture.width()),
         u16::try_from(picture.height()),
     );
-    let is_tiny = picture.width().saturating_mul(picture.height()) <= TINY;
-    let stays_png = is_tiny || picture.color().has_alpha();
-    let (Ok(width), Ok(height), false) = (sides.0, sides.1, stays_png) else {
-        let with_alpha;
-        let picture = if picture.color().has_alpha() {
-            with_alpha = DynamicImage::ImageRgba8(picture.to_rgba8());
-            &with_alpha
-        } else {
-            picture
-        };
-        picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)?;
-        return Ok(Encoded {
-            bytes,
-            format: ImageFormat::Png,
-        });
+    let (Ok(width), Ok(height)) = sides else {
+        return as_png(picture);
     };
+    let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, JPEG_QUALITY);
     encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
     match picture {
@@ -325,6 +325,22 @@ fn encode(picture: &DynamicImage) -> Result<Encoded, PictureError> {
     Ok(Encoded {
         bytes,
         format: ImageFormat::Jpeg,
+    })
+}
+
+fn as_png(picture: &DynamicImage) -> Result<Encoded, PictureError> {
+    let with_alpha;
+    let picture = if picture.color().has_alpha() {
+        with_alpha = DynamicImage::ImageRgba8(picture.to_rgba8());
+        &with_alpha
+    } else {
+        picture
+    };
+    let mut bytes = Vec::new();
+    picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)?;
+    Ok(Encoded {
+        bytes,
+        format: ImageFormat::Png,
     })
 }
 
@@ -384,7 +400,27 @@ mod tests {
     #[test]
     fn crop_is_the_middle() {
         let made = shrink(&picture(400, 200, ImageFormat::Png), &[CROP]);
-        assert_eq!(size(made), (96, 96, ImageFormat::Jpeg));
+        assert_eq!(size(made), (96, 96, ImageFormat::Png));
+    }
+
+    #[test]
+    fn png_stays_one_while_it_has_few_bytes() {
+        let drawing = picture(1000, 500, ImageFormat::Png);
+        let made = shrink(&drawing, &[SCALE]);
+        assert_eq!(size(made), (320, 160, ImageFormat::Png));
+        let made = shrink(&picture(1000, 500, ImageFormat::Jpeg), &[SCALE]);
+        assert_eq!(size(made), (320, 160, ImageFormat::Jpeg));
+        // Nothing in it is like anything else in it.
+        let noise = RgbImage::from_fn(1000, 500, |x, y| {
+            let bits = (x + 1000 * y).wrapping_mul(2_654_435_761) >> 8;
+            Rgb([bits as u8, (bits >> 8) as u8, (bits >> 16) as u8])
+        });
+        let mut bytes = Vec::new();
+        noise
+            .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)
+            .unwrap();
+        let made = shrink(&bytes, &[SCALE]);
+        assert_eq!(size(made), (320, 160, ImageFormat::Jpeg));
     }
 
     #[test]
@@ -393,7 +429,7 @@ mod tests {
         let made = shrink(&small, &[CROP, SCALE]).unwrap();
         assert_eq!((made.format, made.smaller), (ImageFormat::Png, Vec::new()));
         let flat = picture(500, 80, ImageFormat::Png);
-        assert_eq!(size(shrink(&flat, &[CROP])), (80, 80, ImageFormat::Jpeg));
+        assert_eq!(size(shrink(&flat, &[CROP])), (80, 80, ImageFormat::Png));
         let flat = picture(500, 40, ImageFormat::Jpeg);
         assert_eq!(size(shrink(&flat, &[CROP])), (40, 40, ImageFormat::Png));
     }

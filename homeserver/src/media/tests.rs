@@ -203,7 +203,7 @@ async fn thumbnails_are_made_once_for_all_who_ask() {
         let bytes = content(&thumbnail.file, 0..thumbnail.file.size).await;
         let picture = image::load_from_memory(&bytes).unwrap();
         assert_eq!((picture.width(), picture.height()), (320, 160));
-        assert_eq!(thumbnail.content_type, "image/jpeg");
+        assert_eq!(thumbnail.content_type, "image/png");
     }
 }
 

@@ -93,7 +93,7 @@ impl Dag {
     #[track_caller]
     pub fn enter(&self, server: &Homeserver, user: &str) -> String {
         let (peer, room) = self.place();
-        let versions = "?ver=10&ver=11&ver=12";
+        let versions = "?ver=6&ver=7&ver=8&ver=9&ver=10&ver=11&ver=12";
         let path = path!("/_matrix/federation/v1/make_join/{}/{}", room, user) + versions;
         let proposed = peer.request(server, "GET", &path, None).send().ok();
         let version = text(&proposed["room_version"]).parse();

@@ -72,7 +72,7 @@ fn redacted(event: &Value, version: u8) -> Value {
         "m.room.create" if is_new => content,
         _ => content
             .into_iter()
-            .filter(|(key, _)| kept_of(kind, is_new).contains(&key.as_str()))
+            .filter(|(key, _)| kept_of(kind, version).contains(&key.as_str()))
             .collect(),
     };
     left.insert("content".to_owned(), content.into());
@@ -80,7 +80,7 @@ fn redacted(event: &Value, version: u8) -> Value {
 }
 
 /// Invitations by third parties are not made by tests, so nothing is kept of them.
-fn kept_of(kind: &str, is_new: bool) -> &'static [&'static str] {
+fn kept_of(kind: &str, version: u8) -> &'static [&'static str] {
     const LEVELS: [&str; 9] = [
         "ban",
         "events",
@@ -93,13 +93,15 @@ fn kept_of(kind: &str, is_new: bool) -> &'static [&'static str] {
         "invite",
     ];
     match kind {
+        "m.room.member" if version < 9 => &["membership"],
         "m.room.member" => &["membership", "join_authorised_via_users_server"],
         "m.room.create" => &["creator"],
+        "m.room.join_rules" if version < 8 => &["join_rule"],
         "m.room.join_rules" => &["join_rule", "allow"],
-        "m.room.power_levels" if is_new => &LEVELS,
+        "m.room.power_levels" if version >= 11 => &LEVELS,
         "m.room.power_levels" => &LEVELS[..8],
         "m.room.history_visibility" => &["history_visibility"],
-        "m.room.redaction" if is_new => &["redacts"],
+        "m.room.redaction" if version >= 11 => &["redacts"],
         _ => &[],
     }
 }
