@@ -196,6 +196,15 @@ impl Presence {
         (upto.max(since.unwrap_or_default()), changed)
     }
 
+    /// Users in a room who are not offline, as far as is known.
+    pub fn there_in(&self, room: RoomNid) -> Vec<(UserNid, Now)> {
+        let (rooms, newcomers) = (RoaringBitmap::from_iter([room.0]), RoaringBitmap::new());
+        let entered = Entered { rooms, newcomers };
+        let now = self.inner.clock.elapsed();
+        // Nothing has changed after the last position there is.
+        self.candidates(Some(StreamPos::MAX), &entered, now)
+    }
+
     /// A user does something that shows that they are there. Does not wait until others are told.
     pub fn act(&self, user: UserNid, device: &OwnedDeviceId) {
         if !self.inner.enabled {

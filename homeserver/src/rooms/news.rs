@@ -1,7 +1,7 @@
 //! What passes in rooms and is told to those who listen, such as other servers: it is true for a moment only, and
 //! nobody waits for it.
 
-use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedUserId};
+use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedServerName, OwnedUserId};
 use tokio::sync::broadcast;
 
 use super::{Rooms, receipts::ReceiptThread};
@@ -35,6 +35,20 @@ pub enum News {
         /// When.
         ts: MilliSecondsSinceUnixEpoch,
     },
+    /// A user of this server has entered a room that other servers are in.
+    Entered {
+        /// Where.
+        room: RoomNid,
+        /// Who.
+        user: UserNid,
+    },
+    /// A user of another server has entered a room, the first one from there.
+    EnteredFrom {
+        /// Where.
+        room: RoomNid,
+        /// From where.
+        server: OwnedServerName,
+    },
 }
 
 impl Rooms {
@@ -43,7 +57,8 @@ impl Rooms {
         self.inner.news.subscribe()
     }
 
-    pub(super) fn tell(&self, news: News) {
+    /// Tells those who listen.
+    pub fn tell(&self, news: News) {
         // Nobody listening is fine.
         drop(self.inner.news.send(news));
     }

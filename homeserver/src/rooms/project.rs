@@ -313,22 +313,39 @@ fn redaction(txn: &mut Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
     Ok(())
 }
 
-/// Notes a redaction that came before the event it is about.
+/// Notes a redaction that came before the event it is about. There may be several, and who may redact it shows only then.
 pub(super) fn await_target(txn: &mut Txn<'_>, target: OwnedEventId, redaction: EventNid) {
     let room = txn.room;
-    txn.write(move |batch, _| tables::AWAITED_REDACTION.put(batch, (room, target), &redaction));
+    txn.write(move |batch, _| {
+        tables::AWAITED_REDACTIONS.put(batch, (room, target, redaction), &());
+    });
 }
 
 impl Txn<'_> {
     /// A new event as it is shown: without its content, if its redaction was here before it.
     pub(super) fn as_redacted(&mut self, event: Arc<RoomEvent>) -> ApiResult<Arc<RoomEvent>> {
-        let key = (self.room, event.pdu.event_id().clone());
-        let Some(by) = tables::AWAITED_REDACTION.get(self.snapshot, (key.0, &key.1))? else {
+        let (room, id) = (self.room, event.pdu.event_id().clone());
+        let mut redactions = Vec::new();
+        redactions.extend(tables::AWAITED_REDACTION.get(self.snapshot, (room, &id))?);
+        for row in tables::AWAITED_REDACTIONS.scan(self.snapshot, (room, &id))? {
+            redactions.push(row?.0.2);
+        }
+        if redactions.is_empty() {
             return Ok(event);
-        };
-        self.write(move |batch, _| tables::AWAITED_REDACTION.delete(batch, key));
-        let redaction = self.rooms.known_event(self.snapshot, by)?;
-        self.without_content(event, &redaction)
+        }
+        self.write(move |batch, _| {
+            tables::AWAITED_REDACTION.delete(batch, (room, &id));
+            tables::AWAITED_REDACTIONS.delete_prefix(batch, (room, &id));
+        });
+        let mut event = event;
+        for by in redactions {
+            let redaction = self.rooms.known_event(self.snapshot, by)?;
+            event = self.without_content(event, &redaction)?;
+            if event.is_redacted() {
+                break;
+            }
+        }
+        Ok(event)
     }
 
     /// An event that is not stored yet as a redaction leaves it, if its sender may redact it.

@@ -147,8 +147,10 @@ tables! {
     /// Events in a room's timeline before which others are missing: 0; and those before which others were put that
     /// came after them: 1.
     GAP: (RoomNid, StreamPos, u32) => u8, Timeline 190;
-    /// Redactions of events that have not come yet: room, event; the redaction.
+    /// One redaction of an event that has not come yet, from before there could be several: room, event; the redaction.
     AWAITED_REDACTION: (RoomNid, OwnedEventId) => EventNid, Timeline 191;
+    /// Redactions of events that have not come yet: room, event, redaction.
+    AWAITED_REDACTIONS: (RoomNid, OwnedEventId, EventNid) => (), Timeline 182;
     /// Nodes of state trees by hash.
     STATE_NODE: [u8; 16] => Vec<u8>, State 1;
     /// The current state: room, type, state key.

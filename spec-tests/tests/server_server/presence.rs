@@ -43,6 +43,33 @@ fn somebody_in_a_shared_room_is_seen_to_be_there() {
     eve.get(&status).must_fail(403, "M_FORBIDDEN");
 }
 
+/// Nothing changes after they meet: each server tells the other by itself.
+#[test]
+fn those_who_meet_in_a_room_see_each_other_to_be_there() {
+    covers!(PUT "/_matrix/client/v3/presence/{userId}/status");
+    let Some(second) = homeserver2() else { return };
+    let (alice, bob) = (homeserver().register("alice"), second.register("bob"));
+    for user in [&alice, &bob] {
+        let status = path!("/v3/presence/{}/status", user.id);
+        let body = json!({ "presence": "online", "status_msg": format!("{} is here", user.id) });
+        user.put(&status, &body).ok();
+    }
+    let room = alice.public_room();
+    let via = encode(alice.server.server_name());
+    let join = format!("{}?via={via}", path!("/v3/join/{}", room));
+    bob.post(&join, &json!({})).ok();
+    for (viewer, other) in [(&alice, &bob), (&bob, &alice)] {
+        let words = format!("{} is here", other.id);
+        viewer.must_see(|response| {
+            let told = response["presence"].to_string();
+            match told.contains(&words) {
+                true => Ok(()),
+                false => Err(format!("{} is not told in {told}", other.id)),
+            }
+        });
+    }
+}
+
 /// Synapse leaves the time out for users who set their presence and did nothing else.
 #[test]
 fn presence_is_seen_of_somebody_of_whom_nobody_knows_when_they_were_active() {

@@ -253,6 +253,10 @@ impl Outbound {
         let snapshot = server.storage.snapshot();
         let room = match news {
             News::Typing { room, .. } | News::Read { room, .. } => *room,
+            News::Entered { .. } | News::EnteredFrom { .. } => {
+                presence::greet_soon(self, server, news);
+                return Ok(());
+            }
         };
         let names = servers::servers_in(&snapshot, room)?;
         if names.is_empty() {
@@ -295,6 +299,7 @@ impl Outbound {
                     Edu::Receipt(ReceiptContent::new([(room_id, map)].into())),
                 )
             }
+            News::Entered { .. } | News::EnteredFrom { .. } => return Ok(()),
         };
         for name in names {
             self.tell(server, &name, |passing| {

@@ -22,10 +22,13 @@ use crate::{
     error::ApiResult,
     ids::{StreamPos, UserNid},
     presence::{Now, State},
+    rooms::{Rooms, news::News, servers},
 };
 
 /// How long changes are gathered.
 const GATHER: Duration = Duration::from_secs(3);
+/// After which time servers that enter a room are told who is there.
+const GREETING: Duration = Duration::from_secs(1);
 /// How often everybody who is here is told anew: others forget it after a while.
 const ANEW: Duration = Duration::from_secs(20 * 60);
 /// Users whose presence is on its way to one server.
@@ -63,15 +66,9 @@ async fn tell(outbound: &Outbound, server: &Server, changed: Vec<(UserNid, Now)>
     let read = server.storage.read(move |snapshot| -> ApiResult<_> {
         let mut updates: BTreeMap<OwnedServerName, Vec<PresenceUpdate>> = BTreeMap::new();
         for (user, now) in changed {
-            let user_id = rooms.storage().interner().user_id(user)?;
-            if user_id.server_name() != rooms.server_name() {
+            let Some(update) = update(&rooms, user, &now)? else {
                 continue;
-            }
-            let ago = u64::try_from(now.last_active_ago.as_millis()).unwrap_or(u64::MAX);
-            let ago = UInt::try_from(ago).unwrap_or(UInt::MAX);
-            let mut update = PresenceUpdate::new(user_id, state(now.shown.state), ago);
-            update.currently_active = now.shown.currently_active;
-            update.status_msg = now.shown.status_msg;
+            };
             for name in servers_of(snapshot, user)? {
                 updates.entry(name).or_default().push(update.clone());
             }
@@ -79,11 +76,81 @@ async fn tell(outbound: &Outbound, server: &Server, changed: Vec<(UserNid, Now)>
         Ok(updates)
     });
     for (name, updates) in read.await? {
-        outbound.tell(server, &name, |passing| {
-            let waiting = passing.remove("presence");
-            let edu = Edu::Presence(PresenceContent::new(merged(waiting, updates)));
-            passing.insert("presence".to_owned(), edu);
-        });
+        pass(outbound, server, &name, updates);
+    }
+    Ok(())
+}
+
+/// What others are told of a user of this server.
+fn update(rooms: &Rooms, user: UserNid, now: &Now) -> ApiResult<Option<PresenceUpdate>> {
+    let user_id = rooms.storage().interner().user_id(user)?;
+    if user_id.server_name() != rooms.server_name() {
+        return Ok(None);
+    }
+    let ago = u64::try_from(now.last_active_ago.as_millis()).unwrap_or(u64::MAX);
+    let ago = UInt::try_from(ago).unwrap_or(UInt::MAX);
+    let mut update = PresenceUpdate::new(user_id, state(now.shown.state), ago);
+    update.currently_active = now.shown.currently_active;
+    update.status_msg = now.shown.status_msg.clone();
+    Ok(Some(update))
+}
+
+fn pass(
+    outbound: &Outbound,
+    server: &Server,
+    name: &OwnedServerName,
+    updates: Vec<PresenceUpdate>,
+) {
+    outbound.tell(server, name, |passing| {
+        let waiting = passing.remove("presence");
+        let edu = Edu::Presence(PresenceContent::new(merged(waiting, updates)));
+        passing.insert("presence".to_owned(), edu);
+    });
+}
+
+/// Tells those who met in a room who is there, once the other server is done with entering.
+pub(super) fn greet_soon(outbound: &Outbound, server: &Server, news: &News) {
+    if !server.presence.is_enabled() {
+        return;
+    }
+    let (outbound, all, news) = (outbound.clone(), server.clone(), news.clone());
+    server.jobs.track(async move {
+        tokio::select! {
+            () = all.jobs.stopping() => return,
+            () = tokio::time::sleep(GREETING) => {}
+        }
+        if let Err(error) = greet(&outbound, &all, news).await {
+            tracing::warn!(%error, "other servers could not be told who is here");
+        }
+    });
+}
+
+async fn greet(outbound: &Outbound, server: &Server, news: News) -> ApiResult<()> {
+    let rooms = server.rooms.clone();
+    let (names, there) = match news {
+        News::Entered { room, user } => {
+            let there = server.presence.get(user);
+            let there = there.filter(|now| now.shown.state != State::Offline);
+            let read = server
+                .storage
+                .read(move |snapshot| servers::servers_in(snapshot, room));
+            (
+                read.await?,
+                there.map(|now| (user, now)).into_iter().collect(),
+            )
+        }
+        News::EnteredFrom { room, server: name } => (vec![name], server.presence.there_in(room)),
+        News::Typing { .. } | News::Read { .. } => return Ok(()),
+    };
+    let mut updates = Vec::new();
+    for (user, now) in there {
+        updates.extend(update(&rooms, user, &now)?);
+    }
+    if updates.is_empty() {
+        return Ok(());
+    }
+    for name in names {
+        pass(outbound, server, &name, updates.clone());
     }
     Ok(())
 }

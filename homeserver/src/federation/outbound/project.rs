@@ -9,6 +9,7 @@ use crate::{
     error::ApiResult,
     rooms::{
         event::RoomEvent,
+        news::News,
         project::{Projection, membership_of},
         rows::Membership,
         servers,
@@ -61,7 +62,7 @@ impl Projection for Log {
 }
 
 /// Notes the users of this server whom an event lets into a room that other servers are in: those may not follow the
-/// users' devices yet.
+/// users' devices yet, and do not know who is there. Nor do servers that enter.
 /// [spec](https://spec.matrix.org/v1.19/server-server-api/#device-management)
 fn note_who_enters(txn: &Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
     if txn.head.summary().remote == 0 {
@@ -75,10 +76,17 @@ fn note_who_enters(txn: &Txn<'_>, new: &mut NewEvent) -> ApiResult<()> {
         let Some((_, state_key)) = change.entry() else {
             continue;
         };
-        if let Ok(user) = <&UserId>::try_from(state_key)
-            && user.server_name() == txn.rooms.server_name()
-        {
-            entered.push(txn.rooms.storage().interner().user(user)?);
+        let Ok(user) = <&UserId>::try_from(state_key) else {
+            continue;
+        };
+        let (room, server) = (txn.room, user.server_name());
+        if server == txn.rooms.server_name() {
+            let user = txn.rooms.storage().interner().user(user)?;
+            txn.rooms.tell(News::Entered { room, user });
+            entered.push(user);
+        } else if !txn.is_told && txn.joined_from(server)? == 1 {
+            let server = server.to_owned();
+            txn.rooms.tell(News::EnteredFrom { room, server });
         }
     }
     if entered.is_empty() {

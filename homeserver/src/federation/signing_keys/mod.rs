@@ -46,7 +46,9 @@ const FETCHES_FOR_STRANGERS: usize = 10;
 /// How long a server is not asked again after some answers, however many strange key ids come up.
 const AFTER_ANSWER: Duration = Duration::from_secs(5);
 /// How many answers that takes.
-const ANSWERS_IN_A_ROW: u32 = 3;
+const ANSWERS_IN_A_ROW: u32 = 5;
+/// How many failures in a row it takes.
+const FAILURES_IN_A_ROW: u32 = 2;
 /// How long a server is not asked again after a first failure; each further one doubles this.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// The longest pause between two attempts.
@@ -90,7 +92,7 @@ struct Pause {
 impl Pause {
     /// Whether the server is left alone.
     fn holds(&self) -> bool {
-        self.failures > 0 || self.answers >= ANSWERS_IN_A_ROW
+        self.failures >= FAILURES_IN_A_ROW || self.answers >= ANSWERS_IN_A_ROW
     }
 }
 

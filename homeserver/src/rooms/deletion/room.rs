@@ -226,6 +226,7 @@ impl Rooms {
             tables::HISTORY_START.delete(batch, room);
             tables::GAP.delete_prefix(batch, (room,));
             tables::AWAITED_REDACTION.delete_prefix(batch, (room,));
+            tables::AWAITED_REDACTIONS.delete_prefix(batch, (room,));
         }));
         Ok(writes)
     }
