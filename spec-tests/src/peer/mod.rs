@@ -69,7 +69,7 @@ impl Peer {
             keys: Mutex::new(Keys {
                 id: "ed25519:peer1".to_owned(),
                 key: Arc::default(),
-                valid_until: now() + 3_600_000,
+                valid_until: now() + 24 * 3_600_000,
                 old: json!({}),
             }),
             scripts: Mutex::default(),
