@@ -1,6 +1,10 @@
 //! Everything that belongs to the account signed in; dropping it stops all of it.
 
-use std::{collections::HashMap, future::Future, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    future::Future,
+    sync::Arc,
+};
 
 use matrix_sdk::{
     Client,
@@ -15,6 +19,7 @@ use tokio::{
 use super::{
     Config,
     account_store::{Account, AccountStore, Keys},
+    aftermath, brake,
     certificates::extra_roots,
     connection, encryption,
     ending::{SessionEnded, Watch},
@@ -36,6 +41,9 @@ use crate::bridge::{
     update::{Answer, SessionState, Update},
 };
 
+/// Rooms that were open stay at hand, so that going back to one shows it at once.
+const KEPT_ROOMS: usize = 8;
+
 pub(super) struct SignedIn {
     pub(super) client: Client,
     pub(super) account: Account,
@@ -43,6 +51,8 @@ pub(super) struct SignedIn {
     pub(super) media: MediaLoader,
     sync: Arc<SyncService>,
     open_rooms: HashMap<OwnedRoomId, OpenRoom>,
+    /// The same, the one opened last at the end.
+    recent: VecDeque<OwnedRoomId>,
     nudges: mpsc::UnboundedSender<Nudge>,
     verification: mpsc::UnboundedSender<Step>,
     feedback: mpsc::UnboundedSender<(RequestId, FeedbackCommand)>,
@@ -92,6 +102,7 @@ impl SignedIn {
             media,
             sync: sync.clone(),
             open_rooms: HashMap::new(),
+            recent: VecDeque::new(),
             nudges: nudges.clone(),
             verification: steps.clone(),
             feedback: reports,
@@ -125,9 +136,7 @@ impl SignedIn {
             outbox: outbox.clone(),
         };
         this.spawn(asker.run(sync.state()));
-        if password.is_some() {
-            encryption::introduce(&this.client, &base).await;
-        }
+        encryption::introduce(&this.client, &base).await;
         this.spawn(verification::run(
             this.client.clone(),
             base,
@@ -141,7 +150,11 @@ impl SignedIn {
             outbox.clone(),
         ));
         room_list::watch_typing(&this.client, nudges);
+        brake::hold(&this.client);
+        let folder = store.database(&this.account.id);
+        let to_mend = aftermath::rooms(&this.client, &folder).await;
         sync.start().await;
+        this.spawn(aftermath::mend(this.client.clone(), folder, to_mend));
         this.spawn(connection::watch(
             this.client.clone(),
             sync,
@@ -167,17 +180,13 @@ impl SignedIn {
         request: RequestId,
         command: TimelineCommand,
     ) {
-        if matches!(command, TimelineCommand::Close) {
-            self.open_rooms.remove(&room);
+        let is_closed = self.open_rooms.get(&room).is_none_or(OpenRoom::is_closed);
+        if is_closed && matches!(command, TimelineCommand::Close) {
             return self.outbox.answer(request, Ok(Answer::Done)).await;
         }
-        if self.open_rooms.get(&room).is_none_or(OpenRoom::is_closed) {
+        if is_closed {
             match rooms::find(&self.client, &room) {
                 Ok(found) => {
-                    self.sync
-                        .room_list_service()
-                        .subscribe_to_rooms(&[&room])
-                        .await;
                     let opened = OpenRoom::open(
                         found,
                         self.outbox.clone(),
@@ -189,6 +198,7 @@ impl SignedIn {
                 Err(trouble) => return self.outbox.answer(request, Err(trouble)).await,
             }
         }
+        let opens = is_closed || matches!(command, TimelineCommand::Open);
         let sent = self
             .open_rooms
             .get(&room)
@@ -196,6 +206,22 @@ impl SignedIn {
         if !matches!(sent, Some(Ok(()))) {
             self.outbox.answer(request, Err(Trouble::NotFound)).await;
         }
+        if opens {
+            self.opened(room).await;
+        }
+    }
+
+    /// Asks the server for all that happens in this room, and lets go of the one that was open longest ago.
+    async fn opened(&mut self, room: OwnedRoomId) {
+        self.recent.retain(|other| *other != room);
+        self.recent.push_back(room.clone());
+        if self.recent.len() > KEPT_ROOMS
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.open_rooms.remove(&oldest);
+        }
+        let service = self.sync.room_list_service();
+        service.subscribe_to_rooms(&[&room]).await;
     }
 
     /// Carries out what is asked of rooms.

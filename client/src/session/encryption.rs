@@ -30,17 +30,21 @@ const ATTEMPTS: usize = 3;
 /// How long the first sync waits for [`introduce`].
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Tells the server the keys of a new device, before the first sync and before anything else is made of them. The sync,
-/// as it tells them, and a new backup, as it is signed, would take two locks of the SDK in opposite order and could wait
-/// for each other for ever.
+/// Tells the server the keys of a device it does not know, before the first sync and before anything else is made of
+/// them: a new one, or one whose program was ended before it came to that. The sync, as it tells them, and a new backup,
+/// as it is signed, would take two locks of the SDK in opposite order and could wait for each other for ever.
 pub(super) async fn introduce(client: &Client, base: &BaseClient) {
     let introduced = async {
-        let encryption = client.encryption();
-        encryption.wait_for_e2ee_initialization_tasks().await;
         let machine = base.olm_machine().await.clone();
         let Some(machine) = machine else {
             return Ok(());
         };
+        let account = machine.store().load_account().await.map_err(Error::from)?;
+        if account.is_some_and(|account| account.shared()) {
+            return Ok(());
+        }
+        let encryption = client.encryption();
+        encryption.wait_for_e2ee_initialization_tasks().await;
         let keys = machine.upload_device_keys().await;
         let Some((id, request)) = keys.map_err(Error::from)? else {
             return Ok(());

@@ -6,7 +6,9 @@
 mod account;
 mod account_store;
 mod actor;
+mod aftermath;
 mod animation;
+mod brake;
 mod certificates;
 mod connection;
 mod devices;

@@ -27,6 +27,9 @@ const ALL_ROOMS: usize = 100_000;
 /// Rows that are made and shown together: what is first in the list does not wait for the rest.
 const PORTION: usize = 60;
 
+/// What changes together.
+type Diffs = Vec<VectorDiff<RoomListItem>>;
+
 /// A row must be made again although the SDK's list has not changed.
 #[derive(Debug)]
 pub(super) enum Nudge {
@@ -61,7 +64,18 @@ pub(super) async fn watch(
         typing: HashMap::new(),
         outbox,
     };
-    rooms.follow(diffs, loading, nudges).await;
+    let (changes, coming) = mpsc::unbounded_channel();
+    tokio::join!(take(diffs, changes), rooms.follow(coming, loading, nudges));
+}
+
+/// Takes the changes as they come. Making rows takes longer, and the SDK forgets what nobody has taken in time.
+async fn take(diffs: impl Stream<Item = Diffs>, changes: mpsc::UnboundedSender<Diffs>) {
+    futures_util::pin_mut!(diffs);
+    while let Some(diffs) = diffs.next().await {
+        if changes.send(diffs).is_err() {
+            return;
+        }
+    }
 }
 
 /// Reports who is typing where as nudges.
@@ -92,15 +106,14 @@ struct Rooms {
 impl Rooms {
     async fn follow(
         mut self,
-        diffs: impl Stream<Item = Vec<VectorDiff<RoomListItem>>>,
+        mut diffs: mpsc::UnboundedReceiver<Diffs>,
         mut loading: impl Stream<Item = RoomListLoadingState> + Unpin,
         mut nudges: mpsc::UnboundedReceiver<Nudge>,
     ) {
-        futures_util::pin_mut!(diffs);
         let mut complete = false;
         loop {
             tokio::select! {
-                diffs = diffs.next() => match diffs {
+                diffs = diffs.recv() => match diffs {
                     Some(diffs) => self.apply_all(diffs).await,
                     None => return,
                 },

@@ -11,7 +11,7 @@ use matrix_sdk::{
     },
 };
 
-use super::{directory, room_settings, search};
+use super::{brake, directory, room_settings, search};
 use crate::bridge::{command::RoomsCommand, trouble::Trouble, update::Answer};
 
 /// Carries out a command about rooms.
@@ -56,6 +56,9 @@ pub(super) async fn carry_out(client: &Client, command: RoomsCommand) -> Result<
                 .set_name(name.trim().to_owned())
                 .await?;
             Ok(Answer::Done)
+        }
+        RoomsCommand::FetchPreview { room } => {
+            Ok(brake::fetch_preview(client, &find(client, &room)?).await)
         }
         RoomsCommand::Directory { term } => directory::search(client, &term).await,
         RoomsCommand::Search { scope, term } => search::search(client, scope, &term).await,

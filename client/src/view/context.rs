@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId};
+use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId, RoomId};
 use slint::{ComponentHandle, SharedString, Timer, Weak};
 
 use super::{AppAdapter, AppWindow, pictures::Pictures, presence};
 use crate::{
     bridge::{
-        command::{Command, Commands, RequestId},
+        command::{Command, Commands, RequestId, RoomsCommand},
         trouble::Trouble,
         update::Answer,
     },
@@ -40,6 +40,8 @@ pub(super) struct Context {
     waiting: RefCell<HashMap<RequestId, Continuation>>,
     /// The rooms of all spaces.
     classes: RefCell<HashSet<OwnedRoomId>>,
+    /// The rooms whose preview was asked for.
+    previews: RefCell<HashSet<OwnedRoomId>>,
     /// Who is online, as far as it is known.
     pub(super) presence: presence::Known,
     /// The server's room bot.
@@ -57,6 +59,7 @@ impl Context {
             settings,
             waiting: RefCell::default(),
             classes: RefCell::default(),
+            previews: RefCell::default(),
             presence: presence::Known::default(),
             bot: RefCell::default(),
             troubles: RefCell::default(),
@@ -68,6 +71,11 @@ impl Context {
         if let Some(window) = self.window.upgrade() {
             act(&window);
         }
+    }
+
+    /// The window, for what happens later.
+    pub(super) fn window(&self) -> Weak<AppWindow> {
+        self.window.clone()
     }
 
     pub(super) fn language(&self) -> Language {
@@ -100,6 +108,17 @@ impl Context {
     /// Sends a command whose failure is worth a banner and whose success shows by itself.
     pub(super) fn send(&self, command: Command) {
         self.commands.send(command);
+    }
+
+    /// Asks for the preview of a room whose line is on the screen and has none, once.
+    pub(super) fn fetch_preview(&self, room: &RoomId) {
+        if self.previews.borrow_mut().insert(room.to_owned()) {
+            let command = RoomsCommand::FetchPreview {
+                room: room.to_owned(),
+            };
+            // It shows by itself, or there is none.
+            self.ask(Command::Rooms(command), |_| {});
+        }
     }
 
     /// Sends a command and does something with its answer.

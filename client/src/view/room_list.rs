@@ -245,6 +245,9 @@ fn item(context: &Context, entry: &ListEntry) -> RoomItem {
 
 fn room_item(context: &Context, room: &RoomRow) -> RoomItem {
     let language = context.language();
+    if room.preview.is_none() && room.invitation.is_none() {
+        context.fetch_preview(&room.id);
+    }
     let colour_of = room
         .direct_with
         .as_ref()

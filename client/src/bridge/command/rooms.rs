@@ -70,6 +70,8 @@ pub enum RoomsCommand {
         user: OwnedUserId,
         level: i64,
     },
+    /// Fetches the past of a room without a preview; the list then shows what was said last.
+    FetchPreview { room: OwnedRoomId },
     /// Looks through the rooms everybody may join. Answer:
     /// [`Answer::Directory`](crate::bridge::update::Answer::Directory).
     Directory { term: String },

@@ -1,10 +1,14 @@
 //! The people of an open room.
 
+use std::collections::HashMap;
+
 use matrix_sdk::{
     Room, RoomMemberships,
+    deserialized_responses::DisplayName,
     room::RoomMember,
     ruma::{
-        Int, UserId,
+        Int, MxcUri, UserId,
+        api::client::membership::joined_members,
         events::room::{
             member::MembershipState,
             power_levels::{RoomPowerLevels, UserPowerLevel},
@@ -17,10 +21,55 @@ use crate::{
     rows::{MemberRights, MemberRow, Role, message::avatar_key},
 };
 
+/// People in a large room.
+const MANY: u64 = 300;
+
+/// Whether so many are here that their list is not made again for every change.
+pub(super) fn are_many(room: &Room) -> bool {
+    room.joined_members_count() > MANY
+}
+
 /// Everybody in the room, asked of the server if necessary.
 pub(super) async fn all(room: &Room) -> matrix_sdk::Result<Vec<MemberRow>> {
+    if are_many(room) {
+        match in_short(room).await {
+            Ok(rows) => return Ok(rows),
+            Err(error) => tracing::info!(%error, "the server does not tell the members"),
+        }
+    }
     let members = room.members(RoomMemberships::ACTIVE).await?;
     Ok(rows(room, members).await)
+}
+
+/// Everybody in a large room, as the server tells it in short. The SDK would store the whole event of each in its
+/// database and read it there again, which for thousands of people takes a hundred times as long.
+async fn in_short(room: &Room) -> matrix_sdk::Result<Vec<MemberRow>> {
+    let request = joined_members::v3::Request::new(room.room_id().to_owned());
+    let joined = room.client().send(request).await?.joined;
+    let name_of = |user: &UserId, name: Option<&str>| {
+        DisplayName::new(name.unwrap_or_else(|| user.localpart()))
+    };
+    let mut called: HashMap<DisplayName, usize> = HashMap::new();
+    for (user, member) in &joined {
+        let name = name_of(user, member.display_name.as_deref());
+        *called.entry(name).or_default() += 1;
+    }
+    let invited = room.members_no_sync(RoomMemberships::INVITE).await?;
+    let mut rows = rows(room, invited).await;
+    let levels = room.power_levels_or_default().await;
+    for (user, member) in &joined {
+        let name = name_of(user, member.display_name.as_deref());
+        let person = Person {
+            user,
+            name: name.as_raw_str(),
+            ambiguous: name.is_inherently_ambiguous() || called.get(&name) > Some(&1),
+            avatar: member.avatar_url.as_deref(),
+            invited: false,
+        };
+        rows.push(row(&person, &levels, room.own_user_id()));
+    }
+    sort(&mut rows);
+    Ok(rows)
 }
 
 /// Everybody known here already.
@@ -31,27 +80,46 @@ pub(super) async fn known(room: &Room) -> matrix_sdk::Result<Vec<MemberRow>> {
 
 async fn rows(room: &Room, members: Vec<RoomMember>) -> Vec<MemberRow> {
     let levels = room.power_levels_or_default().await;
-    let mut rows: Vec<_> = members
-        .iter()
-        .map(|member| row(member, &levels, room.own_user_id()))
+    let people = members.iter().map(|member| Person {
+        user: member.user_id(),
+        name: member.name(),
+        ambiguous: member.name_ambiguous(),
+        avatar: member.avatar_url(),
+        invited: *member.membership() == MembershipState::Invite,
+    });
+    let mut rows: Vec<_> = people
+        .map(|person| row(&person, &levels, room.own_user_id()))
         .collect();
-    rows.sort_by_cached_key(|row| (row.invited, row.role, row.name.to_lowercase()));
+    sort(&mut rows);
     rows
 }
 
-fn row(member: &RoomMember, levels: &RoomPowerLevels, own_user: &UserId) -> MemberRow {
-    let name = match member.name_ambiguous() {
-        true => format!("{} ({})", names::line(member.name()), member.user_id()),
-        false => names::person(member.name(), member.user_id().as_str()),
+fn sort(rows: &mut [MemberRow]) {
+    rows.sort_by_cached_key(|row| (row.invited, row.role, row.name.to_lowercase()));
+}
+
+/// Somebody, wherever it is known from.
+struct Person<'a> {
+    user: &'a UserId,
+    name: &'a str,
+    ambiguous: bool,
+    avatar: Option<&'a MxcUri>,
+    invited: bool,
+}
+
+fn row(person: &Person<'_>, levels: &RoomPowerLevels, own_user: &UserId) -> MemberRow {
+    let name = match person.ambiguous {
+        true => format!("{} ({})", names::line(person.name), person.user),
+        false => names::person(person.name, person.user.as_str()),
     };
     MemberRow {
-        user_id: member.user_id().to_owned(),
+        user_id: person.user.to_owned(),
         name,
-        avatar: member.avatar_url().map(|uri| avatar_key(uri.to_owned())),
-        role: role(member.power_level()),
-        invited: *member.membership() == MembershipState::Invite,
-        own: member.is_account_user(),
-        rights: rights(member.user_id(), levels, own_user),
+        avatar: person.avatar.map(|uri| avatar_key(uri.to_owned())),
+        role: role(levels.for_user(person.user)),
+        invited: person.invited,
+        own: person.user == own_user,
+        rights: rights(person.user, levels, own_user),
     }
 }
 

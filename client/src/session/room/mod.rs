@@ -2,25 +2,24 @@
 
 mod header;
 mod members;
+mod people;
 mod sending;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{pin::Pin, sync::Arc};
 
 use eyeball_im::VectorDiff;
 use futures_util::{Stream, StreamExt, stream::BoxStream};
-use matrix_sdk::{
-    Room,
-    event_cache::PaginationStatus,
-    ruma::{Int, OwnedUserId},
-};
+use matrix_sdk::{Room, event_cache::PaginationStatus, ruma::OwnedUserId};
 use matrix_sdk_ui::timeline::{
     RoomExt, Timeline, TimelineItem, TimelineReadReceiptTracking, default_event_filter,
 };
 use tokio::{
     sync::{broadcast, mpsc, watch},
     task::AbortHandle,
+    time::Sleep,
 };
 
+use self::people::{People, over, send_members};
 use super::{
     outbox::Outbox,
     room_list::{Nudge, names_of},
@@ -46,8 +45,8 @@ const ENOUGH: usize = 20;
 /// Pages fetched unasked: where thousands have come and nobody says anything, the past has no end.
 const UNASKED: u8 = 20;
 
-/// People in a large room.
-const MANY: u64 = 300;
+/// A room with more messages than this does not stay at hand: somebody went far back in it.
+const KEPT_MESSAGES: usize = 300;
 
 /// The server's room bot, once it is known.
 type Bot = watch::Receiver<Option<OwnedUserId>>;
@@ -139,24 +138,6 @@ async fn build(room: &Room) -> Result<Timeline, matrix_sdk_ui::timeline::Error> 
         .await
 }
 
-/// What the list of people was made of, but for names and pictures.
-#[derive(Clone, PartialEq)]
-struct People {
-    joined: u64,
-    invited: u64,
-    levels: BTreeMap<OwnedUserId, Int>,
-}
-
-impl People {
-    async fn of(room: &Room) -> Self {
-        Self {
-            joined: room.joined_members_count(),
-            invited: room.invited_members_count(),
-            levels: room.power_levels_or_default().await.users,
-        }
-    }
-}
-
 /// Changes of the SDK's timeline.
 type Items = BoxStream<'static, Vec<VectorDiff<Arc<TimelineItem>>>>;
 
@@ -164,8 +145,12 @@ struct Task {
     room: Room,
     timeline: Arc<Timeline>,
     rows: TimelineRows,
+    /// Whether somebody looks at it.
+    shown: bool,
     with_members: bool,
     people: Option<People>,
+    /// When the people of a large room are asked for again.
+    people_due: Option<Pin<Box<Sleep>>>,
     filling: Option<AbortHandle>,
     /// Pages fetched unasked in a row.
     filled: u8,
@@ -184,8 +169,10 @@ impl Task {
             room,
             timeline,
             rows,
+            shown: false,
             with_members: false,
             people: None,
+            people_due: None,
             filling: None,
             filled: 0,
             outbox: views.outbox,
@@ -206,10 +193,17 @@ impl Task {
         let mut pages = pages;
         let mut pagination = first;
         let mut bot = self.bot.clone();
+        let mut members = self.room.room_member_updates_sender.subscribe();
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some((request, TimelineCommand::Open)) => self.deliver(request, pagination).await,
+                    Some((request, TimelineCommand::Close)) => {
+                        self.hide(request).await;
+                        if self.rows.messages() > KEPT_MESSAGES {
+                            return;
+                        }
+                    }
                     Some((request, command)) => self.carry_out(request, command).await,
                     None => return,
                 },
@@ -224,6 +218,15 @@ impl Task {
                 }
                 Some(_) = room_changes.next() => self.refresh_header().await,
                 Ok(()) = bot.changed() => self.refresh_header().await,
+                // Having missed some is a change too; closed only with the client.
+                changed = members.recv() => match changed {
+                    Err(broadcast::error::RecvError::Closed) => return,
+                    _ => self.members_changed(),
+                },
+                () = over(&mut self.people_due) => {
+                    self.people_due = None;
+                    tokio::spawn(send_members(self.room.clone(), false, self.outbox.clone()));
+                }
                 people = typing.recv() => match people {
                     Ok(people) => {
                         let names = names_of(&self.room, &people).await;
@@ -239,6 +242,9 @@ impl Task {
 
     /// Delivers everything a view needs to show the room.
     async fn deliver(&mut self, request: RequestId, pagination: Pagination) {
+        self.shown = true;
+        // All of them follow.
+        self.rows.set_context(header::context(&self.room).await);
         self.send(TimelineUpdate::Header(self.header().await)).await;
         self.send(TimelineUpdate::Draft(
             draft_of(&self.room).await.unwrap_or_default(),
@@ -253,6 +259,15 @@ impl Task {
         self.fill(pagination);
     }
 
+    /// Delivers nothing until the room is opened again.
+    async fn hide(&mut self, request: RequestId) {
+        self.shown = false;
+        self.with_members = false;
+        self.people = None;
+        self.people_due = None;
+        self.outbox.answer(request, Ok(Answer::Done)).await;
+    }
+
     /// Fetches a page when there is next to nothing to read: in a room just joined, and after a gap (the server has
     /// forgotten how far this session was), when the SDK shows only what is certain to be whole.
     fn fill(&mut self, pagination: Pagination) {
@@ -264,7 +279,7 @@ impl Task {
             self.filled = 0;
             return;
         }
-        if pagination != Pagination::Idle || is_filling || self.filled >= UNASKED {
+        if !self.shown || pagination != Pagination::Idle || is_filling || self.filled >= UNASKED {
             return;
         }
         self.filled += 1;
@@ -278,24 +293,14 @@ impl Task {
     }
 
     async fn refresh_header(&mut self) {
+        if !self.shown {
+            return;
+        }
         let context: RowContext = header::context(&self.room).await;
         let diffs = self.rows.set_context(context);
         self.send_rows(diffs).await;
         self.send(TimelineUpdate::Header(self.header().await)).await;
-        if self.with_members && self.has_other_members().await {
-            match members::known(&self.room).await {
-                Ok(rows) => self.send(TimelineUpdate::Members(rows)).await,
-                Err(error) => tracing::warn!(%error, "the members are not known"),
-            }
-        }
-    }
-
-    /// Whether the list of people has to be made again. In a large room that takes a while, so not for every message:
-    /// only when somebody has come, gone, or may do something else.
-    async fn has_other_members(&mut self) -> bool {
-        let now = People::of(&self.room).await;
-        let is_small = now.joined <= MANY;
-        self.people.replace(now.clone()) != Some(now) || is_small
+        self.refresh_members().await;
     }
 
     async fn header(&self) -> RoomHeader {
@@ -310,6 +315,9 @@ impl Task {
     }
 
     async fn send(&self, update: TimelineUpdate) {
+        if !self.shown {
+            return;
+        }
         self.outbox
             .send(Update::Timeline(self.room.room_id().to_owned(), update))
             .await;

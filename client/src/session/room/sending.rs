@@ -16,12 +16,12 @@ use matrix_sdk::{
 };
 use matrix_sdk_ui::timeline::{AttachmentConfig, AttachmentSource, EventTimelineItem};
 
-use super::{PAGE, Task, members};
+use super::{PAGE, Task};
 use crate::{
     bridge::{
         command::{FileSource, Mention, RequestId, TimelineCommand},
         trouble::Trouble,
-        update::{Answer, TimelineUpdate, Update},
+        update::Answer,
     },
     render::mentions::link as link_mentions,
     rows::RowId,
@@ -241,21 +241,6 @@ impl Task {
         self.outbox.answer_later(request, async move {
             // The SDK sends no more than one notice in a few seconds.
             room.typing_notice(typing).await?;
-            Ok(Answer::Done)
-        });
-    }
-
-    fn load_members(&mut self, request: RequestId) {
-        self.with_members = true;
-        let (room, outbox) = (self.room.clone(), self.outbox.clone());
-        self.outbox.answer_later(request, async move {
-            let rows = members::all(&room).await?;
-            outbox
-                .send(Update::Timeline(
-                    room.room_id().to_owned(),
-                    TimelineUpdate::Members(rows),
-                ))
-                .await;
             Ok(Answer::Done)
         });
     }

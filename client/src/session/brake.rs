@@ -1,0 +1,60 @@
+//! Keeps the sync from running ahead of the SDK's event cache, and fetches what the list of rooms lacks.
+//!
+//! Whoever is in thousands of rooms gets them a hundred at a time, as fast as the server can tell. The cache takes
+//! longer over each, and when it is thirty answers behind it throws everything away, and previews do not come any more.
+
+use std::time::Duration;
+
+use matrix_sdk::{
+    Client, Room,
+    ruma::{events::AnySyncTimelineEvent, serde::Raw},
+    sync::RoomUpdates,
+};
+use tokio::{sync::Semaphore, task::yield_now, time::sleep};
+
+use crate::bridge::update::Answer;
+
+/// How long a room waits for its preview to come by itself: the rows of a first sign-in come before it.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Enough of the past to find something that somebody said.
+const PAGE: u16 = 20;
+
+/// Rooms whose past is fetched at the same time.
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
+
+/// Lets the sync ask for more only when the cache has taken what came before.
+pub(super) fn hold(client: &Client) {
+    client.add_event_handler(async |_: Raw<AnySyncTimelineEvent>, client: Client| {
+        // The cache has been woken; it takes its turn first.
+        yield_now().await;
+        // Nothing is in this, but the cache takes one after the other.
+        let taken = client
+            .event_cache()
+            .handle_room_updates(RoomUpdates::default());
+        if let Err(error) = taken.await {
+            tracing::debug!(%error, "the event cache has ended");
+        }
+    });
+}
+
+/// Fetches the past of a room that has nothing to show in the list.
+pub(super) async fn fetch_preview(client: &Client, room: &Room) -> Answer {
+    sleep(PATIENCE).await;
+    let _turn = AT_ONCE.acquire().await;
+    if room.latest_event().is_none()
+        && let Err(error) = look_back(client, room).await
+    {
+        tracing::info!(%error, "a room has no preview");
+    }
+    Answer::Done
+}
+
+/// Fetches some of what came before.
+pub(super) async fn look_back(client: &Client, room: &Room) -> anyhow::Result<()> {
+    let latest = client.latest_events().await;
+    latest.listen_to_room(room.room_id()).await?;
+    let (cache, _handles) = room.event_cache().await?;
+    cache.pagination().run_backwards_once(PAGE).await?;
+    Ok(())
+}
