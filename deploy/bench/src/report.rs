@@ -8,7 +8,7 @@ use crate::{
     meter::Sample,
     rows::{ALL, Figure, Kind, Row},
     stage::Server,
-    usage::memory,
+    usage::{machine, memory},
 };
 
 /// Where servers stand in the list: ours, the one to compare with, ours again.
@@ -253,33 +253,6 @@ fn verdict(target: f64, value: f64) -> String {
 fn push_line(table: &mut String, row: &str, cells: &[String]) {
     // Writing to a string cannot fail.
     writeln!(table, "| {row} | {} |", cells.join(" | ")).unwrap_or_default();
-}
-
-/// The processor, its cores and the memory of this machine.
-fn machine() -> Result<String> {
-    let processors = fs::read_to_string("/proc/cpuinfo")?;
-    let models = processors
-        .lines()
-        .filter_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let model = models
-        .map(|(_, model)| model.trim())
-        .next()
-        .unwrap_or("a processor without a name");
-    let cores = std::thread::available_parallelism()?;
-    let memory = fs::read_to_string("/proc/meminfo")?;
-    let total = memory
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))
-        .unwrap_or_default();
-    let kibibytes: f64 = total
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap_or(f64::NAN);
-    Ok(format!(
-        "{cores} cores of {model} with {:.0} GB of memory",
-        kibibytes * 1024.0 / 1e9
-    ))
 }
 
 #[cfg(test)]

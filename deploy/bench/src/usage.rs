@@ -29,6 +29,33 @@ pub fn memory(roots: &[u32]) -> Result<u64> {
     Ok(kibibytes * 1024)
 }
 
+/// The processor, its cores and the memory of this machine.
+pub fn machine() -> Result<String> {
+    let processors = fs::read_to_string("/proc/cpuinfo")?;
+    let models = processors
+        .lines()
+        .filter_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = models
+        .map(|(_, model)| model.trim())
+        .next()
+        .unwrap_or("a processor without a name");
+    let cores = std::thread::available_parallelism()?;
+    let memory = fs::read_to_string("/proc/meminfo")?;
+    let total = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .unwrap_or_default();
+    let kibibytes: f64 = total
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap_or(f64::NAN);
+    Ok(format!(
+        "{cores} cores of {model} with {:.0} GB of memory",
+        kibibytes * 1024.0 / 1e9
+    ))
+}
+
 struct Process {
     id: u32,
     parent: u32,

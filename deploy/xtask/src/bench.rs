@@ -55,7 +55,7 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     match options.part {
         None => compare(workspace, options),
         Some(Part::Append) => of_server(workspace, "append"),
-        Some(Part::Client) => client(workspace),
+        Some(Part::Client) => client(workspace, options),
         Some(Part::Push) => of_server(workspace, "push"),
         Some(Part::Scale) => scale(workspace),
         Some(Part::Search) => of_server(workspace, "search"),
@@ -146,7 +146,7 @@ fn compare(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 /// The client with fifty rooms of a server of ours.
-fn client(workspace: &Workspace) -> Result<()> {
+fn client(workspace: &Workspace, options: &Options) -> Result<()> {
     let crates = ["homeserver", "client", "bench"];
     let build = workspace.cargo(["build", "--release", "--bins"]);
     build
@@ -160,6 +160,10 @@ fn client(workspace: &Workspace) -> Result<()> {
         .args(["--server", &server.address.to_string()])
         .args(["--program".into(), workspace.binary("fialka", true)])
         .args(["--folder".into(), scratch.folder("client")?]);
+    let measure = match options.write {
+        true => measure.args(["--write", "docs/performance.md"]),
+        false => measure,
+    };
     processes.run("The measurement", measure)
 }
 

@@ -4,9 +4,11 @@
 //!
 //! `cargo xtask bench client` builds and starts what this needs.
 
+mod day;
 mod log;
 mod rooms;
 mod screen;
+mod table;
 
 use std::{
     fs,
@@ -25,12 +27,11 @@ use fialka_bench::{
 
 use crate::{
     log::Log,
-    rooms::NAME,
-    screen::{Program, Screen},
+    rooms::{NAME, Rooms, SETTLED},
+    screen::{Program, Screen, read_anew},
+    table::{Table, megabytes, milliseconds},
 };
 
-/// Long enough for a program to have done all it does after something happened.
-const SETTLED: Duration = Duration::from_secs(20);
 /// How long nothing happens.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long a room with pictures is looked at.
@@ -49,91 +50,118 @@ struct Arguments {
     /// A folder for its data.
     #[arg(long)]
     folder: PathBuf,
+    /// How many hours somebody sits in front of it.
+    #[arg(long, default_value_t = 8)]
+    hours: usize,
+    /// A document that gets the table.
+    #[arg(long)]
+    write: Option<PathBuf>,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    rooms::fill(arguments.server).await?;
+    let mut rooms = rooms::fill(arguments.server).await?;
     let screen = Screen::start()?;
-    println!("| what | figure | |\n| --- | --- | --: |");
-    for renderer in ["software", "OpenGL"] {
-        let folder = arguments.folder.join(renderer);
+    let mut table = Table::default();
+    for name in ["software", "OpenGL"] {
+        let folder = arguments.folder.join(name);
         fs::create_dir_all(&folder)?;
-        let software = renderer == "software";
+        let software = name == "software";
         fs::write(
             folder.join("settings.toml"),
-            format!("use_keyring = false\nsoftware_rendering = {software}\n"),
+            format!("use_keyring = false\ntour_seen = true\nsoftware_rendering = {software}\n"),
         )?;
-        measure(&arguments, &screen, renderer, &folder)?;
+        let run = Run {
+            arguments: &arguments,
+            screen: &screen,
+            name,
+            folder: &folder,
+        };
+        run.measure(&mut rooms, &mut table).await?;
     }
-    for (name, line) in [
-        ("nheko", "nheko"),
-        (
-            "Chromium with an empty page",
-            "chromium --no-sandbox --no-first-run about:blank",
-        ),
-    ] {
-        if let Some(other) = Program::other(&screen, line, &arguments.folder)? {
-            sleep(SETTLED);
-            row(name, "first screen, PSS", &megabytes(other.memory()?));
-        }
+    let page = format!(
+        "chromium --no-sandbox --no-first-run http://{}/_fialka/console",
+        arguments.server
+    );
+    for (name, line) in [("nheko", "nheko"), ("Chromium with a web page", &page)] {
+        let Some(other) = Program::other(&screen, line, &arguments.folder)? else {
+            eprintln!("{name} is not installed");
+            continue;
+        };
+        sleep(SETTLED);
+        table.note(name, SIGN_IN, "55 MB", megabytes(other.memory()?));
+        table.note(name, AT_REST, "0.3 %", at_rest(&other)?);
     }
-    Ok(())
+    println!("{}", table.text()?);
+    match &arguments.write {
+        Some(path) => table.write(path),
+        None => Ok(()),
+    }
 }
 
-fn measure(arguments: &Arguments, screen: &Screen, name: &str, folder: &Path) -> Result<()> {
-    let start = || Program::start(screen, &arguments.program, folder, arguments.server);
-    let mut program = start()?;
-    sleep(SETTLED);
-    row(
-        name,
-        "sign-in, PSS (limit 55 MB)",
-        &megabytes(program.memory()?),
-    );
-    sign_in(screen)?;
-    program.log.wait_for(log::LIST)?;
-    sleep(SETTLED);
-    row(
-        name,
-        "50 rooms, PSS (limit 90 MB)",
-        &megabytes(program.memory()?),
-    );
+const SIGN_IN: &str = "memory at sign-in";
+const AT_REST: &str = "CPU of one core, nothing happens for a minute";
 
-    for _ in 0..rooms::PICTURED {
-        screen.key("alt+Down")?;
-        sleep(LOOK);
-    }
-    row(
-        name,
-        "after ten rooms with pictures, PSS (limit 140 MB)",
-        &megabytes(program.memory()?),
-    );
-    switch_rooms(screen, name, &program.log)?;
-    row(
-        name,
-        "after 60 changes of rooms, PSS",
-        &megabytes(program.memory()?),
-    );
+/// What a program that nobody touches takes.
+fn at_rest(program: &Program) -> Result<String> {
     let before = program.cpu()?;
     sleep(IDLE);
     let share = (program.cpu()? - before).as_secs_f64() / IDLE.as_secs_f64() * 100.0;
-    row(
-        name,
-        "idle for a minute, of one core (limit 0.3 %)",
-        &format!("{share:.2} %"),
-    );
-    program.stop()?;
+    Ok(format!("{share:.2} %"))
+}
 
-    let mut program = start()?;
-    let shown = program.log.wait_for(log::LIST)?;
-    let delay = shown.since(program.started);
-    row(
-        name,
-        "start to the list known from last time (limit 1 s)",
-        &milliseconds(delay),
-    );
-    program.stop()
+/// Our program with one renderer.
+struct Run<'a> {
+    arguments: &'a Arguments,
+    screen: &'a Screen,
+    name: &'a str,
+    folder: &'a Path,
+}
+
+impl Run<'_> {
+    fn start(&self) -> Result<Program> {
+        let Arguments {
+            program, server, ..
+        } = self.arguments;
+        Program::start(self.screen, program, self.folder, *server)
+    }
+
+    async fn measure(&self, rooms: &mut Rooms, table: &mut Table) -> Result<()> {
+        let (name, screen) = (self.name, self.screen);
+        read_anew(&self.arguments.program)?;
+        let mut program = self.start()?;
+        sleep(SETTLED);
+        table.note(name, SIGN_IN, "55 MB", megabytes(program.memory()?));
+        sign_in(screen)?;
+        program.log.wait_for(log::LIST)?;
+        sleep(SETTLED);
+        let memory = megabytes(program.memory()?);
+        table.note(name, "memory with 50 rooms", "90 MB", memory);
+        for _ in 0..rooms::PICTURED {
+            screen.key("alt+Down")?;
+            sleep(LOOK);
+        }
+        let memory = megabytes(program.memory()?);
+        table.note(
+            name,
+            "memory after ten rooms with pictures",
+            "140 MB",
+            memory,
+        );
+        switch_rooms(screen, name, &program.log, table)?;
+        let memory = megabytes(program.memory()?);
+        table.note(name, "memory after sixty changes of rooms", "", memory);
+        table.note(name, AT_REST, "0.3 %", at_rest(&program)?);
+        day::pass(screen, &program, rooms, self.arguments.hours, (table, name)).await?;
+        program.stop()?;
+
+        let mut program = self.start()?;
+        let shown = program.log.wait_for(log::LIST)?;
+        let delay = milliseconds(shown.since(program.started));
+        table.note(name, "start to the list known from last time", "1 s", delay);
+        program.stop()
+    }
 }
 
 fn sign_in(screen: &Screen) -> Result<()> {
@@ -145,7 +173,7 @@ fn sign_in(screen: &Screen) -> Result<()> {
 }
 
 /// Up and down among rooms that were open before.
-fn switch_rooms(screen: &Screen, name: &str, log: &Log) -> Result<()> {
+fn switch_rooms(screen: &Screen, name: &str, log: &Log, table: &mut Table) -> Result<()> {
     let mut delays = Vec::new();
     for turn in 0..SWITCHES {
         let key = if turn / 5 % 2 == 0 {
@@ -161,27 +189,18 @@ fn switch_rooms(screen: &Screen, name: &str, log: &Log) -> Result<()> {
         sleep(Duration::from_millis(300));
     }
     delays.sort();
-    row(
+    let (half, slowest) = (delays[SWITCHES / 2], delays[SWITCHES - 1]);
+    table.note(
         name,
-        "change of rooms, half of them (limit 50 ms)",
-        &milliseconds(delays[SWITCHES / 2]),
+        "change of rooms, half of them within",
+        "50 ms",
+        milliseconds(half),
     );
-    row(
+    table.note(
         name,
-        "change of rooms, the slowest",
-        &milliseconds(delays[SWITCHES - 1]),
+        "change of rooms, the slowest of sixty",
+        "",
+        milliseconds(slowest),
     );
     Ok(())
-}
-
-fn row(name: &str, what: &str, figure: &str) {
-    println!("| {name} | {what} | {figure} |");
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{:.0} MB", bytes as f64 / 1e6)
-}
-
-fn milliseconds(delay: Duration) -> String {
-    format!("{} ms", delay.as_millis())
 }

@@ -1,6 +1,6 @@
 //! Fifty rooms of six people, ten of them with pictures.
 
-use std::{io::Cursor, net::SocketAddr};
+use std::{io::Cursor, net::SocketAddr, time::Duration};
 
 use anyhow::Result;
 use hyper::Method;
@@ -17,7 +17,45 @@ const ROOMS: usize = 50;
 const MESSAGES: usize = 25;
 const PICTURES: usize = 10;
 
-pub(crate) async fn fill(server: SocketAddr) -> Result<()> {
+/// Long enough for a program to have done all it does after something happened.
+pub(crate) const SETTLED: Duration = Duration::from_secs(20);
+
+/// Those who write, and where.
+pub(crate) struct Rooms {
+    mates: Vec<User>,
+    rooms: Vec<String>,
+    /// How many pictures were shown.
+    shown: usize,
+}
+
+impl Rooms {
+    /// Begins anew with the connections, which the server has closed when nothing was said for long.
+    pub(crate) fn reconnect(&mut self) {
+        for mate in &mut self.mates {
+            mate.connection = mate.connection.another();
+        }
+    }
+
+    /// Somebody says something in one of the rooms.
+    pub(crate) async fn say(&mut self, number: usize) -> Result<()> {
+        let mate = number % self.mates.len();
+        // Not the next room: that would always be the one at the top.
+        let room = &self.rooms[number * 7 % self.rooms.len()];
+        self.mates[mate].send(room).await?;
+        Ok(())
+    }
+
+    /// Somebody shows a picture that nobody has seen.
+    pub(crate) async fn show_picture(&mut self, number: usize) -> Result<()> {
+        self.shown += 1;
+        let address = upload(&mut self.mates[0], 100 + self.shown).await?;
+        let room = &self.rooms[number * 11 % self.rooms.len()];
+        let mate = number % self.mates.len();
+        send_picture(&mut self.mates[mate], room, 1000 + self.shown, &address).await
+    }
+}
+
+pub(crate) async fn fill(server: SocketAddr) -> Result<Rooms> {
     eprintln!("filling {ROOMS} rooms");
     let mut pupil = User::register(server, NAME).await?;
     let mut mates = Vec::new();
@@ -28,6 +66,7 @@ pub(crate) async fn fill(server: SocketAddr) -> Result<()> {
     for number in 0..2 * PICTURES {
         pictures.push(upload(&mut mates[0], number).await?);
     }
+    let mut rooms = Vec::new();
     for number in 0..ROOMS {
         let maker = number % mates.len();
         let room = mates[maker]
@@ -47,14 +86,19 @@ pub(crate) async fn fill(server: SocketAddr) -> Result<()> {
                 send_picture(&mut mates[maker], &room, picture, address).await?;
             }
         }
+        rooms.push(room);
     }
-    Ok(())
+    Ok(Rooms {
+        mates,
+        rooms,
+        shown: 0,
+    })
 }
 
 async fn upload(user: &mut User, number: usize) -> Result<String> {
-    let shade = u8::try_from(number * 12 % 256)?;
+    let (shade, tint) = (u8::try_from(number * 12 % 256)?, number as u32);
     let picture = RgbImage::from_fn(1600, 1200, |x, y| {
-        Rgb([(x % 256) as u8, (y % 256) as u8, shade])
+        Rgb([((x + tint) % 256) as u8, (y % 256) as u8, shade])
     });
     let mut jpeg = Cursor::new(Vec::new());
     DynamicImage::from(picture).write_to(&mut jpeg, ImageFormat::Jpeg)?;

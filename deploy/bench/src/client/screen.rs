@@ -72,6 +72,25 @@ impl Drop for Screen {
     }
 }
 
+/// Has the next start read the program from the disk, as after the computer was switched on. A file that has just been
+/// built is in memory in large pieces, and a large piece comes whole.
+pub(crate) fn read_anew(program: &Path) -> Result<()> {
+    let file = format!("if={}", program.display());
+    let tools = [
+        Command::new("sync").arg(program).status()?,
+        Command::new("dd")
+            .args([&file, "iflag=nocache", "count=0"])
+            .stderr(Stdio::null())
+            .status()?,
+    ];
+    ensure!(
+        tools.iter().all(std::process::ExitStatus::success),
+        "{} cannot be read anew",
+        program.display()
+    );
+    Ok(())
+}
+
 /// A client that runs.
 pub(crate) struct Program {
     child: Child,
