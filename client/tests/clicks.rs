@@ -2,96 +2,67 @@
 //! while it is on the screen, the arrows go from room to room, and a pane that closes gives the keyboard back.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
-use std::{ops::ControlFlow, sync::Arc};
+mod window;
+
+use std::ops::ControlFlow;
 
 use client::{
     bridge::{
-        command::{Command, Commands, Envelope, MediaCommand, TimelineCommand},
+        command::{Command, MediaCommand, TimelineCommand},
         pixels::Pixels,
-        update::{SessionState, TimelineUpdate, Update},
+        update::{TimelineUpdate, Update},
     },
-    render::{html, plain, time::Timestamp},
-    rows::{
-        AccountRow, Body, Delivery, FileBody, MediaBody, MediaKey, MessageRow, RoomRow, RowId,
-        RowKind, Section, TextBody, TimelineRow,
-    },
-    settings::Settings,
-    view::{
-        AnimationAdapter, AppAdapter, PaneAdapter, PaneKind, PersonAdapter, RoomListAdapter, Ui,
-    },
+    render::{html, plain},
+    rows::{Body, FileBody, MediaBody, MediaKey, TextBody},
+    view::{AnimationAdapter, AppAdapter, PaneAdapter, PaneKind, PersonAdapter},
 };
 use eyeball_im::VectorDiff;
-use i_slint_backend_testing::{TestingBackend, TestingBackendOptions};
 use i_slint_core::{
     accessibility::AccessibleStringProperty, item_tree::ItemRc, window::WindowInner,
 };
-use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId};
+use matrix_sdk::ruma::OwnedRoomId;
 use slint::{
     ComponentHandle, LogicalPosition, LogicalSize, SharedString,
     platform::{Key, PointerEventButton, WindowEvent},
 };
-use tokio::sync::mpsc::UnboundedReceiver;
+use window::{Window, message};
 
 const VOICE: &str = "mxc://campus.example/voice";
 const CAT: &str = "mxc://campus.example/cat";
 
 struct Bench {
-    ui: Ui,
-    commands: UnboundedReceiver<Envelope>,
+    window: Window,
     rooms: [OwnedRoomId; 2],
-    _folder: tempfile::TempDir,
 }
 
 impl Bench {
     fn new() -> Self {
-        let backend = TestingBackend::new(TestingBackendOptions {
-            mock_time: true,
-            threading: false,
-            renderer_name: Some("software".into()),
-        });
-        slint::platform::set_platform(Box::new(backend)).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let (sender, commands) = Commands::channel();
-        let ui = Ui::new(sender, Settings::load(folder.path())).unwrap();
-        ui.window()
-            .window()
-            .set_size(LogicalSize::new(1180.0, 740.0));
-        ui.window().show().unwrap();
         let rooms = ["!a:campus.example", "!b:campus.example"].map(|id| id.try_into().unwrap());
-        ui.apply(Update::Session(SessionState::SignedIn(account())));
-        for (age, room) in rooms.iter().enumerate() {
-            let value = Arc::new(room_row(room, age as u64));
-            ui.apply(Update::Rooms(vec![VectorDiff::PushBack { value }]));
-        }
-        let bench = Self {
-            ui,
-            commands,
-            rooms,
-            _folder: folder,
-        };
-        let list = bench.ui.window().global::<RoomListAdapter>();
-        list.invoke_room_chosen(bench.rooms[0].as_str().into());
+        let window = Window::open(&rooms);
+        let bench = Self { window, rooms };
         bench.settle();
         bench
     }
 
     fn show(&self, bodies: Vec<Body>) {
-        let values = bodies.into_iter().enumerate().map(message).collect();
+        let rows = bodies.into_iter().enumerate();
+        let rows = rows.map(|(number, body)| message(&number.to_string(), number == 0, true, body));
+        let values = rows.collect();
         let update = TimelineUpdate::Rows(vec![VectorDiff::Reset { values }]);
-        self.ui
+        self.window
+            .ui
             .apply(Update::Timeline(self.rooms[0].clone(), update));
         self.settle();
     }
 
     fn settle(&self) {
         for _ in 0..3 {
-            slint::platform::update_timers_and_animations();
-            self.ui.window().window().take_snapshot().unwrap();
+            self.window.frame();
         }
     }
 
     fn send(&self, event: WindowEvent) {
-        self.ui.window().window().dispatch_event(event);
+        self.window.ui.window().window().dispatch_event(event);
     }
 
     fn click(&self, position: LogicalPosition) {
@@ -103,7 +74,7 @@ impl Bench {
 
     /// The corners of what says this of itself.
     fn place(&self, label: &str) -> (LogicalPosition, LogicalSize) {
-        let window = WindowInner::from_pub(self.ui.window().window());
+        let window = WindowInner::from_pub(self.window.ui.window().window());
         let root = ItemRc::new_root(window.component());
         let found = root.visit_descendants(|item| {
             let said = item.accessible_string_property(AccessibleStringProperty::Label);
@@ -132,19 +103,15 @@ impl Bench {
         self.settle();
     }
 
-    fn sent(&mut self) -> Vec<Command> {
-        let mut sent = Vec::new();
-        while let Ok(envelope) = self.commands.try_recv() {
-            sent.push(envelope.command);
-        }
-        sent
-    }
-
     fn opened(&mut self) -> Vec<OwnedRoomId> {
-        let opened = self.sent().into_iter().filter_map(|command| match command {
-            Command::Timeline(room, TimelineCommand::Open) => Some(room),
-            _ => None,
-        });
+        let opened = self
+            .window
+            .sent()
+            .into_iter()
+            .filter_map(|command| match command {
+                Command::Timeline(room, TimelineCommand::Open) => Some(room),
+                _ => None,
+            });
         opened.collect()
     }
 }
@@ -161,14 +128,14 @@ fn messages_do_what_they_are_clicked_for() {
 
 fn a_voice_message_is_played(bench: &mut Bench) {
     bench.show(vec![voice()]);
-    bench.sent();
+    bench.window.sent();
     // "0:24" is in both languages.
     let (at, size) = bench.place("0:24");
     bench.click(LogicalPosition::new(
         at.x + size.width / 2.0,
         at.y + size.height / 2.0,
     ));
-    let played = bench.sent().into_iter().any(|command| {
+    let played = bench.window.sent().into_iter().any(|command| {
         matches!(command, Command::Media(MediaCommand::Play { media, .. }) if media.as_str() == VOICE)
     });
     assert!(played);
@@ -181,7 +148,7 @@ fn a_link_to_a_person_shows_the_person(bench: &Bench) {
         plain: "Анна".to_owned(),
         ..TextBody::default()
     })]);
-    let person = bench.ui.window().global::<PersonAdapter>();
+    let person = bench.window.ui.window().global::<PersonAdapter>();
     assert!(!person.get_open());
     // Somewhere in the message is the link; nothing else there opens a person.
     let (at, size) = bench.place("Анна");
@@ -207,34 +174,34 @@ fn a_moving_picture_moves_while_it_is_seen(bench: &mut Bench) {
         Command::Media(MediaCommand::Still { media }) => !moves && media.as_str() == CAT,
         _ => false,
     };
-    bench.sent();
+    bench.window.sent();
     bench.show(vec![cat()]);
-    assert!(bench.sent().iter().any(|command| is(command, true)));
+    assert!(bench.window.sent().iter().any(|command| is(command, true)));
     let media = MediaKey::new(CAT);
-    bench.ui.apply(Update::Frame {
+    bench.window.ui.apply(Update::Frame {
         media,
         pixels: Pixels::new(30, 20),
     });
     let frame = |bench: &Bench| {
-        let frames = bench.ui.window().global::<AnimationAdapter>();
+        let frames = bench.window.ui.window().global::<AnimationAdapter>();
         (frames.get_first(), frames.get_first_frame().size().width)
     };
     assert_eq!(frame(bench), (CAT.into(), 30));
 
     // It is deleted, and comes back; then two pages of words push it out of sight.
     bench.show(vec![text("gone")]);
-    assert!(bench.sent().iter().any(|command| is(command, false)));
+    assert!(bench.window.sent().iter().any(|command| is(command, false)));
     assert_eq!(frame(bench), ("".into(), 0));
     bench.show(vec![cat()]);
-    assert!(bench.sent().iter().any(|command| is(command, true)));
+    assert!(bench.window.sent().iter().any(|command| is(command, true)));
     let mut bodies = vec![cat()];
     bodies.extend((0..60).map(|number| text(&format!("№ {number}"))));
     bench.show(bodies);
-    assert!(bench.sent().iter().any(|command| is(command, false)));
+    assert!(bench.window.sent().iter().any(|command| is(command, false)));
 }
 
 fn the_arrows_go_from_room_to_room(bench: &mut Bench) {
-    bench.sent();
+    bench.window.sent();
     bench.press(&[Key::Alt, Key::DownArrow]);
     assert_eq!(bench.opened(), [bench.rooms[1].clone()]);
     bench.press(&[Key::Alt, Key::UpArrow]);
@@ -243,7 +210,7 @@ fn the_arrows_go_from_room_to_room(bench: &mut Bench) {
 
 /// The field that had the keyboard is gone with its pane.
 fn whoever_closes_the_search_goes_on_by_keyboard(bench: &mut Bench) {
-    let window = bench.ui.window();
+    let window = bench.window.ui.window();
     window.global::<AppAdapter>().invoke_search(false);
     bench.settle();
     bench.press(&[Key::Escape]);
@@ -251,36 +218,6 @@ fn whoever_closes_the_search_goes_on_by_keyboard(bench: &mut Bench) {
     assert_eq!(window.global::<PaneAdapter>().get_kind(), PaneKind::None);
     bench.press(&[Key::Alt, Key::DownArrow]);
     assert_eq!(bench.opened(), [bench.rooms[1].clone()]);
-}
-
-fn account() -> AccountRow {
-    let user_id: OwnedUserId = "@me:campus.example".try_into().unwrap();
-    AccountRow {
-        server_name: user_id.server_name().to_owned(),
-        user_id,
-        name: "Me".to_owned(),
-        avatar: None,
-        shared_computer: false,
-    }
-}
-
-fn room_row(room: &OwnedRoomId, age: u64) -> RoomRow {
-    RoomRow {
-        id: room.clone(),
-        name: "Room".to_owned(),
-        avatar: None,
-        section: Section::Groups,
-        direct_with: None,
-        encrypted: false,
-        muted: false,
-        unread: 0,
-        mentions: 0,
-        preview: None,
-        draft: None,
-        typing: Vec::new(),
-        latest_at: Some(Timestamp(1_795_505_760_000 - age)),
-        invitation: None,
-    }
 }
 
 fn text(words: &str) -> Body {
@@ -314,32 +251,5 @@ fn cat() -> Body {
         seconds: None,
         may_move: true,
         caption: Vec::new(),
-    })
-}
-
-fn message((number, body): (usize, Body)) -> Arc<TimelineRow> {
-    let kind = RowKind::Message(Box::new(MessageRow {
-        event_id: None,
-        sender: "@anna:campus.example".try_into().unwrap(),
-        sender_name: "Anna".to_owned(),
-        sender_avatar: None,
-        sender_role: client::rows::Role::Member,
-        own: false,
-        sent_at: Timestamp(1_795_505_760_000),
-        starts_group: number == 0,
-        ends_group: true,
-        body,
-        reply: None,
-        reactions: Vec::new(),
-        edited: false,
-        mentions_me: false,
-        delivery: Delivery::Received,
-        can_edit: false,
-        can_redact: false,
-        can_reply: true,
-    }));
-    Arc::new(TimelineRow {
-        id: RowId::new(&format!("{number}")),
-        kind,
     })
 }

@@ -1,28 +1,22 @@
 //! Every screen can be walked with the Tab key alone, and every control on it says what it is.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
-#[path = "../examples/gallery/faces.rs"]
-mod faces;
-#[path = "../examples/gallery/samples.rs"]
-mod samples;
-#[path = "../examples/gallery/screens.rs"]
-mod screens;
+mod shown;
 
-use std::{ops::ControlFlow, rc::Rc, time::Duration};
+use std::{ops::ControlFlow, time::Duration};
 
-use client::{bridge::command::Commands, settings::Settings, view::Ui};
-use i_slint_backend_testing::{TestingBackend, TestingBackendOptions, mock_elapsed_time};
+use i_slint_backend_testing::mock_elapsed_time;
 use i_slint_core::{
     accessibility::AccessibleStringProperty,
     item_tree::{ItemRc, ParentItemTraversalMode},
     items::AccessibleRole,
     window::WindowInner,
 };
+use shown::{Shown, screens};
 use slint::{
-    ComponentHandle, LogicalSize, SharedString, Timer,
+    ComponentHandle, SharedString,
     platform::{Key, WindowEvent},
 };
-use tempfile::TempDir;
 
 /// No screen has more stops than this.
 const STOPS: usize = 200;
@@ -42,16 +36,11 @@ const CONTROLS: [AccessibleRole; 9] = [
 
 #[test]
 fn every_screen_is_walked_by_tab_and_every_control_says_what_it_is() {
-    let backend = TestingBackend::new(TestingBackendOptions {
-        mock_time: true,
-        threading: false,
-        renderer_name: Some("software".into()),
-    });
-    slint::platform::set_platform(Box::new(backend)).unwrap();
-    client::view::stop_clock(samples::NOW);
+    shown::begin();
     let mut faults = Vec::new();
     for screen in screens::NAMES {
         let shown = Shown::new(screen);
+        shown.settle();
         let controls = shown.controls();
         assert!(!controls.is_empty(), "{screen} has no controls");
         let nameless = controls.iter().filter(|item| label(item).is_empty());
@@ -66,34 +55,21 @@ fn every_screen_is_walked_by_tab_and_every_control_says_what_it_is() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-struct Shown {
-    ui: Rc<Ui>,
-    _session: Timer,
-    _folder: TempDir,
+/// What somebody at the keyboard sees and does.
+trait Walk {
+    fn settle(&self);
+    fn draw(&self);
+    fn inner(&self) -> &WindowInner;
+    fn controls(&self) -> Vec<ItemRc>;
+    fn walk(&self) -> Vec<ItemRc>;
 }
 
-impl Shown {
-    fn new(screen: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = Settings::load(folder.path());
-        let (width, height) = screens::size(screen).unwrap();
-        let (commands, receiver) = Commands::channel();
-        let ui = Rc::new(Ui::new(commands, settings).unwrap());
-        ui.window()
-            .window()
-            .set_size(LogicalSize::new(width, height));
-        ui.window().show().unwrap();
-        let session = screens::fill(&ui, receiver, screen);
-        let shown = Self {
-            ui,
-            _session: session,
-            _folder: folder,
-        };
+impl Walk for Shown {
+    fn settle(&self) {
         for _ in 0..3 {
             mock_elapsed_time(Duration::from_millis(250));
-            shown.draw();
+            self.draw();
         }
-        shown
     }
 
     /// Rows are made and laid out when they are drawn.

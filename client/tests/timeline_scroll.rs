@@ -1,26 +1,23 @@
 //! The timeline keeps the text still: a thousand messages, pages in front, news at the end.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
+mod window;
+
 use std::sync::Arc;
 
 use client::{
     bridge::{
-        command::{Command, Commands, Envelope, TimelineCommand},
-        update::{SessionState, TimelineUpdate, Update},
+        command::{Command, TimelineCommand},
+        update::{TimelineUpdate, Update},
     },
-    render::{plain, time::Timestamp},
-    rows::{
-        AccountRow, Body, Delivery, MessageRow, RoomRow, RowId, RowKind, Section, TextBody,
-        TimelineRow,
-    },
-    settings::Settings,
-    view::{RoomListAdapter, TimelineAdapter, Ui},
+    render::plain,
+    rows::{Body, TextBody, TimelineRow},
+    view::TimelineAdapter,
 };
 use eyeball_im::VectorDiff;
-use i_slint_backend_testing::{TestingBackend, TestingBackendOptions};
-use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId};
-use slint::{ComponentHandle, LogicalSize, Rgba8Pixel};
-use tokio::sync::mpsc::UnboundedReceiver;
+use matrix_sdk::ruma::OwnedRoomId;
+use slint::{ComponentHandle, Rgba8Pixel};
+use window::Window;
 
 /// Distances below this are rounding.
 const STILL: f32 = 1.0;
@@ -31,41 +28,16 @@ const LEFT: usize = 380;
 const RIGHT: usize = 1100;
 
 struct Bench {
-    ui: Ui,
-    commands: UnboundedReceiver<Envelope>,
+    window: Window,
     room: OwnedRoomId,
-    _folder: tempfile::TempDir,
 }
 
 impl Bench {
     /// A window with an open room of a thousand messages, from 1000 to 1999.
     fn new() -> Self {
-        let backend = TestingBackend::new(TestingBackendOptions {
-            mock_time: true,
-            threading: false,
-            renderer_name: Some("software".into()),
-        });
-        slint::platform::set_platform(Box::new(backend)).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let (sender, commands) = Commands::channel();
-        let ui = Ui::new(sender, Settings::load(folder.path())).unwrap();
-        ui.window()
-            .window()
-            .set_size(LogicalSize::new(1180.0, 740.0));
-        ui.window().show().unwrap();
         let room: OwnedRoomId = "!room:campus.example".try_into().unwrap();
-        ui.apply(Update::Session(SessionState::SignedIn(account())));
-        ui.apply(Update::Rooms(vec![VectorDiff::PushBack {
-            value: Arc::new(room_row(&room)),
-        }]));
-        let list = ui.window().global::<RoomListAdapter>();
-        list.invoke_room_chosen(room.as_str().into());
-        let bench = Self {
-            ui,
-            commands,
-            room,
-            _folder: folder,
-        };
+        let window = Window::open(std::slice::from_ref(&room));
+        let bench = Self { window, room };
         bench.change(VectorDiff::Reset {
             values: (1000..2000).map(message).collect(),
         });
@@ -78,25 +50,21 @@ impl Bench {
 
     fn change_all(&self, diffs: Vec<VectorDiff<Arc<TimelineRow>>>) {
         let update = TimelineUpdate::Rows(diffs);
-        self.ui.apply(Update::Timeline(self.room.clone(), update));
+        self.window
+            .ui
+            .apply(Update::Timeline(self.room.clone(), update));
         self.settle();
-    }
-
-    /// Draws a frame: rows are laid out and the handlers of what changed run before anything is painted.
-    fn frame(&self) {
-        slint::platform::update_timers_and_animations();
-        self.ui.window().window().take_snapshot().unwrap();
     }
 
     /// Lets what a frame has set off come to rest.
     fn settle(&self) {
         for _ in 0..2 {
-            self.frame();
+            self.window.frame();
         }
     }
 
     fn timeline(&self) -> TimelineAdapter<'_> {
-        self.ui.window().global::<TimelineAdapter>()
+        self.window.ui.window().global::<TimelineAdapter>()
     }
 
     /// How far the text can still be scrolled down.
@@ -114,7 +82,7 @@ impl Bench {
 
     /// The messages as they are painted, without the scroll bar and the jump button.
     fn picture(&self) -> Vec<Vec<Rgba8Pixel>> {
-        let picture = self.ui.window().window().take_snapshot().unwrap();
+        let picture = self.window.ui.window().window().take_snapshot().unwrap();
         let rows = picture.as_slice().chunks(picture.width() as usize);
         rows.skip(TOP)
             .take(BOTTOM - TOP)
@@ -124,15 +92,10 @@ impl Bench {
 
     /// Whether the server was asked for older messages since the last call, and how often.
     fn pages_asked(&mut self) -> usize {
-        let mut pages = 0;
-        while let Ok(envelope) = self.commands.try_recv() {
-            let is_page = matches!(
-                envelope.command,
-                Command::Timeline(_, TimelineCommand::Paginate)
-            );
-            pages += usize::from(is_page);
-        }
-        pages
+        let sent = self.window.sent().into_iter();
+        let pages = sent
+            .filter(|command| matches!(command, Command::Timeline(_, TimelineCommand::Paginate)));
+        pages.count()
     }
 }
 
@@ -207,36 +170,6 @@ fn the_jump_button_leads_to_the_newest_message(bench: &Bench) {
     assert!(bench.timeline().get_following());
 }
 
-fn account() -> AccountRow {
-    let user_id: OwnedUserId = "@me:campus.example".try_into().unwrap();
-    AccountRow {
-        server_name: user_id.server_name().to_owned(),
-        user_id,
-        name: "Me".to_owned(),
-        avatar: None,
-        shared_computer: false,
-    }
-}
-
-fn room_row(room: &OwnedRoomId) -> RoomRow {
-    RoomRow {
-        id: room.clone(),
-        name: "Room".to_owned(),
-        avatar: None,
-        section: Section::Groups,
-        direct_with: None,
-        encrypted: false,
-        muted: false,
-        unread: 0,
-        mentions: 0,
-        preview: None,
-        draft: None,
-        typing: Vec::new(),
-        latest_at: None,
-        invitation: None,
-    }
-}
-
 /// Messages of one to six lines, some with emoji among the words.
 fn message(number: u32) -> Arc<TimelineRow> {
     let words = "Слово за слово, и строка переносится. ".repeat((number % 7) as usize * 2);
@@ -247,28 +180,6 @@ fn message(number: u32) -> Arc<TimelineRow> {
         plain,
         ..TextBody::default()
     });
-    let kind = RowKind::Message(Box::new(MessageRow {
-        event_id: None,
-        sender: "@anna:campus.example".try_into().unwrap(),
-        sender_name: "Анна".to_owned(),
-        sender_avatar: None,
-        sender_role: client::rows::Role::Member,
-        own: false,
-        sent_at: Timestamp(1_795_505_760_000),
-        starts_group: number.is_multiple_of(3),
-        ends_group: number % 3 == 2,
-        body,
-        reply: None,
-        reactions: Vec::new(),
-        edited: false,
-        mentions_me: false,
-        delivery: Delivery::Received,
-        can_edit: false,
-        can_redact: false,
-        can_reply: true,
-    }));
-    Arc::new(TimelineRow {
-        id: RowId::new(&number.to_string()),
-        kind,
-    })
+    let (starts_group, ends_group) = (number.is_multiple_of(3), number % 3 == 2);
+    window::message(&number.to_string(), starts_group, ends_group, body)
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::faces;
+use super::faces;
 use client::{
     render::{html, plain, text::one_line, time::Timestamp},
     rows::{

@@ -31,8 +31,8 @@ use slint::{ComponentHandle, Timer, TimerMode};
 use std::{rc::Rc, sync::Arc, time::Duration};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::faces;
-use crate::samples::{self, Story, file, half_sent, picture, reactions, reply, text, voice};
+use super::faces;
+use super::samples::{self, Story, file, half_sent, picture, reactions, reply, text, voice};
 
 pub(crate) const NAMES: [&str; 54] = [
     "server",

@@ -8,6 +8,8 @@ mod expiry;
 mod feedback;
 mod games;
 mod join;
+mod large_room;
+mod many_rooms;
 mod moving;
 mod person;
 mod proxy;
@@ -15,6 +17,7 @@ mod rights;
 mod robust;
 mod server;
 mod trust;
+mod writer;
 
 use std::env;
 

@@ -22,8 +22,10 @@ use super::{person::Person, server::Mode, start};
 /// Names the folder of the program that is to be killed, and the room it writes into.
 const SENDER: &str = "CLIENT_TEST_SENDER";
 const ROOM: &str = "CLIENT_TEST_ROOM";
-/// Messages that the program has taken when it is killed.
-const TAKEN: usize = 8;
+/// The number of the first message it writes.
+const FIRST: &str = "CLIENT_TEST_FIRST";
+/// How often it is killed, unless `CLIENT_TEST_KILLS` says so.
+const KILLS: usize = 2;
 
 fn make_room(anna: &mut Person) -> OwnedRoomId {
     let group = RoomsCommand::CreateGroup {
@@ -49,7 +51,8 @@ fn write_until_killed(folder: &Path) {
     let mut anna = Person::sit_down("Anna", folder.to_owned());
     come_back(&mut anna);
     anna.in_room(&room, TimelineCommand::Open);
-    for number in 0..1000 {
+    let first: usize = env::var(FIRST).unwrap().parse().unwrap();
+    for number in first.. {
         anna.say(&room, &format!("message {number}"));
         println!("taken {number}");
     }
@@ -71,11 +74,47 @@ fn a_program_killed_while_it_sends_loses_nothing_and_says_nothing_twice() {
     let data = anna.data_dir();
     anna.leave();
 
+    let kills = env::var("CLIENT_TEST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
+    let mut expected = Vec::new();
+    for kill in 0..kills {
+        // Sooner or later: while the first is on its way, or after some.
+        let (first, patience) = (kill * 1000, 1 + kill * 7 % 12);
+        let taken = kill_a_writer(&data, &room, first, patience);
+        let mut anna = Person::sit_down("Anna", data.clone());
+        come_back(&mut anna);
+        anna.in_room(&room, TimelineCommand::Open);
+        expected.extend((first..first + taken).map(|number| format!("message {number}")));
+        let next = format!("message {}", first + taken);
+        // The next one may have been taken too, just before the end.
+        anna.until("see every message once and on the server", |screen| {
+            let mut texts = screen.texts(&room);
+            let sent = |text: &String| {
+                matches!(
+                    screen.delivery(&room, text),
+                    Some(Delivery::Sent | Delivery::Read)
+                )
+            };
+            let all_sent = texts.iter().all(sent);
+            texts.pop_if(|last| *last == next);
+            all_sent
+                && texts == expected[expected.len().saturating_sub(texts.len())..]
+                && texts.len() >= taken
+        });
+        if anna.screen.message(&room, &next).is_some() {
+            expected.push(next);
+        }
+        anna.leave();
+    }
+}
+
+/// Kills a program after it has taken so many messages, and tells how many it has taken in the end.
+fn kill_a_writer(data: &Path, room: &RoomId, first: usize, patience: usize) -> usize {
     let test = "robust::a_program_killed_while_it_sends_loses_nothing_and_says_nothing_twice";
     let mut sender = Process::new(env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
-        .env(SENDER, &data)
+        .env(SENDER, data)
         .env(ROOM, room.as_str())
+        .env(FIRST, first.to_string())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -85,34 +124,13 @@ fn a_program_killed_while_it_sends_loses_nothing_and_says_nothing_twice() {
         if line.starts_with("taken ") {
             taken += 1;
         }
-        if taken == TAKEN {
+        if taken == patience {
             sender.kill().unwrap();
         }
     }
     sender.wait().unwrap();
-    assert!(taken >= TAKEN);
-
-    let mut anna = Person::sit_down("Anna", data);
-    come_back(&mut anna);
-    anna.in_room(&room, TimelineCommand::Open);
-    let expected: Vec<_> = (0..taken)
-        .map(|number| format!("message {number}"))
-        .collect();
-    // The next one may have been taken too, just before the end.
-    anna.until("see every message once and on the server", |screen| {
-        let mut texts = screen.texts(&room);
-        let sent = |text: &String| {
-            matches!(
-                screen.delivery(&room, text),
-                Some(Delivery::Sent | Delivery::Read)
-            )
-        };
-        let all_sent = texts.iter().all(sent);
-        if texts.len() == taken + 1 {
-            texts.pop();
-        }
-        all_sent && texts == expected
-    });
+    assert!(taken >= patience);
+    taken
 }
 
 #[test]
@@ -131,9 +149,11 @@ fn damaged_caches_are_made_anew_and_other_damage_ends_at_the_sign_in() {
     });
     let data = anna.data_dir();
     // The beginning of the file, and then only what is behind it.
-    for offset in [0, 8192] {
+    let places =
+        |names: [&'static str; 2]| names.into_iter().flat_map(|name| [(name, 0), (name, 8192)]);
+    for (name, offset) in places(["event-cache", "media"]) {
         anna.leave();
-        damage(&data, "matrix-sdk-event-cache.sqlite3", offset);
+        damage(&data, name, offset);
         anna = Person::sit_down("Anna", data.clone());
         come_back(&mut anna);
         anna.in_room(&room, TimelineCommand::Open);
@@ -142,34 +162,37 @@ fn damaged_caches_are_made_anew_and_other_damage_ends_at_the_sign_in() {
         });
     }
 
-    anna.leave();
-    damage(&data, "matrix-sdk-crypto.sqlite3", 0);
     let restore = || Command::Account(AccountCommand::Restore);
-    for _ in 0..2 {
-        let mut anna = Person::sit_down("Anna", data.clone());
-        assert_eq!(anna.try_ask(restore()), Err(Trouble::LocalData));
-        assert_eq!(anna.screen.signed_out, Some(Trouble::LocalData));
+    for (name, offset) in places(["crypto", "state"]) {
         anna.leave();
+        damage(&data, name, offset);
+        for _ in 0..2 {
+            let mut anna = Person::sit_down("Anna", data.clone());
+            assert_eq!(anna.try_ask(restore()), Err(Trouble::LocalData), "{name}");
+            assert_eq!(anna.screen.signed_out, Some(Trouble::LocalData));
+            anna.leave();
+        }
+        anna = Person::sit_down("Anna", data.clone());
+        anna.sign_in(&server.address());
+        anna.in_room(&room, TimelineCommand::Open);
+        anna.until("read the message with the keys of the server", |screen| {
+            screen.message(&room, "Kept by the server").is_some()
+        });
     }
-    let mut anna = Person::sit_down("Anna", data);
-    anna.sign_in(&server.address());
-    anna.in_room(&room, TimelineCommand::Open);
-    anna.until("read the message with the keys of the server", |screen| {
-        screen.message(&room, "Kept by the server").is_some()
-    });
 }
 
 /// Writes nonsense into a database of the one account that is kept.
 fn damage(data: &Path, name: &str, offset: u64) {
     let account = fs::read_dir(data.join("accounts")).unwrap().next().unwrap();
     let account = account.unwrap().path();
+    let name = format!("matrix-sdk-{name}.sqlite3");
     for ending in ["-wal", "-shm"] {
         let beside = account.join(format!("{name}{ending}"));
         if beside.exists() {
             fs::remove_file(beside).unwrap();
         }
     }
-    let path = account.join(name);
+    let path = account.join(&name);
     let length = usize::try_from(path.metadata().unwrap().len() - offset).unwrap();
     let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
     file.seek(SeekFrom::Start(offset)).unwrap();

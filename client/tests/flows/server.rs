@@ -13,6 +13,20 @@ use tempfile::TempDir;
 
 const START: Duration = Duration::from_secs(60);
 
+/// Who comes with this may register people without passwords and act for them.
+pub(crate) const CROWD_TOKEN: &str = "the-token-of-the-whole-crowd";
+
+const CROWD: &str = "id: crowd\n\
+     url: null\n\
+     as_token: the-token-of-the-whole-crowd\n\
+     hs_token: what-the-server-would-say\n\
+     sender_localpart: crowd\n\
+     rate_limited: false\n\
+     namespaces:\n  \
+       users:\n    \
+         - exclusive: false\n      \
+           regex: '@member.*'\n";
+
 /// Flows run one after the other: three clients and three servers at once tell more of the machine than of either.
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -43,6 +57,8 @@ impl Server {
         };
         let folder = tempfile::tempdir().unwrap();
         let (port, tls_port) = (free_port(), free_port());
+        let crowd = folder.path().join("crowd.yaml");
+        fs::write(&crowd, CROWD).unwrap();
         let mut config = format!(
             "server_name = \"flows.test\"\n\
              data_dir = \"{}\"\n\
@@ -51,8 +67,11 @@ impl Server {
              [registration]\n\
              mode = \"{registration}\"\n\
              [limits]\n\
-             enabled = false\n",
-            folder.path().join("data").display()
+             enabled = false\n\
+             [appservices]\n\
+             files = [\"{}\"]\n",
+            folder.path().join("data").display(),
+            crowd.display()
         );
         if mode == Mode::Lan {
             config.push_str(&format!(

@@ -5,31 +5,22 @@
 //! it and keep the new ones with `UPDATE_PICTURES=1 cargo test -p client --test pictures`.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
-#[path = "../../examples/gallery/faces.rs"]
-mod faces;
 mod indexed;
-#[path = "../../examples/gallery/samples.rs"]
-mod samples;
-#[path = "../../examples/gallery/screens.rs"]
-mod screens;
+#[path = "../shown/mod.rs"]
+mod shown;
 
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    rc::Rc,
     time::Duration,
 };
 
-use client::{
-    bridge::command::Commands,
-    settings::Settings,
-    view::{HelpAdapter, SettingsAdapter, Ui},
-};
-use i_slint_backend_testing::{TestingBackend, TestingBackendOptions, mock_elapsed_time};
+use client::view::{HelpAdapter, SettingsAdapter};
+use i_slint_backend_testing::mock_elapsed_time;
 use image::{RgbImage, RgbaImage, imageops};
-use slint::{ComponentHandle, LogicalSize, Timer};
-use tempfile::TempDir;
+use shown::{Shown, screens};
+use slint::ComponentHandle;
 
 /// The pictures are this much smaller than the window.
 const SHRINK: u32 = 4;
@@ -52,21 +43,18 @@ fn every_screen_looks_as_it_did() {
         assert!(status.success(), "some pictures differ; see above");
         return;
     }
-    let backend = TestingBackend::new(TestingBackendOptions {
-        mock_time: true,
-        threading: false,
-        renderer_name: Some("software".into()),
-    });
-    slint::platform::set_platform(Box::new(backend)).unwrap();
-    client::view::stop_clock(samples::NOW);
+    shown::begin();
 
     let mut different = Vec::new();
     for screen in screens::NAMES {
         let shown = Shown::new(screen);
+        // What is asked, answered and scrolled to takes a few turns.
+        frame(&shown);
+        frame(&shown);
         for (theme, look) in [(1, "light"), (2, "dark")] {
             for (language, code) in [(0, "ru"), (1, "en")] {
                 let name = format!("{screen}-{look}-{code}");
-                let drawn = shown.draw(theme, language);
+                let drawn = draw(&shown, theme, language);
                 if let Some(pixels) = compare(&name, &drawn) {
                     different.push(format!("{name}: {pixels} pixels"));
                 }
@@ -82,59 +70,30 @@ fn every_screen_looks_as_it_did() {
     );
 }
 
-/// A window with one screen, which changes its theme and its language as in the settings.
-struct Shown {
-    ui: Rc<Ui>,
-    _session: Timer,
-    _folder: TempDir,
+fn frame(shown: &Shown) -> RgbImage {
+    mock_elapsed_time(Duration::from_millis(500));
+    slint::platform::update_timers_and_animations();
+    let picture = shown.ui.window().window().take_snapshot().unwrap();
+    let (width, height) = (picture.width(), picture.height());
+    let picture = RgbaImage::from_raw(width, height, picture.as_bytes().to_vec()).unwrap();
+    let picture = image::DynamicImage::from(picture).into_rgb8();
+    imageops::thumbnail(&picture, width / SHRINK, height / SHRINK)
 }
 
-impl Shown {
-    fn new(screen: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = Settings::load(folder.path());
-        let (width, height) = screens::size(screen).unwrap();
-        let (commands, receiver) = Commands::channel();
-        let ui = Rc::new(Ui::new(commands, settings).unwrap());
-        ui.window()
-            .window()
-            .set_size(LogicalSize::new(width, height));
-        ui.window().show().unwrap();
-        let session = screens::fill(&ui, receiver, screen);
-        let shown = Self {
-            ui,
-            _session: session,
-            _folder: folder,
-        };
-        // What is asked, answered and scrolled to takes a few turns.
-        shown.frame();
-        shown.frame();
-        shown
-    }
-
-    fn frame(&self) -> RgbImage {
-        mock_elapsed_time(Duration::from_millis(500));
-        slint::platform::update_timers_and_animations();
-        let picture = self.ui.window().window().take_snapshot().unwrap();
-        let (width, height) = (picture.width(), picture.height());
-        let picture = RgbaImage::from_raw(width, height, picture.as_bytes().to_vec()).unwrap();
-        let picture = image::DynamicImage::from(picture).into_rgb8();
-        imageops::thumbnail(&picture, width / SHRINK, height / SHRINK)
-    }
-
-    fn draw(&self, theme: i32, language: i32) -> RgbImage {
-        let settings = self.ui.window().global::<SettingsAdapter>();
-        settings.invoke_theme_chosen(theme);
-        settings.invoke_language_chosen(language);
-        // What the program measures of itself differs from run to run.
-        settings.set_memory("57 MB".into());
-        self.ui
-            .window()
-            .global::<HelpAdapter>()
-            .set_version("Fialka".into());
-        self.frame();
-        self.frame()
-    }
+/// Changes the theme and the language as in the settings.
+fn draw(shown: &Shown, theme: i32, language: i32) -> RgbImage {
+    let settings = shown.ui.window().global::<SettingsAdapter>();
+    settings.invoke_theme_chosen(theme);
+    settings.invoke_language_chosen(language);
+    // What the program measures of itself differs from run to run.
+    settings.set_memory("57 MB".into());
+    shown
+        .ui
+        .window()
+        .global::<HelpAdapter>()
+        .set_version("Fialka".into());
+    frame(shown);
+    frame(shown)
 }
 
 /// How many pixels differ, when too many do.
