@@ -165,9 +165,9 @@ impl Run<'_> {
 }
 
 fn sign_in(screen: &Screen) -> Result<()> {
-    screen.click(830, 320)?;
+    // The form has the keyboard when the server has been found.
     screen.text(NAME)?;
-    screen.click(830, 420)?;
+    screen.key("Return")?;
     screen.text(PASSWORD)?;
     screen.key("Return")
 }

@@ -52,10 +52,6 @@ impl Screen {
         self.hand(&["type", "--delay", "40", text])
     }
 
-    pub(crate) fn click(&self, x: i32, y: i32) -> Result<()> {
-        self.hand(&["mousemove", &x.to_string(), &y.to_string(), "click", "1"])
-    }
-
     fn hand(&self, arguments: &[&str]) -> Result<()> {
         let status = Command::new("xdotool")
             .args(arguments)
