@@ -73,11 +73,6 @@ impl Context {
         }
     }
 
-    /// The window, for what happens later.
-    pub(super) fn window(&self) -> Weak<AppWindow> {
-        self.window.clone()
-    }
-
     pub(super) fn language(&self) -> Language {
         self.settings.get().language
     }

@@ -11,6 +11,8 @@ use crate::bridge::update::Connection;
 const GRACE: Duration = Duration::from_secs(2);
 /// The session tries again about this often, in seconds.
 const RETRY: i32 = 5;
+/// So long the seconds are counted. A server may be away for hours, and each second draws the window.
+const COUNTED: i32 = 30;
 
 /// The banner and its clocks.
 pub(super) struct Offline {
@@ -57,20 +59,26 @@ impl Offline {
 }
 
 /// Says in the banner how long it is until the next attempt.
-fn count_down(timer: &Timer, window: &Weak<AppWindow>) {
+fn count_down(timer: &Rc<Timer>, window: &Weak<AppWindow>) {
     let window = window.clone();
     if let Some(window) = window.upgrade() {
         window.global::<AppAdapter>().set_retry_in(RETRY);
     }
-    let left = Cell::new(RETRY);
+    let passed = Cell::new(0);
+    let clock = Rc::downgrade(timer);
     timer.start(TimerMode::Repeated, Duration::from_secs(1), move || {
-        left.set(if left.get() <= 1 {
-            RETRY
-        } else {
-            left.get() - 1
-        });
+        passed.set(passed.get() + 1);
+        let left = match passed.get() < COUNTED {
+            true => RETRY - passed.get() % RETRY,
+            false => 0,
+        };
         if let Some(window) = window.upgrade() {
-            window.global::<AppAdapter>().set_retry_in(left.get());
+            window.global::<AppAdapter>().set_retry_in(left);
+        }
+        if left == 0
+            && let Some(clock) = clock.upgrade()
+        {
+            clock.stop();
         }
     });
 }
