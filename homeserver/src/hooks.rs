@@ -82,6 +82,7 @@ impl UserHooks for Hooks {
     fn erased(&self, user: UserNid) -> BoxFuture<'_, ApiResult> {
         Box::pin(async move {
             self.rooms.erase_sender(user).await?;
+            self.rooms.erase_subscriptions(user).await?;
             self.feedback.erase(user).await?;
             self.account_data.erase(user).await
         })

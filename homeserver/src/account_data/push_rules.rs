@@ -14,7 +14,7 @@ use serde_json::{Value as JsonValue, json, value::RawValue};
 mod class;
 mod defaults;
 
-use self::{class::Special, defaults::known_kinds};
+use self::class::Special;
 pub use self::{
     class::{Class, UserRules, nobody},
     defaults::default_rules,
@@ -155,6 +155,18 @@ impl AccountData {
         .await
     }
 
+    /// Gives a user who subscribes to threads the rules about them. Whoever has them already keeps them as they are.
+    pub async fn add_thread_rules(&self, user: UserNid) -> ApiResult {
+        if !self.push_rules(user).await?.ruleset.postcontent.is_empty() {
+            return Ok(());
+        }
+        self.change_push_rules(user, |rules| {
+            defaults::add_thread_rules(rules);
+            Ok(())
+        })
+        .await
+    }
+
     async fn change_push_rules(
         &self,
         user: UserNid,
@@ -221,5 +233,5 @@ fn parse(content: &str, user_id: &UserId) -> Result<Ruleset> {
     let Content { global: mut rules }: Content = serde_json::from_str(content)
         .map_err(|_| Error::Corrupt("stored push rules are malformed"))?;
     rules.update_with_server_default(default_rules(user_id));
-    Ok(known_kinds(rules))
+    Ok(rules)
 }

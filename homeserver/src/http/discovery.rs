@@ -42,6 +42,9 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc4155",
     // MSC4151, reporting rooms
     "org.matrix.msc4151",
+    // MSC4306 and MSC4308, subscriptions to threads
+    "org.matrix.msc4306",
+    "org.matrix.msc4308",
     // MSC2666, mutual rooms: at their first path and at that of the accepted proposal
     "uk.half-shot.msc2666.query_mutual_rooms",
     "uk.half-shot.msc2666.query_mutual_rooms.stable",

@@ -7,12 +7,17 @@
 use std::{collections::BinaryHeap, iter::Peekable};
 
 use ruma::{
-    UInt,
+    EventId, UInt,
     api::client::push::get_notifications::v3::{Notification, Response},
     push::Action,
 };
 
-use super::{Inner, Push, project::display_name, rules::RoomContext, unread::ReadUpTo};
+use super::{
+    Inner, Push,
+    project::display_name,
+    rules::{RoomContext, Somebody},
+    unread::ReadUpTo,
+};
 use crate::{
     error::{ApiError, ApiResult},
     events::{client_format::ClientEvent, power, versions},
@@ -302,7 +307,7 @@ impl Listing<'_> {
         };
         let read = pos <= room.read.of_root(&found.root);
         Ok(Some(Notification::new(
-            self.actions(room.room, &event)?,
+            self.actions(room.room, &event, &found.root)?,
             rooms.show(self.snapshot, &event, &viewer, how)?,
             read && !is_invite,
             rooms.room_id(room.room)?,
@@ -311,7 +316,7 @@ impl Listing<'_> {
     }
 
     /// What the user's rules say of an event today.
-    fn actions(&self, room: RoomNid, event: &RoomEvent) -> ApiResult<Vec<Action>> {
+    fn actions(&self, room: RoomNid, event: &RoomEvent, root: &str) -> ApiResult<Vec<Action>> {
         let rooms = &self.inner.rooms;
         let state = |kind: &str, key: &str| rooms.state_event(self.snapshot, room, kind, key);
         let Some(summary) = rooms.summary(self.snapshot, room)? else {
@@ -343,7 +348,18 @@ impl Listing<'_> {
         let raw = ClientEvent::from_pdu(&event.pdu)
             .to_raw()
             .map_err(ApiError::internal)?;
-        let actions = context.actions(&rules.ruleset, &raw, &self.reader.user, &name);
+        let subscribed = match EventId::parse(root) {
+            Ok(root) if !rules.ruleset.postcontent.is_empty() => rooms
+                .thread_subscribers(self.snapshot, room, &root)?
+                .contains(&self.user),
+            _ => false,
+        };
+        let user = Somebody {
+            id: &self.reader.user,
+            display_name: &name,
+            subscribed,
+        };
+        let actions = context.actions(&rules.ruleset, &raw, user);
         if actions.iter().any(Action::should_notify) {
             return Ok(actions);
         }

@@ -5,8 +5,9 @@ use std::{
     sync::Arc,
 };
 
+use roaring::RoaringBitmap;
 use ruma::{
-    OwnedUserId, UserId,
+    EventId, OwnedUserId, UserId,
     events::{AnySyncTimelineEvent, TimelineEventType},
     push::Action,
     serde::Raw,
@@ -15,7 +16,7 @@ use serde::Deserialize;
 
 use super::{
     Inner,
-    rules::{RoomContext, Verdict},
+    rules::{RoomContext, Somebody, Verdict},
     store::PushEventRow,
 };
 use crate::{
@@ -71,7 +72,10 @@ struct Judge<'a> {
     txn: &'a Txn<'a>,
     room: RoomContext,
     event: Raw<AnySyncTimelineEvent>,
-    classes: HashMap<u64, Judgement>,
+    /// Those who are subscribed to the event's thread.
+    subscribers: RoaringBitmap,
+    /// By class, and whether its users are among those.
+    classes: HashMap<(u64, bool), Judgement>,
 }
 
 /// What rules say of the event.
@@ -104,6 +108,7 @@ impl Projection for PushProjection {
         let mut judge = Judge {
             inner,
             txn,
+            subscribers: subscribers(txn, thread, &candidates)?,
             room: context(txn, &addressed, &candidates)?,
             event: ClientEvent::from_pdu(&event.pdu)
                 .to_raw()
@@ -252,8 +257,15 @@ impl Judge<'_> {
             Standing::Ignoring => Ok(Judgement::default()),
             Standing::Class(class) => {
                 let (room, event) = (&self.room, &self.event);
-                let judge = || self.inner.nobody.class(class, room, event).into();
-                Ok(self.classes.entry(class.id).or_insert_with(judge).clone())
+                // Most rules do not ask for that.
+                let subscribed =
+                    !class.ruleset.postcontent.is_empty() && self.subscribers.contains(user.0);
+                let judge = || {
+                    let nobody = &self.inner.nobody;
+                    nobody.class(class, room, event, subscribed).into()
+                };
+                let judgement = self.classes.entry((class.id, subscribed));
+                Ok(judgement.or_insert_with(judge).clone())
             }
             Standing::Own => self.own(user),
         }
@@ -265,7 +277,12 @@ impl Judge<'_> {
         let member = self.txn.state("m.room.member", id.as_str())?;
         let name = member.map(|member| display_name(&member));
         let name = name.unwrap_or_default();
-        let actions = self.room.actions(&rules.ruleset, &self.event, &id, &name);
+        let user = Somebody {
+            id: &id,
+            display_name: &name,
+            subscribed: self.subscribers.contains(user.0),
+        };
+        let actions = self.room.actions(&rules.ruleset, &self.event, user);
         Ok(actions.into())
     }
 }
@@ -299,6 +316,22 @@ fn context(
         members: txn.head.summary().joined,
         power_levels,
     })
+}
+
+/// Those who are subscribed to a thread, if anybody's rules may ask for it.
+fn subscribers(
+    txn: &Txn<'_>,
+    thread: Option<&str>,
+    candidates: &Candidates,
+) -> ApiResult<RoaringBitmap> {
+    let root = thread.and_then(|root| EventId::parse(root).ok());
+    let Some(root) = root.filter(|_| !candidates.0.is_empty()) else {
+        return Ok(RoaringBitmap::new());
+    };
+    let subscribers = txn
+        .rooms
+        .thread_subscribers(txn.snapshot, txn.room, &root)?;
+    Ok(subscribers.into_iter().map(|user| user.0).collect())
 }
 
 /// Who speaks has read what was said before.

@@ -41,22 +41,35 @@ pub(super) struct RoomContext {
     pub(super) power_levels: Option<PushConditionPowerLevelsCtx>,
 }
 
+/// Somebody whose rules are asked.
+#[derive(Clone, Copy)]
+pub(super) struct Somebody<'a> {
+    pub(super) id: &'a UserId,
+    pub(super) display_name: &'a str,
+    /// Whether they are subscribed to the thread that the event is in, if it is in one.
+    pub(super) subscribed: bool,
+}
+
 impl RoomContext {
     /// What a user's rules say about an event.
     pub(super) fn actions(
         &self,
         rules: &Ruleset,
         event: &Raw<AnySyncTimelineEvent>,
-        user: &UserId,
-        display_name: &str,
+        user: Somebody<'_>,
     ) -> Vec<Action> {
         let members = UInt::try_from(self.members).unwrap_or(UInt::MAX);
         let mut context = PushConditionRoomCtx::new(
             self.room_id.clone(),
             members,
-            user.to_owned(),
-            display_name.to_owned(),
+            user.id.to_owned(),
+            user.display_name.to_owned(),
         );
+        if !rules.postcontent.is_empty() {
+            let subscribed = user.subscribed;
+            context = context
+                .with_has_thread_subscription_fn(move |_| Box::pin(std::future::ready(subscribed)));
+        }
         context.power_levels.clone_from(&self.power_levels);
         // Nothing in the rules of the specification ever waits.
         let actions = rules.get_actions(event, &context).now_or_never();
@@ -84,17 +97,26 @@ impl Nobody {
         room: &RoomContext,
         event: &Raw<AnySyncTimelineEvent>,
     ) -> Vec<Action> {
-        room.actions(&self.defaults, event, &self.user, "")
+        room.actions(&self.defaults, event, self.somebody(false))
     }
 
-    /// What the rules of a class say.
+    /// What the rules of a class say to those who are subscribed to the event's thread, or to those who are not.
     pub(super) fn class(
         &self,
         class: &Class,
         room: &RoomContext,
         event: &Raw<AnySyncTimelineEvent>,
+        subscribed: bool,
     ) -> Vec<Action> {
-        room.actions(&class.ruleset, event, &self.user, "")
+        room.actions(&class.ruleset, event, self.somebody(subscribed))
+    }
+
+    fn somebody(&self, subscribed: bool) -> Somebody<'_> {
+        Somebody {
+            id: &self.user,
+            display_name: "",
+            subscribed,
+        }
     }
 }
 
@@ -156,12 +178,12 @@ mod tests {
         let user = user_id!("@bob:local");
         let content =
             json!({ "msgtype": "m.text", "body": "hi", "m.mentions": { "user_ids": [user] } });
-        let actions = room(5).actions(
-            &default_rules(user),
-            &event("m.room.message", content),
-            user,
-            "Bob",
-        );
+        let bob = Somebody {
+            id: user,
+            display_name: "Bob",
+            subscribed: false,
+        };
+        let actions = room(5).actions(&default_rules(user), &event("m.room.message", content), bob);
         let (notify, highlight) = (true, true);
         assert_eq!(Verdict::of(&actions), Verdict { notify, highlight });
     }

@@ -52,6 +52,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub mod third_party;
+pub mod thread_subscriptions;
 pub mod timeline;
 pub mod txn;
 pub mod typing;
@@ -86,7 +87,7 @@ use crate::{
     clock::SharedClock,
     error::{ApiError, ApiResult},
     events::Signer,
-    ids::{EventNid, RoomNid},
+    ids::{EventNid, RoomNid, UserNid},
     storage::{self, Commit, Snapshot, Storage, tables},
 };
 
@@ -106,8 +107,8 @@ const CACHED_RESOLUTIONS: usize = 500;
 /// Events that have a number before they are taken in.
 const NUMBERS_AHEAD: usize = 1_000;
 
-/// Receipts that may be taken at once.
-const RECEIPT_TURNS: usize = 32;
+/// Receipts, and subscriptions to threads, that may be taken at once.
+const TURNS: usize = 32;
 
 /// The service. Clones share it.
 #[derive(Clone)]
@@ -143,8 +144,8 @@ struct Inner {
     erased: erasure::Erased,
     /// Held while an alias is taken or given up.
     alias_turn: tokio::sync::Mutex<()>,
-    /// Held while a receipt of a user is taken; each for those whose numbers have the same remainder.
-    receipt_turns: [tokio::sync::Mutex<()>; RECEIPT_TURNS],
+    /// See [`Rooms::turn_of`]; each for those whose numbers have the same remainder.
+    turns: [tokio::sync::Mutex<()>; TURNS],
 }
 
 type HeadGuard = tokio::sync::OwnedMutexGuard<Option<Head>>;
@@ -179,7 +180,7 @@ impl Rooms {
             typing: typing::Typing::default(),
             erased: erasure::Erased::default(),
             alias_turn: tokio::sync::Mutex::default(),
-            receipt_turns: Default::default(),
+            turns: Default::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -281,6 +282,12 @@ impl Rooms {
         self.require_open(room)?;
         let empty = Some(Head::empty(rules, &version));
         self.write_locked(room, guard, empty, change).await
+    }
+
+    /// Held while a receipt of a user or a subscription to a thread is taken: it is compared with the one before.
+    async fn turn_of(&self, user: UserNid) -> tokio::sync::MutexGuard<'_, ()> {
+        let turns = &self.inner.turns;
+        turns[user.0 as usize % turns.len()].lock().await
     }
 
     /// Runs reading code on a blocking thread over one snapshot.

@@ -49,9 +49,7 @@ impl Rooms {
     pub async fn set_receipt(&self, room: RoomNid, receipt: NewReceipt) -> ApiResult<()> {
         let user = self.storage().interner().user(&receipt.user)?;
         // A receipt is compared with the one before it, so a user's are taken one by one.
-        let _turn = self.inner.receipt_turns[user.0 as usize % self.inner.receipt_turns.len()]
-            .lock()
-            .await;
+        let _turn = self.turn_of(user).await;
         let now = self.clock().now();
         let asked = receipt.clone();
         let commit = self

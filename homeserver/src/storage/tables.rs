@@ -26,6 +26,7 @@ use crate::{
         receipts::{ReceiptKind, ReceiptRow},
         relations::{Aggregate, RelatedRow},
         rows::{EventRow, Membership, RoomSummary, TimelineRow, UserRoomRow},
+        thread_subscriptions::SubscriptionRow,
     },
     roster::store::{ClassRow, PersonRow},
     users::store::{
@@ -175,6 +176,10 @@ tables! {
     RECEIPT: (RoomNid, StreamPos) => ReceiptRow, Receipts 1;
     /// A user's receipt by room, user, thread and kind: when it came, and the place of the event it names.
     LATEST_RECEIPT: (RoomNid, UserNid, String, ReceiptKind) => (StreamPos, StreamPos, u32), Receipts 2;
+    /// Whether a user is subscribed to a thread, by their own will or by a client's, and since when.
+    THREAD_SUBSCRIPTION: (RoomNid, OwnedEventId, UserNid) => SubscriptionRow, Receipts 175;
+    /// The same by user and time: the thread.
+    THREAD_SUBSCRIPTION_CHANGE: (UserNid, StreamPos) => (RoomNid, OwnedEventId), Receipts 176;
     /// What a device's transaction made: user, device, transaction; the event.
     TRANSACTION: (UserNid, String, String) => OwnedEventId, Users 1;
     /// The device that sent an event and the transaction id it gave.

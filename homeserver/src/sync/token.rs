@@ -102,6 +102,20 @@ pub fn parse_timeline(text: &str, parameter: &'static str) -> ApiResult<Place> {
     place().ok_or_else(|| bad_token(parameter))
 }
 
+/// Reads a place among the changes of subscriptions to threads. Either sync's token stands for everything it told; one of
+/// an earlier life of the database counts as none.
+pub fn subscriptions_since(
+    text: &str,
+    epoch: u32,
+    parameter: &'static str,
+) -> ApiResult<Option<StreamPos>> {
+    if let Some(pos) = position_of(text) {
+        return Ok(Some(pos));
+    }
+    let token: SyncToken = text.parse().map_err(|()| bad_token(parameter))?;
+    Ok((token.epoch == epoch).then_some(token.pos))
+}
+
 fn bad_token(parameter: &'static str) -> ApiError {
     let message = format!("The parameter {parameter} is not a token that this server gave out.");
     ApiError::bad_request(ErrorKind::InvalidParam, message)

@@ -67,6 +67,7 @@ mod sync_filters;
 mod sync_lazy;
 mod terms;
 mod third_party_ids;
+mod thread_subscriptions;
 mod threads;
 mod to_device;
 mod uia;

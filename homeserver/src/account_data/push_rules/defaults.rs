@@ -1,23 +1,27 @@
 //! The rules everybody begins with.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#predefined-rules)
 
-use ruma::{UserId, push::Ruleset};
+use ruma::{
+    UserId,
+    push::{ConditionalPushRule, Ruleset},
+};
 
 /// The rules everybody begins with: those of the specification, and those for polls (MSC3930).
 pub fn default_rules(user_id: &UserId) -> Ruleset {
-    known_kinds(Ruleset::server_default(user_id))
+    let mut rules = Ruleset::server_default(user_id);
+    rules.postcontent.clear();
+    rules
 }
 
-/// Only rules of the kinds that the specification knows. Ruma has one more (for subscriptions to threads, which this server
-/// does not have) as soon as any crate of the same build asks for it, as the client's does.
-pub(super) fn known_kinds(rules: Ruleset) -> Ruleset {
-    let mut known = Ruleset::new();
-    known.override_ = rules.override_;
-    known.content = rules.content;
-    known.room = rules.room;
-    known.sender = rules.sender;
-    known.underride = rules.underride;
-    known
+/// Gives a user the rules about threads they are subscribed to or not (MSC4306). They silence every thread that the user
+/// is not subscribed to, so nobody has them whose clients subscribe to none.
+pub(super) fn add_thread_rules(rules: &mut Ruleset) {
+    if rules.postcontent.is_empty() {
+        rules.postcontent.extend([
+            ConditionalPushRule::unsubscribed_thread(),
+            ConditionalPushRule::subscribed_thread(),
+        ]);
+    }
 }
 
 #[cfg(test)]

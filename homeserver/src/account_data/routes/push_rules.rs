@@ -57,8 +57,16 @@ pub(super) async fn rule(
 
 fn find<'a>(rules: &'a Ruleset, kind: RuleKind, id: &str) -> ApiResult<AnyPushRuleRef<'a>> {
     rules
-        .get(kind, id)
+        .get(known_kind(kind), id)
         .ok_or_else(|| ApiError::not_found("There is no such push rule."))
+}
+
+/// Rules about threads have the name of the proposal in Ruma, and the name they are to have in sets of rules.
+fn known_kind(kind: RuleKind) -> RuleKind {
+    match kind.as_str() {
+        "postcontent" => RuleKind::PostContent,
+        _ => kind,
+    }
 }
 
 /// Where a client wants a rule.
@@ -96,7 +104,7 @@ pub(super) async fn delete_rule(
     Ruma(request): Ruma<delete_pushrule::v3::Request>,
 ) -> ApiResult<delete_pushrule::v3::Response> {
     let rule = Rule {
-        kind: request.kind,
+        kind: known_kind(request.kind),
         id: request.rule_id,
     };
     server
@@ -126,7 +134,7 @@ pub(super) async fn set_enabled(
     Ruma(request): Ruma<set_pushrule_enabled::v3::Request>,
 ) -> ApiResult<set_pushrule_enabled::v3::Response> {
     let rule = Rule {
-        kind: request.kind,
+        kind: known_kind(request.kind),
         id: request.rule_id,
     };
     server
@@ -162,7 +170,10 @@ pub(super) async fn set_actions(
     Ruma(request): Ruma<Own<set_pushrule_actions::v3::Request, RulePath, ActionsBody>>,
 ) -> ApiResult<set_pushrule_actions::v3::Response> {
     let (kind, id) = request.path;
-    let rule = Rule { kind, id };
+    let rule = Rule {
+        kind: known_kind(kind),
+        id,
+    };
     server
         .account_data
         .set_push_rule_actions(session.user, &rule, request.body.actions)

@@ -14,6 +14,7 @@ use crate::{
         rows::{Membership, Place, UserRoomRow},
         servers,
         state::tree::StateRoot,
+        thread_subscriptions,
         txn::{Txn, Write},
     },
     storage::{Commit, Result, Snapshot, tables},
@@ -213,7 +214,9 @@ impl Rooms {
         for eraser in self.erasers() {
             writes.extend(eraser.room(snapshot, room)?);
         }
+        let subscriptions = thread_subscriptions::erase(snapshot, room)?;
         writes.push(Box::new(move |batch, _| {
+            subscriptions(batch);
             tables::FORMER_STATE.delete_prefix(batch, (room,));
             tables::TIMELINE.delete_prefix(batch, (room,));
             tables::BY_TIME.delete_prefix(batch, (room,));

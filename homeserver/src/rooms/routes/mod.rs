@@ -12,6 +12,7 @@ mod receipts;
 mod relations;
 mod send;
 mod state;
+mod thread_subscriptions;
 mod typing;
 mod upgrade;
 
@@ -35,6 +36,7 @@ pub fn router() -> Router<Server> {
         .merge(relations::router())
         .merge(send::router())
         .merge(state::router())
+        .merge(thread_subscriptions::router())
         .merge(typing::router())
         .merge(upgrade::router())
 }

@@ -23,8 +23,13 @@ pub struct Response {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rooms: BTreeMap<OwnedRoomId, RoomAnswer>,
     /// What was asked for beside rooms.
-    #[serde(skip_serializing_if = "Extensions::is_empty")]
+    #[serde(skip_serializing_if = "is_silent")]
     pub extensions: Extensions,
+}
+
+/// Whether nothing is in them. What Ruma has to ask this with knows of no threads.
+fn is_silent(extensions: &Extensions) -> bool {
+    extensions.is_empty() && extensions.thread_subscriptions.is_empty()
 }
 
 /// What is new in a room.

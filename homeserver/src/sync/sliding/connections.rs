@@ -57,6 +57,8 @@ pub enum Beside {
     Receipts,
     /// Who is typing.
     Typing,
+    /// Subscriptions to threads, which belong to [`NO_ROOM`].
+    ThreadSubscriptions,
 }
 
 /// Stands for no room.

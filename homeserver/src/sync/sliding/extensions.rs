@@ -1,8 +1,13 @@
 //! What a client is told beside rooms, if it asks for it.
 
-use ruma::api::client::sync::sync_events::v5::{
-    request::{self, ExtensionRoomConfig},
-    response::{AccountData, E2EE, Extensions, Receipts, ToDevice, Typing},
+use ruma::{
+    UInt,
+    api::client::sync::sync_events::v5::{
+        request::{self, ExtensionRoomConfig},
+        response::{
+            AccountData, E2EE, Extensions, Receipts, ThreadSubscriptions, ToDevice, Typing,
+        },
+    },
 };
 
 use super::{
@@ -16,6 +21,9 @@ use crate::{
     ids::{RoomNid, StreamPos},
     sync::{account_data, devices, ephemeral, token::SyncToken},
 };
+
+/// Changes of subscriptions to threads that one answer tells at most.
+const SUBSCRIPTIONS: usize = 100;
 
 /// A room the client looks at, with the lists it is in; none for a subscription.
 type Inside = (RoomNid, Vec<String>);
@@ -32,6 +40,7 @@ pub(super) fn has_news(extensions: &Extensions) -> bool {
         || !extensions.account_data.is_empty()
         || !extensions.receipts.is_empty()
         || !extensions.typing.is_empty()
+        || !extensions.thread_subscriptions.is_empty()
 }
 
 /// Up to where a client says that it has its messages.
@@ -79,7 +88,32 @@ impl Build<'_> {
             extensions.typing = self.typing(&rooms)?;
             told.extend(rooms.into_iter().map(|room| (Beside::Typing, room)));
         }
+        if wanted.thread_subscriptions.enabled == Some(true) {
+            let limit = wanted.thread_subscriptions.limit;
+            extensions.thread_subscriptions = self.thread_subscriptions(limit)?;
+            told.push((Beside::ThreadSubscriptions, NO_ROOM));
+        }
         Ok(extensions)
+    }
+
+    /// The newest changes of what threads the user is subscribed to. There is an endpoint that tells of the others.
+    fn thread_subscriptions(&self, limit: Option<UInt>) -> ApiResult<ThreadSubscriptions> {
+        let since = self.connection.beside(Beside::ThreadSubscriptions, NO_ROOM);
+        let since = since.unwrap_or(StreamPos::ZERO);
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+        let limit = limit.unwrap_or(SUBSCRIPTIONS).min(SUBSCRIPTIONS);
+        let (changes, left) = self.rooms.subscription_changes(
+            self.snapshot,
+            self.ask.user,
+            (since, self.upto),
+            limit,
+        )?;
+        let mut section = ThreadSubscriptions::default();
+        section.subscribed = changes.subscribed;
+        section.unsubscribed = changes.unsubscribed;
+        let epoch = self.server.storage.epoch();
+        section.prev_batch = left.map(|pos| SyncToken::at(epoch, pos).to_string());
+        Ok(section)
     }
 
     /// Messages after the client's own token for them. The token says also what can be removed, see [`to_device_since`].
