@@ -11,6 +11,7 @@ mod json_body;
 pub mod limits;
 mod old_auth;
 mod own;
+pub mod page;
 mod patience;
 mod refusal;
 pub mod router;

@@ -40,6 +40,7 @@ mod membership;
 mod notifications;
 mod old_sync;
 mod openid;
+mod pages;
 mod presence;
 mod profiles;
 mod push_conditions;

@@ -12,13 +12,13 @@ use http::StatusCode;
 use ruma::api::client::uiaa::AuthType;
 use serde::Deserialize;
 
-use super::page::{self, escape};
 use crate::{
     ApiError, ApiResult, Server,
     config::Policy,
     http::{
         ClientAddress,
         limits::{Class, Subject},
+        page::{Language, Page, Visitor, escape},
     },
     users::StageState,
 };
@@ -55,6 +55,7 @@ struct Form {
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#fallback)
 async fn show(
     State(server): State<Server>,
+    visitor: Visitor,
     address: ClientAddress,
     Path(stage): Path<String>,
     Query(asked): Query<Asked>,
@@ -63,12 +64,13 @@ async fn show(
     let session = asked.session.ok_or_else(no_session)?;
     let stage = AuthType::from(stage);
     let state = server.users.stage_state(&session, &stage)?;
-    Ok(answer(&server, &session, &stage, state, None))
+    Ok(answer(&server, &visitor, &session, &stage, (state, None)))
 }
 
 /// What somebody filled in.
 async fn submit(
     State(server): State<Server>,
+    visitor: Visitor,
     address: ClientAddress,
     Path(stage): Path<String>,
     body: Bytes,
@@ -84,10 +86,16 @@ async fn submit(
             AuthType::RegistrationToken => {
                 let token = form.token.as_deref().unwrap_or_default().trim();
                 let done = server.users.complete_with_token(&session, token).await?;
-                (!done).then_some("This registration token is not valid.")
+                (!done).then_some(visitor.language.pick(
+                    "Этот код регистрации не подходит.",
+                    "This registration code is not valid.",
+                ))
             }
             AuthType::Terms if form.accept.len() < server.config.registration.terms.len() => {
-                Some("Accept all of them to go on.")
+                Some(visitor.language.pick(
+                    "Чтобы продолжить, примите их все.",
+                    "Accept all of them to go on.",
+                ))
             }
             _ => {
                 server.users.complete_stage(&session, &stage)?;
@@ -98,7 +106,7 @@ async fn submit(
             state = StageState::Done;
         }
     }
-    Ok(answer(&server, &session, &stage, state, wrong))
+    Ok(answer(&server, &visitor, &session, &stage, (state, wrong)))
 }
 
 fn check(server: &Server, ClientAddress(address): ClientAddress) -> ApiResult {
@@ -133,52 +141,85 @@ fn parse(body: &[u8]) -> ApiResult<Form> {
 
 fn answer(
     server: &Server,
+    visitor: &Visitor,
     session: &str,
     stage: &AuthType,
-    state: StageState,
-    wrong: Option<&str>,
+    (state, wrong): (StageState, Option<&str>),
 ) -> Response {
+    let (language, name) = (visitor.language, server.config.server_name.as_str());
     if state == StageState::Done {
-        let text = "<p>Done. You can close this window and go back to the application.</p>";
-        return page::page_with_script(StatusCode::OK, "Thank you", text, DONE);
+        let (title, text) = language.pick(
+            (
+                "Готово",
+                "<p>Это окно можно закрыть и вернуться в приложение.</p>",
+            ),
+            (
+                "Done",
+                "<p>You can close this window and go back to the application.</p>",
+            ),
+        );
+        let mut page = Page::new(title, text);
+        page.script = DONE;
+        return page.show(name, visitor);
     }
+    let go_on = language.pick("Продолжить", "Go on");
     let (title, fields, button) = match stage {
         AuthType::Terms => (
-            "Terms of this server",
-            terms(&server.config.registration.terms),
-            "Accept",
+            language.pick("Правила этого сервера", "Terms of this server"),
+            terms(&server.config.registration.terms, language),
+            language.pick("Принять", "Accept"),
         ),
         AuthType::RegistrationToken => (
-            "Registration token",
-            "<p><label>The token you were given<br>\
-<input type=\"text\" name=\"token\" autocomplete=\"off\" required autofocus></label></p>"
-                .to_owned(),
-            "Go on",
+            language.pick("Код регистрации", "Registration code"),
+            format!(
+                "<p><label>{}<input type=\"text\" name=\"token\" autocomplete=\"off\" required autofocus></label></p>",
+                language.pick("Код, который вам дали", "The code you were given")
+            ),
+            go_on,
         ),
-        AuthType::Dummy => ("Registration", String::new(), "Go on"),
+        AuthType::Dummy => (
+            language.pick("Регистрация", "Registration"),
+            String::new(),
+            go_on,
+        ),
         _ => {
-            let text = "<p>This step cannot be done in a browser. Go back to the application.</p>";
-            return page::page(StatusCode::NOT_FOUND, "Sign in", text);
+            let (title, text) = language.pick(
+                (
+                    "Вход",
+                    "<p>Этот шаг нельзя сделать в браузере. Вернитесь в приложение.</p>",
+                ),
+                (
+                    "Sign in",
+                    "<p>This step cannot be done in a browser. Go back to the application.</p>",
+                ),
+            );
+            let mut page = Page::new(title, text);
+            page.status = StatusCode::NOT_FOUND;
+            return page.show(name, visitor);
         }
     };
     let wrong = wrong.map_or(String::new(), |wrong| {
-        format!("<p class=\"wrong\">{}</p>", escape(wrong))
+        format!("<p class=\"wrong\" role=\"alert\">{}</p>", escape(wrong))
     });
     let session = escape(session);
     let content = format!(
         "{wrong}<form method=\"post\"><input type=\"hidden\" name=\"session\" value=\"{session}\">\
 {fields}<p><button>{button}</button></p></form>"
     );
-    page::page(StatusCode::OK, title, &content)
+    Page::new(title, &content).show(name, visitor)
 }
 
-/// A box to tick for each document, with its names in all languages there are.
-fn terms(policies: &[Policy]) -> String {
+/// A box to tick for each document: in the reader's language if there is one, or else in all there are.
+fn terms(policies: &[Policy], language: Language) -> String {
     let mut html = String::new();
     for policy in policies {
         let links: Vec<_> = policy
             .languages
             .iter()
+            .filter(|(known, _)| {
+                let own = language.code();
+                *known == own || !policy.languages.contains_key(own)
+            })
             .map(|(language, text)| {
                 format!(
                     "<a href=\"{}\" target=\"_blank\" rel=\"noopener\" lang=\"{}\">{}</a>",
@@ -189,7 +230,7 @@ fn terms(policies: &[Policy]) -> String {
             })
             .collect();
         html.push_str(&format!(
-            "<p><label><input type=\"checkbox\" name=\"accept\" value=\"{}\" required> {}</label></p>",
+            "<label class=\"box\"><input type=\"checkbox\" name=\"accept\" value=\"{}\" required><span>{}</span></label>",
             escape(&policy.id),
             links.join(" · ")
         ));
@@ -224,7 +265,7 @@ mod tests {
             version: "1".to_owned(),
             languages: BTreeMap::from([("en".to_owned(), text)]),
         };
-        let html = terms(&[policy]);
+        let html = terms(&[policy], Language::Russian);
         assert!(html.contains("&lt;b&gt;") && html.contains("a=&quot;"));
         assert!(!html.contains("<b>"));
     }

@@ -4,9 +4,9 @@ mod account;
 pub mod admin;
 mod devices;
 mod fallback;
+mod login_page;
 mod moderation;
 mod openid;
-mod page;
 mod profile;
 mod register;
 mod session;
@@ -35,6 +35,7 @@ pub fn router() -> Router<Server> {
         .ruma_route(session::refresh)
         .merge(sso::router())
         .merge(fallback::router())
+        .merge(login_page::router())
         .ruma_route(session::logout)
         .ruma_route(session::logout_all)
         .ruma_route(session::whoami)

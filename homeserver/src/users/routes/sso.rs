@@ -9,10 +9,12 @@ use ruma::api::{
 };
 use serde::Deserialize;
 
-use super::page;
 use crate::{
     ApiError, ApiResult, Server,
-    http::{Nothing, Own, Raw, RouterExt, Ruma},
+    http::{
+        Nothing, Own, Raw, RouterExt, Ruma,
+        page::{Accepts, Page, Visitor},
+    },
 };
 
 pub(super) fn router() -> Router<Server> {
@@ -30,30 +32,44 @@ struct Query {
 /// Begins a single sign-on.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3loginssoredirect)
 async fn redirect(
-    State(_): State<Server>,
-    page::Accepts(browser): page::Accepts,
+    State(server): State<Server>,
+    visitor: Visitor,
+    Accepts(browser): Accepts,
     Ruma(request): Ruma<Own<sso_login::v3::Request, Nothing, Nothing, Query>>,
 ) -> ApiResult<Raw> {
-    refuse(browser, &request.query)
+    refuse(&server, browser.then_some(visitor), &request.query)
 }
 
 /// Begins a single sign-on at a provider.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3loginssoredirectidpid)
 async fn redirect_to_provider(
-    State(_): State<Server>,
-    page::Accepts(browser): page::Accepts,
+    State(server): State<Server>,
+    visitor: Visitor,
+    Accepts(browser): Accepts,
     Ruma(request): Ruma<Own<sso_login_with_provider::v3::Request, (String,), Nothing, Query>>,
 ) -> ApiResult<Raw> {
-    refuse(browser, &request.query)
+    refuse(&server, browser.then_some(visitor), &request.query)
 }
 
-fn refuse(is_browser: bool, query: &Query) -> ApiResult<Raw> {
+fn refuse(server: &Server, browser: Option<Visitor>, query: &Query) -> ApiResult<Raw> {
     if query.redirect_url.is_none() {
         return Err(ApiError::missing_param("\"redirectUrl\" is missing."));
     }
-    if is_browser {
-        let text = "<p>This server has no single sign-on. Go back to the application and sign in with your name and password.</p>";
-        return Ok(Raw(page::page(StatusCode::NOT_FOUND, "Sign in", text)));
+    if let Some(visitor) = browser {
+        let (title, text) = visitor.language.pick(
+            (
+                "Вход",
+                "<p>На этом сервере нет единого входа. Вернитесь в приложение и войдите с именем и паролем.</p>",
+            ),
+            (
+                "Sign in",
+                "<p>This server has no single sign-on. Go back to the application and sign in with your name and \
+password.</p>",
+            ),
+        );
+        let mut page = Page::new(title, text);
+        page.status = StatusCode::NOT_FOUND;
+        return Ok(Raw(page.show(server.config.server_name.as_str(), &visitor)));
     }
     Err(ApiError::new(
         StatusCode::NOT_FOUND,

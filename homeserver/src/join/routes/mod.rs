@@ -1,6 +1,8 @@
 //! What clients ask of a server they have found: the join file, and what else this server has.
 
-use axum::{Router, response::Response};
+mod page;
+
+use axum::{Router, response::Response, routing::get};
 use http::Method;
 use ruma::OwnedUserId;
 use serde::Serialize;
@@ -13,6 +15,7 @@ use crate::{
 /// The routes.
 pub fn router() -> Router<Server> {
     Router::new()
+        .route("/", get(page::show))
         .plain_route(
             &Method::GET,
             "/_fialka/client/v1/join",
