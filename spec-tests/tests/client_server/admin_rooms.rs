@@ -83,6 +83,8 @@ fn members_and_state_of_a_private_room_are_told() {
     );
     let extremities = admin.get(&of(&room, "/forward_extremities")).ok();
     assert_eq!(extremities["count"], 1);
+    let aliases = admin.get(&path!("/v3/rooms/{}/aliases", room)).ok();
+    assert_eq!(aliases, json!({ "aliases": [] }));
 }
 
 #[test]

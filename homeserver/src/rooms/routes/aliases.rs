@@ -90,8 +90,11 @@ async fn list(
     session: Session,
     Ruma(request): Ruma<aliases::v3::Request>,
 ) -> ApiResult<aliases::v3::Response> {
+    let is_admin = session.is_admin;
     let aliases = server
         .rooms
-        .look(reader(&session), &request.room_id, |look| look.aliases());
+        .look(reader(&session), &request.room_id, move |look| {
+            look.aliases(is_admin)
+        });
     Ok(aliases::v3::Response::new(aliases.await?))
 }
