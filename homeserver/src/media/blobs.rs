@@ -6,20 +6,25 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, File},
-    io::{self, IoSlice, Write},
+    fs::{self, File, OpenOptions},
+    io::{self, IoSlice, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use bytes::Bytes;
 use parking_lot::Mutex;
+use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 
-use super::{OpenError, store::ContentHash};
+use super::{
+    OpenError,
+    pieces::{Idle, Unwritten},
+    store::ContentHash,
+};
 use crate::storage::{Snapshot, tables};
 
 /// The folder. Clones share it.
@@ -33,6 +38,9 @@ struct Folder {
     next_name: AtomicU64,
     /// Folders whose names are known to be on the disk.
     synced: Mutex<HashSet<PathBuf>>,
+    idle: Idle,
+    /// Whether files may be written past the kernel's cache: not every file system takes that.
+    direct: AtomicBool,
 }
 
 /// A file that is being received.
@@ -41,6 +49,9 @@ pub(super) struct Incoming {
     path: PathBuf,
     digest: Sha256,
     size: u64,
+    folder: Blobs,
+    /// Whether the file is open for whole blocks only.
+    direct: bool,
 }
 
 /// A file that was received whole, under its temporary name.
@@ -67,6 +78,8 @@ impl Blobs {
             path: folder.to_owned(),
             next_name: AtomicU64::new(0),
             synced: Mutex::default(),
+            idle: Idle::default(),
+            direct: AtomicBool::new(true),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -94,6 +107,38 @@ impl Blobs {
             path: self.temporary_path(),
             digest: Sha256::new(),
             size: 0,
+            folder: self.clone(),
+            direct: false,
+        }
+    }
+
+    /// Nothing of a file yet. One that is read again at once is better written through the kernel's cache.
+    pub(super) fn unwritten(&self, read_again: bool) -> Unwritten {
+        let direct = !read_again && self.inner.direct.load(Ordering::Relaxed);
+        Unwritten::new(&self.inner.idle, direct)
+    }
+
+    fn create_file(&self, path: &Path, direct: bool) -> io::Result<(File, bool)> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        if direct {
+            let flags = OFlags::DIRECT.bits().cast_signed();
+            match options.clone().custom_flags(flags).open(path) {
+                Ok(file) => return Ok((file, true)),
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    self.give_up_direct(&error);
+                }
+                Err(error) => return Err(error),
+            }
+            // Some systems make the file before they refuse it.
+            options.create_new(false).create(true).truncate(true);
+        }
+        Ok((options.open(path)?, false))
+    }
+
+    fn give_up_direct(&self, error: &io::Error) {
+        if self.inner.direct.swap(false, Ordering::Relaxed) {
+            tracing::info!(%error, "the file system of media takes files through the kernel's cache only");
         }
     }
 
@@ -201,27 +246,38 @@ impl Blobs {
 }
 
 impl Incoming {
-    /// Adds bytes.
-    pub(super) fn write(&mut self, pieces: &[Bytes]) -> io::Result<()> {
+    /// Writes what has come. Only the last part may end within a block.
+    pub(super) fn write(&mut self, unwritten: &mut Unwritten) -> io::Result<()> {
+        for slice in unwritten.slices() {
+            self.digest.update(&*slice);
+        }
+        let (at, length) = (self.size, unwritten.length() as u64);
+        self.size += length;
+        let blocks = unwritten.blocks();
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(File::create_new(&self.path)?),
-        };
-        let mut slices = Vec::with_capacity(pieces.len());
-        for piece in pieces {
-            self.digest.update(piece);
-            self.size += piece.len() as u64;
-            slices.push(IoSlice::new(piece));
-        }
-        let mut slices = &mut slices[..];
-        while !slices.is_empty() {
-            match file.write_vectored(slices) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut slices, written),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            none => {
+                let (file, direct) = self.folder.create_file(&self.path, blocks.is_some())?;
+                self.direct = direct;
+                none.insert(file)
             }
+        };
+        let written = match blocks {
+            Some(blocks) if self.direct => write_blocks(file, blocks, at + length),
+            _ => write_slices(file, &mut unwritten.slices()),
+        };
+        match written {
+            Err(error) if self.direct && error.kind() == io::ErrorKind::InvalidInput => {
+                self.folder.give_up_direct(&error);
+                self.direct = false;
+                *file = OpenOptions::new().write(true).open(&self.path)?;
+                file.seek(SeekFrom::Start(at))?;
+                write_slices(file, &mut unwritten.slices())?;
+                file.set_len(self.size)?;
+            }
+            written => written?,
         }
+        unwritten.clear();
         Ok(())
     }
 
@@ -230,10 +286,9 @@ impl Incoming {
         self.size
     }
 
-    /// Has everything on the disk.
-    pub(super) fn finish(mut self) -> io::Result<Received> {
-        // An empty file is one too.
-        self.write(&[])?;
+    /// Writes the last part and has everything on the disk. An empty file is one too.
+    pub(super) fn finish(mut self, mut unwritten: Unwritten) -> io::Result<Received> {
+        self.write(&mut unwritten)?;
         let received = Received {
             hash: std::mem::take(&mut self.digest).finalize().into(),
             size: self.size,
@@ -269,6 +324,29 @@ impl Drop for Received {
             discard(&self.path);
         }
     }
+}
+
+/// Writes whole blocks, and ends the file where its bytes end.
+fn write_blocks(file: &mut File, blocks: &[u8], end: u64) -> io::Result<()> {
+    file.write_all(blocks)?;
+    if file.stream_position()? != end {
+        file.set_len(end)?;
+    }
+    Ok(())
+}
+
+fn write_slices(file: &mut File, slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    let mut slices = slices;
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn discard(path: &Path) {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::{
     blobs::{Blobs, Incoming, Received},
     bucket::{Bucket, Object},
+    pieces::Unwritten,
     store::ContentHash,
     upload::blocking,
 };
@@ -55,9 +56,10 @@ impl Contents {
         self.bucket.as_ref()
     }
 
-    /// A new file to receive into.
-    pub(super) fn create(&self) -> Incoming {
-        self.folder.create()
+    /// A new file to receive into, and nothing of it yet. `read_again` says that the file will be read at once.
+    pub(super) fn create(&self, read_again: bool) -> (Incoming, Unwritten) {
+        let read_again = read_again || self.bucket.is_some();
+        (self.folder.create(), self.folder.unwritten(read_again))
     }
 
     /// Gives a received file its name. The same content twice is one file.

@@ -48,7 +48,7 @@ impl Media {
         media_id: &str,
         upload: Upload,
     ) -> ApiResult<Stored> {
-        let taken = self.take(upload).await?;
+        let taken = self.take(upload, true).await?;
         let row = self
             .keep_as(server_name.to_owned(), media_id.to_owned(), taken)
             .await?;

@@ -15,6 +15,7 @@ mod inventory;
 mod ladder;
 mod orphans;
 mod picture;
+mod pieces;
 mod preview;
 mod quarantine;
 mod removal;

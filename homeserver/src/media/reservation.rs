@@ -69,7 +69,7 @@ impl Media {
         }
         let user = upload.uploader;
         self.check_fillable(user, media_id.clone()).await?;
-        let taken = self.take(upload).await?;
+        let taken = self.take(upload, false).await?;
         // Two files may have come for one address: the second one must not replace the first.
         let _turn = self.inner.reserving.lock().await;
         self.check_fillable(user, media_id.clone()).await?;

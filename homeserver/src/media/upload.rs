@@ -3,20 +3,17 @@
 use std::io;
 
 use axum::body::Body;
-use bytes::Bytes;
 use futures::TryStreamExt;
 use rand::{Rng, distr::Alphanumeric};
 use ruma::{OwnedMxcUri, OwnedServerName};
 
-use super::{Media, blobs::Incoming, inventory::put_of_user, store::MediaRow};
+use super::{Media, blobs::Incoming, inventory::put_of_user, pieces::Unwritten, store::MediaRow};
 use crate::{
     ApiError, ApiResult,
     ids::UserNid,
     storage::{Commit, tables},
 };
 
-/// Bytes collected before they are written: each write is a hop to a blocking thread. Most files come in one.
-const WRITE_SIZE: usize = 1024 * 1024;
 /// Letters of a media id: as hard to guess as a key.
 const MEDIA_ID_LENGTH: usize = 24;
 /// Bytes of the longest content type or file name kept.
@@ -40,7 +37,7 @@ pub struct Upload {
 pub(super) struct Taken {
     incoming: Incoming,
     /// What is not written yet.
-    rest: Vec<Bytes>,
+    rest: Unwritten,
     content_type: Option<String>,
     filename: Option<String>,
     uploader: UserNid,
@@ -52,13 +49,13 @@ impl Media {
     pub async fn upload(&self, upload: Upload) -> ApiResult<OwnedMxcUri> {
         let media_id = new_media_id();
         let uri = self.uri(&media_id);
-        let taken = self.take(upload).await?;
+        let taken = self.take(upload, false).await?;
         self.keep(media_id, taken).await?;
         Ok(uri)
     }
 
-    /// Receives a file without giving it an id yet.
-    pub(super) async fn take(&self, upload: Upload) -> ApiResult<Taken> {
+    /// Receives a file without giving it an id yet. `read_again` says that somebody waits for it already.
+    pub(super) async fn take(&self, upload: Upload, read_again: bool) -> ApiResult<Taken> {
         check_text("Content-Type", upload.content_type.as_deref())?;
         check_text("filename", upload.filename.as_deref())?;
         let limit = self.inner.settings.max_upload;
@@ -69,7 +66,7 @@ impl Media {
             // Whoever may not store it is told before they have sent it. It is counted once it has come.
             drop(self.charge(upload.uploader, size).await?);
         }
-        let (incoming, rest) = self.receive(upload.body).await?;
+        let (incoming, rest) = self.receive(upload.body, read_again).await?;
         Ok(Taken {
             incoming,
             rest,
@@ -94,20 +91,19 @@ impl Media {
         taken: Taken,
     ) -> ApiResult<MediaRow> {
         let Taken {
-            mut incoming,
+            incoming,
             rest,
             content_type,
             filename,
             uploader,
         } = taken;
-        let size = incoming.size() + total(&rest);
+        let size = incoming.size() + rest.length() as u64;
         let charge = self.charge(uploader, size).await?;
         let placing = self.inner.placing.read().await;
         let local = self.inner.contents.local();
         // Usually the one hop to a blocking thread that an upload takes.
         let (hash, received) = blocking(move || {
-            incoming.write(&rest)?;
-            let received = incoming.finish()?;
+            let received = incoming.finish(rest)?;
             let hash = received.hash;
             match local {
                 Some(folder) => folder.keep(received).map(|()| (hash, None)),
@@ -151,27 +147,26 @@ impl Media {
     }
 
     /// Receives a body. What came last is not written yet.
-    async fn receive(&self, body: Body) -> ApiResult<(Incoming, Vec<Bytes>)> {
-        let mut incoming = self.inner.contents.create();
+    async fn receive(&self, body: Body, read_again: bool) -> ApiResult<(Incoming, Unwritten)> {
+        let (mut incoming, mut unwritten) = self.inner.contents.create(read_again);
         let mut stream = body.into_data_stream();
-        let (mut collected, mut length) = (Vec::new(), 0);
-        while let Some(bytes) = stream.try_next().await.map_err(broken_body)? {
-            length += bytes.len() as u64;
-            if incoming.size() + length > self.inner.settings.max_upload {
+        while let Some(mut bytes) = stream.try_next().await.map_err(broken_body)? {
+            let size = incoming.size() + (unwritten.length() + bytes.len()) as u64;
+            if size > self.inner.settings.max_upload {
                 return Err(self.too_large());
             }
-            collected.push(bytes);
-            if length >= WRITE_SIZE as u64 {
-                let pieces = std::mem::take(&mut collected);
-                length = 0;
-                incoming = blocking(move || {
-                    incoming.write(&pieces)?;
-                    Ok(incoming)
-                })
-                .await?;
+            while !bytes.is_empty() {
+                if unwritten.is_full() {
+                    (incoming, unwritten) = blocking(move || {
+                        incoming.write(&mut unwritten)?;
+                        Ok((incoming, unwritten))
+                    })
+                    .await?;
+                }
+                unwritten.add(&mut bytes);
             }
         }
-        Ok((incoming, collected))
+        Ok((incoming, unwritten))
     }
 
     fn too_large(&self) -> ApiError {
@@ -180,10 +175,6 @@ impl Media {
             "The file is larger than the limit of {limit} bytes (m.upload.size)."
         ))
     }
-}
-
-fn total(pieces: &[Bytes]) -> u64 {
-    pieces.iter().map(|piece| piece.len() as u64).sum()
 }
 
 /// Runs file work on a blocking thread.

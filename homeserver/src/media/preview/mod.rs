@@ -244,7 +244,7 @@ impl Media {
             announced_size: Some(size),
             body: Body::from(answer.body.clone()),
         };
-        let taken = self.take(upload).await?;
+        let taken = self.take(upload, true).await?;
         self.keep(media_id.clone(), taken).await?;
         Ok(Some(Picture {
             media_id,
