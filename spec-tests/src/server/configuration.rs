@@ -239,6 +239,7 @@ fn synapse(settings: &Settings, place: &Place<'_>) -> serde_json::Value {
     config["experimental_features"] = json!({
         "msc3575_enabled": true,
         "msc3814_enabled": true,
+        "msc3874_enabled": true,
         "msc3391_enabled": true,
         "msc3890_enabled": true,
         "msc4143_enabled": true,
