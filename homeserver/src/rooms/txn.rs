@@ -174,8 +174,12 @@ impl<'a> Txn<'a> {
     /// Appends an event of a local user, if the rules allow it.
     pub fn append(&mut self, draft: &Draft) -> ApiResult<Arc<RoomEvent>> {
         let pdu = self.checked(draft)?;
+        let made = pdu.event_id().clone();
         let pdu = self.approved(pdu)?;
-        self.append_approved(pdu)
+        match *pdu.event_id() == made {
+            true => self.record(pdu),
+            false => self.append_approved(pdu),
+        }
     }
 
     /// An event of a local user on top of the room as it is, if the rules allow it.
