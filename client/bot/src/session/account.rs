@@ -16,6 +16,8 @@ use super::registration;
 use crate::{config::Config, private};
 
 const DEVICE_NAME: &str = "Fialka bot";
+/// What people see of it.
+static PICTURE: &[u8] = include_bytes!("avatar.png");
 
 /// A signed-in client.
 pub(crate) async fn sign_in(config: &Config) -> Result<Client> {
@@ -40,7 +42,24 @@ pub(crate) async fn sign_in(config: &Config) -> Result<Client> {
         .account()
         .set_display_name(Some(&config.display_name))
         .await?;
+    show_picture(&client).await;
     Ok(client)
+}
+
+/// Gives the account a picture, unless somebody has. Nothing depends on it.
+async fn show_picture(client: &Client) {
+    let account = client.account();
+    let given = match account.get_avatar_url().await {
+        Ok(None) => account
+            .upload_avatar(&mime::IMAGE_PNG, PICTURE.to_vec())
+            .await
+            .map(|_| ()),
+        Ok(Some(_)) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = given {
+        tracing::info!(%error, "the account has no picture");
+    }
 }
 
 /// Signs in, after registering if the account does not exist.
