@@ -234,12 +234,18 @@ impl Table {
             Turn::Anyone => {
                 let how = match kind {
                     Kind::Hangman => lang.pick(
-                        "Ответьте буквой или словом.",
-                        "Reply with a letter or the word.",
+                        "Ответьте на это сообщение буквой или словом.",
+                        "Reply to this message with a letter or the word.",
                     ),
-                    Kind::Cities => lang.pick("Ответьте городом.", "Reply with a city."),
-                    Kind::FiveLetters => lang.pick("Ответьте словом.", "Reply with a word."),
-                    _ => lang.pick("Ответьте числом.", "Reply with a number."),
+                    Kind::Cities => lang.pick(
+                        "Ответьте на это сообщение городом.",
+                        "Reply to this message with a city.",
+                    ),
+                    Kind::FiveLetters => lang.pick(
+                        "Ответьте на это сообщение словом.",
+                        "Reply to this message with a word.",
+                    ),
+                    _ => lang.pick("Напишите число.", "Write a number."),
                 };
                 how.to_owned()
             }

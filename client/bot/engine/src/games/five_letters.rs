@@ -125,7 +125,7 @@ impl Rules for FiveLetters {
             board.push('\n');
         }
         for _ in self.guesses.len()..self.tries {
-            board.push_str("▫️▫️▫️▫️▫️\n");
+            board.push_str("🔲🔲🔲🔲🔲\n");
         }
         if !absent.is_empty() {
             let letters: Vec<String> = absent.to_uppercase().chars().map(String::from).collect();

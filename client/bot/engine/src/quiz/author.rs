@@ -370,7 +370,7 @@ fn preview(pack: &Pack, lang: Lang) -> String {
     for question in pack.questions.iter().take(2) {
         text.push_str(&format!("❓ {}\n", question.text));
         for (index, answer) in question.answers.iter().enumerate() {
-            let sign = if index == 0 { "✅" } else { "▫️" };
+            let sign = if index == 0 { "✅" } else { "❌" };
             text.push_str(&format!("{sign} {answer}\n"));
         }
     }

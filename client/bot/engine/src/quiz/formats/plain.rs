@@ -56,6 +56,7 @@ pub(super) fn read(text: &str) -> Result<Pack, Vec<Problem>> {
             ));
         }
     }
+    problems.sort_by_key(|problem| problem.line);
     if problems.is_empty() {
         Ok(pack)
     } else {
