@@ -1,10 +1,15 @@
 //! Shows one screen with sample rows, or writes pictures of all of them.
 //!
-//! `cargo run -p client --example gallery -- SCREEN [--theme light|dark] [--lang ru|en] [--size WxH] [--save FILE.png]`
-//! shows (or saves) one screen; `-- --all FOLDER` saves every screen in both themes and both languages. The rows go
-//! through the same updates as in the program, so the pictures show what people see.
+//! `cargo run -p client --example gallery -- SCREEN [--theme light|dark] [--lang ru|en] [--size WxH] [--zoom PERCENT]
+//! [--save FILE.png]` shows (or saves) one screen; `-- --all FOLDER` saves every screen in both themes and both
+//! languages, `-- --articles client/help/pictures` the pictures of the help. The rows go through the same updates as
+//! in the program, so the pictures show what people see.
 
+mod articles;
 mod faces;
+#[path = "../../tests/pictures/indexed.rs"]
+#[expect(clippy::unwrap_used, reason = "a tool of developers may panic")]
+mod indexed;
 mod samples;
 mod screens;
 
@@ -25,6 +30,7 @@ struct Request {
     theme: Theme,
     language: Language,
     size: (f32, f32),
+    zoom: u32,
     save: Option<String>,
 }
 
@@ -34,6 +40,11 @@ fn main() -> anyhow::Result<()> {
         && all == "--all"
     {
         return save_all(Path::new(folder));
+    }
+    if let [all, folder] = arguments.as_slice()
+        && all == "--articles"
+    {
+        return articles::save(Path::new(folder));
     }
     show(&parse(&arguments)?)
 }
@@ -48,6 +59,7 @@ fn parse(arguments: &[String]) -> anyhow::Result<Request> {
         theme: Theme::Light,
         language: Language::Russian,
         size,
+        zoom: 100,
         save: None,
     };
     while let Some(option) = arguments.next() {
@@ -63,6 +75,7 @@ fn parse(arguments: &[String]) -> anyhow::Result<Request> {
                 let (width, height) = value.split_once('x').context("Say WxH.")?;
                 request.size = (width.parse()?, height.parse()?);
             }
+            "--zoom" => request.zoom = value.parse()?,
             "--save" => request.save = Some(value.clone()),
             _ => bail!("There is no option {option}."),
         }
@@ -96,6 +109,7 @@ fn show(request: &Request) -> anyhow::Result<()> {
     settings.change(|choices| {
         choices.theme = request.theme;
         choices.language = request.language;
+        choices.zoom = request.zoom;
         choices.window.width = request.size.0;
         choices.window.height = request.size.1;
     });

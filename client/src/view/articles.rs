@@ -1,6 +1,6 @@
 //! The articles of the help, part of the program. `client/help/README.md` tells how their files are built.
 
-use slint::Image;
+use slint::{Image, SharedPixelBuffer};
 
 use super::Icons;
 use crate::{
@@ -13,6 +13,8 @@ pub(super) struct Article {
     pub(super) id: &'static str,
     pub(super) icon: fn(&Icons<'_>) -> Image,
     files: [&'static str; 2],
+    /// How it looks on the screen, as PNG.
+    pictures: Option<[&'static [u8]; 2]>,
 }
 
 /// What the file of an article holds.
@@ -30,11 +32,26 @@ pub(super) struct Page {
 impl Article {
     /// The article in a language.
     pub(super) fn page(&self, language: Language) -> Page {
-        let [russian, english] = self.files;
-        Page::read(match language {
-            Language::Russian => russian,
-            Language::English => english,
-        })
+        Page::read(pick(language, self.files))
+    }
+
+    /// Its picture, where there is one.
+    pub(super) fn picture(&self, language: Language) -> Option<Image> {
+        let bytes = pick(language, self.pictures?);
+        let pixels = image::load_from_memory(bytes).ok()?.into_rgba8();
+        let (width, height) = pixels.dimensions();
+        Some(Image::from_rgba8(SharedPixelBuffer::clone_from_slice(
+            pixels.as_raw(),
+            width,
+            height,
+        )))
+    }
+}
+
+fn pick<T>(language: Language, [russian, english]: [T; 2]) -> T {
+    match language {
+        Language::Russian => russian,
+        Language::English => english,
     }
 }
 
@@ -56,6 +73,19 @@ impl Page {
 
 macro_rules! article {
     ($id:literal, $icon:ident) => {
+        article!($id, $icon, None)
+    };
+    ($id:literal, $icon:ident, pictured) => {
+        article!(
+            $id,
+            $icon,
+            Some([
+                include_bytes!(concat!("../../help/pictures/", $id, ".ru.png")),
+                include_bytes!(concat!("../../help/pictures/", $id, ".en.png")),
+            ])
+        )
+    };
+    ($id:literal, $icon:ident, $pictures:expr) => {
         Article {
             id: $id,
             icon: |icons| icons.$icon(),
@@ -63,37 +93,39 @@ macro_rules! article {
                 include_str!(concat!("../../help/", $id, ".ru.md")),
                 include_str!(concat!("../../help/", $id, ".en.md")),
             ],
+            pictures: $pictures,
         }
     };
 }
 
 /// How things are done, the first minutes first.
 pub(super) const GUIDES: &[Article] = &[
-    article!("start", get_book),
-    article!("signing-in", get_person),
-    article!("find-person", get_mention),
-    article!("groups", get_people),
+    article!("start", get_book, pictured),
+    article!("signing-in", get_person, pictured),
+    article!("find-person", get_mention, pictured),
+    article!("groups", get_people, pictured),
     article!("open-chats", get_add),
-    article!("messages", get_reply),
+    article!("messages", get_reply, pictured),
     article!("writing", get_edit),
-    article!("emoji", get_emoji),
-    article!("files", get_file),
+    article!("emoji", get_emoji, pictured),
+    article!("files", get_file, pictured),
     article!("pictures", get_picture),
-    article!("search", get_search),
+    article!("search", get_search, pictured),
     article!("chat-list", get_filter),
     article!("pinned", get_pin),
     article!("notifications", get_bell),
+    article!("background", get_clock),
     article!("profile", get_settings),
     article!("appearance", get_sun),
     article!("keys", get_keyboard),
     article!("leading", get_shield),
     article!("announcements", get_megaphone),
-    article!("games", get_game),
-    article!("quizzes", get_class),
+    article!("games", get_game, pictured),
+    article!("quizzes", get_class, pictured),
     article!("encryption", get_lock),
-    article!("verification", get_check),
+    article!("verification", get_check, pictured),
     article!("other-clients", get_computer),
-    article!("feedback", get_feedback),
+    article!("feedback", get_feedback, pictured),
 ];
 
 /// What people ask most.
@@ -173,6 +205,20 @@ mod tests {
                 assert!(length <= LONGEST, "{} has {length} letters", article.id);
             }
         }
+    }
+
+    #[test]
+    fn pictures_are_as_wide_as_the_pane() {
+        let pictured = all().filter(|article| article.pictures.is_some());
+        let mut count = 0;
+        for article in pictured {
+            for language in LANGUAGES {
+                let size = article.picture(language).map(|picture| picture.size());
+                assert_eq!(size.map(|size| size.width), Some(288), "{}", article.id);
+            }
+            count += 1;
+        }
+        assert!(count >= 10, "only {count} articles have a picture");
     }
 
     #[test]

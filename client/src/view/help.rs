@@ -129,6 +129,7 @@ impl Help {
                 let html = FormattedBody::markdown(page.text)
                     .map_or_else(|| page.text.to_owned(), |formatted| formatted.body);
                 let blocks = flow::items(&html::parse(&html));
+                adapter.set_picture(article.picture(language).unwrap_or_default());
                 adapter.set_title(page.title.into());
                 adapter.set_blocks(ModelRc::from(Rc::new(VecModel::from(blocks))));
             }
