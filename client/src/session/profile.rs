@@ -19,7 +19,8 @@ pub(super) async fn known(client: &Client, account: &Account) -> AccountRow {
 /// What the server says. `None` when it does not.
 pub(super) async fn fetched(client: &Client, account: &Account) -> Option<AccountRow> {
     let name = client.account().get_display_name().await.ok()?;
-    let avatar = client.account().get_avatar_url().await.ok()?;
+    // A server says that there is none with an error.
+    let avatar = client.account().get_avatar_url().await.ok().flatten();
     Some(row(account, name, avatar.map(avatar_key)))
 }
 

@@ -104,6 +104,28 @@ fn keys_that_were_never_stored_do_not_lock_their_owner_out() {
     elsewhere.sign_in(&server.address());
 }
 
+#[test]
+fn somebody_without_a_picture_has_their_name_on_another_computer() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&server.address());
+    let name = "Анна Ветрова".to_owned();
+    anna.ask(Command::Account(AccountCommand::SetDisplayName {
+        name: name.clone(),
+    }));
+    let mut elsewhere = Person::sit_down("Anna", folder.path().join("elsewhere"));
+    elsewhere.sign_in(&server.address());
+    elsewhere.until("show the name", |screen| {
+        screen
+            .account
+            .as_ref()
+            .is_some_and(|account| account.name == name)
+    });
+}
+
 fn change_password(anna: &mut Person) {
     let change = |old: &str| {
         Command::Account(AccountCommand::ChangePassword {
