@@ -9,7 +9,7 @@ use slint::ComponentHandle;
 
 use super::{
     ComposerAdapter, ReplyItem, TimelineAdapter, avatars::colour, context::Context, messages,
-    suggestions::Suggestions, timeline::Timeline,
+    suggestions::Suggestions, timeline::Timeline, written,
 };
 use crate::{
     bridge::command::{Mention, TimelineCommand},
@@ -49,6 +49,7 @@ impl Composer {
         });
         composer.bind();
         composer.bind_suggestions();
+        written::bind(context);
         composer
     }
 

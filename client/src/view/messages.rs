@@ -20,8 +20,8 @@ use super::{
 use crate::{
     render::{Language, blocks::Block, plain, size, time, words},
     rows::{
-        Body, Delivery, FileBody, MediaBody, MessageRow, Progress, ReactionRow, ReplyRow, RowKind,
-        TimelineRow,
+        Body, Delivery, FileBody, MediaBody, MediaKey, MessageRow, Progress, ReactionRow, ReplyRow,
+        RowKind, TimelineRow,
     },
 };
 
@@ -65,6 +65,29 @@ pub(super) fn item(
         ),
         RowKind::ReadMarker => line(ItemKind::Unread, ""),
         RowKind::Start => line(ItemKind::Notice, start(language)),
+    }
+}
+
+/// Whether a picture is a part of this row.
+pub(super) fn shows(row: &TimelineRow, media: &MediaKey) -> bool {
+    let RowKind::Message(message) = &row.kind else {
+        return false;
+    };
+    let in_body = match &message.body {
+        Body::Picture(body) | Body::Video(body) => {
+            body.media == *media || body.thumbnail.as_ref() == Some(media)
+        }
+        _ => false,
+    };
+    in_body || (message.starts_group && message.sender_avatar.as_ref() == Some(media))
+}
+
+/// A row that keeps its place and shows nothing.
+pub(super) fn hidden(row: &TimelineRow) -> TimelineItem {
+    TimelineItem {
+        kind: ItemKind::Hidden,
+        id: row.id.as_str().into(),
+        ..TimelineItem::default()
     }
 }
 

@@ -9,7 +9,12 @@ use std::{
 use eyeball_im::VectorDiff;
 use slint::{ComponentHandle, ModelExt, ModelRc};
 
-use super::{TimelineAdapter, context::Context, messages};
+use super::{
+    TimelineAdapter, TimelineItem,
+    context::Context,
+    messages,
+    read_line::{self, ReadLine},
+};
 use crate::{
     bridge::{
         command::{Command, TimelineCommand},
@@ -17,7 +22,7 @@ use crate::{
     },
     model::{diff_model::DiffModel, window::Window},
     render::words,
-    rows::{Body, MediaKey, MessageRow, RowId, RowKind, TimelineRow},
+    rows::{MediaKey, MessageRow, RowId, RowKind, TimelineRow},
 };
 use matrix_sdk::ruma::{OwnedEventId, OwnedRoomId};
 
@@ -38,6 +43,8 @@ pub(super) struct Timeline {
     pub(super) sought: RefCell<Option<OwnedEventId>>,
     /// Nobody looks at the window: nothing counts as read.
     away: Cell<bool>,
+    /// The line before new messages, which stays out of sight while they are read as they come.
+    read_line: RefCell<ReadLine>,
 }
 
 /// The pins of the open room.
@@ -60,6 +67,7 @@ impl Timeline {
             current: RefCell::default(),
             sought: RefCell::default(),
             away: Cell::new(false),
+            read_line: RefCell::default(),
         });
         timeline.bind();
         timeline
@@ -143,6 +151,7 @@ impl Timeline {
         *self.pagination.borrow_mut() = Pagination::Idle;
         self.typing.borrow_mut().clear();
         *self.pins.borrow_mut() = Pins::default();
+        *self.read_line.borrow_mut() = ReadLine::default();
         *self.sought.borrow_mut() = None;
         self.choose_current(None);
         self.show_rows();
@@ -168,7 +177,16 @@ impl Timeline {
     /// Applies changes of rows.
     pub(super) fn apply(&self, diffs: Vec<VectorDiff<Arc<TimelineRow>>>) {
         let first = self.window.borrow().all().is_empty();
+        let last = read_line::last_message(self.window.borrow().all());
         self.window.borrow_mut().apply_all(diffs);
+        let moved = self.read_line.borrow_mut().place(
+            self.window.borrow().all(),
+            last.as_ref(),
+            self.is_read_live(),
+        );
+        if moved {
+            self.refresh(|row| matches!(row.kind, RowKind::ReadMarker));
+        }
         if first && !self.window.borrow().all().is_empty() {
             tracing::info!("its messages are shown");
         }
@@ -179,6 +197,14 @@ impl Timeline {
                 self.mark_read();
             }
         });
+    }
+
+    /// Somebody sees new messages as they come.
+    fn is_read_live(&self) -> bool {
+        let mut following = false;
+        self.context
+            .with_window(|window| following = window.global::<TimelineAdapter>().get_following());
+        following && !self.away.get()
     }
 
     /// Remembers where loading older messages stands.
@@ -198,13 +224,13 @@ impl Timeline {
 
     /// Draws the rows again that show a picture which has arrived.
     pub(super) fn refresh_picture(&self, media: &MediaKey) {
-        self.refresh(|row| shows(row, media));
+        self.refresh(|row| messages::shows(row, media));
     }
 
     /// Whether one of the messages that are laid out is this picture.
     pub(super) fn has_picture(&self, media: &MediaKey) -> bool {
         let model = self.window.borrow().model();
-        slint::Model::iter(&*model).any(|row| shows(&row, media))
+        slint::Model::iter(&*model).any(|row| messages::shows(&row, media))
     }
 
     /// Draws everything again, in another language or way.
@@ -272,10 +298,7 @@ impl Timeline {
     /// Somebody looks at the window again, or does not.
     pub(super) fn set_away(&self, away: bool) {
         self.away.set(away);
-        let mut following = false;
-        self.context
-            .with_window(|window| following = window.global::<TimelineAdapter>().get_following());
-        if !away && following {
+        if self.is_read_live() {
             self.mark_read();
         }
     }
@@ -305,11 +328,14 @@ impl Timeline {
         let context = self.context.clone();
         let timeline = Rc::downgrade(self);
         let items = rows.map(move |row: Arc<TimelineRow>| {
-            let (pins, in_class) = timeline
-                .upgrade()
-                .map(|timeline| (timeline.pins.borrow().clone(), timeline.in_class.get()))
-                .unwrap_or_default();
-            messages::item(&context, &row, &pins, in_class)
+            let Some(timeline) = timeline.upgrade() else {
+                return TimelineItem::default();
+            };
+            if timeline.read_line.borrow().hides(&row) {
+                return messages::hidden(&row);
+            }
+            let pins = timeline.pins.borrow().clone();
+            messages::item(&context, &row, &pins, timeline.in_class.get())
         });
         self.context.with_window(|window| {
             window
@@ -363,17 +389,4 @@ impl Timeline {
             self.send(TimelineCommand::MarkRead);
         }
     }
-}
-
-fn shows(row: &TimelineRow, media: &MediaKey) -> bool {
-    let RowKind::Message(message) = &row.kind else {
-        return false;
-    };
-    let in_body = match &message.body {
-        Body::Picture(body) | Body::Video(body) => {
-            body.media == *media || body.thumbnail.as_ref() == Some(media)
-        }
-        _ => false,
-    };
-    in_body || (message.starts_group && message.sender_avatar.as_ref() == Some(media))
 }

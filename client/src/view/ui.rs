@@ -14,6 +14,7 @@ use super::{
     directory::Directory,
     emoji,
     feedback::Feedback,
+    fonts,
     games::Games,
     help::Help,
     links,
@@ -79,6 +80,7 @@ impl Ui {
     /// When no window can be made, e.g. without a display.
     pub fn new(commands: Commands, settings: settings::Settings) -> Result<Self, PlatformError> {
         let window = AppWindow::new()?;
+        fonts::register(&window);
         let size = settings.get().window;
         window
             .window()

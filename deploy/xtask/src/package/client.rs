@@ -51,6 +51,10 @@ const FILES: [(&str, &str); 8] = [
         "share/doc/fialka/JetBrainsMono-LICENSE.txt",
     ),
     (
+        "client/ui/assets/fonts/NotoEmoji-LICENSE.txt",
+        "share/doc/fialka/NotoEmoji-LICENSE.txt",
+    ),
+    (
         "client/ui/assets/emoji-LICENSE.txt",
         "share/doc/fialka/emoji-LICENSE.txt",
     ),
