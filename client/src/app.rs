@@ -76,6 +76,16 @@ fn config(data_dir: PathBuf, choices: &Choices) -> Config {
         data_dir,
         use_keyring: choices.use_keyring,
         extra_ca: choices.extra_ca.clone(),
-        device_name: format!("Fialka ({})", std::env::consts::OS),
+        device_name: format!("Fialka ({})", system()),
+    }
+}
+
+/// What people call the system.
+fn system() -> &'static str {
+    match std::env::consts::OS {
+        "linux" => "Linux",
+        "windows" => "Windows",
+        "macos" => "macOS",
+        other => other,
     }
 }

@@ -306,8 +306,8 @@ pub(crate) fn devices() -> Vec<DeviceRow> {
         own,
     };
     vec![
-        device("A", "Fialka (linux)", 60, true),
-        device("B", "Fialka (windows)", 30, false),
+        device("A", "Fialka (Linux)", 60, true),
+        device("B", "Fialka (Windows)", 30, false),
         device("C", "Element Web", 2, false),
     ]
 }

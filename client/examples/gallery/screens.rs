@@ -422,7 +422,7 @@ fn direct() -> Vec<Arc<TimelineRow>> {
         })
         .says(SOFIA, "Сейчас попробую")
         .says(SOFIA, "Работает, 40 мс! 🎉")
-        .message(SOFIA, Body::Deleted, |_| {})
+        .message(SOFIA, Body::Deleted, |row| row.can_reply = false)
         .message(OWN, Body::Undecryptable(Undecryptable::Waiting), |row| row.delivery = Delivery::Sent)
         .rows()
 }

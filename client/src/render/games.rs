@@ -22,6 +22,8 @@ pub struct Game {
 pub struct BotCommand {
     pub text: String,
     pub title: String,
+    /// Drawn beside its name.
+    pub emoji: &'static str,
 }
 
 const fn game(
@@ -103,8 +105,8 @@ pub static GAMES: [Game; 9] = [
         ["dice", "🎲"],
         ["Кости", "Dice"],
         ["кости", "dice"],
-        false,
         true,
+        false,
     ),
 ];
 
@@ -165,25 +167,28 @@ pub fn quiz(language: Language) -> &'static str {
 #[must_use]
 pub fn commands(language: Language, word: &str) -> Vec<BotCommand> {
     let word = word.to_lowercase();
-    let command = |text: String, title: &str| BotCommand {
+    let command = |text: String, title: &str, emoji| BotCommand {
         text,
         title: title.to_owned(),
+        emoji,
     };
     let mut all = vec![
-        command(
-            quiz(language).to_owned(),
-            pick(language, ["Викторина", "Quiz"]),
-        ),
+        command(quiz(language).to_owned(), QUIZ.title(language), QUIZ.emoji),
         command(
             top(language).to_owned(),
             pick(language, ["Рейтинг", "Best players"]),
+            "🏆",
         ),
     ];
-    let start = |game: &Game| command(game.start(language, false), game.title(language));
+    let start = |game: &Game| {
+        let text = game.start(language, false);
+        command(text, game.title(language), game.emoji)
+    };
     all.extend(GAMES.iter().map(start));
     all.push(command(
         pick(language, ["!помощь", "!help"]).to_owned(),
         pick(language, ["Все команды игр", "All commands of the games"]),
+        "❓",
     ));
     all.retain(|command| {
         let fits = |text: &str| {

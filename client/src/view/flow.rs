@@ -16,6 +16,8 @@ use crate::render::{
 
 /// Longer paragraphs are drawn as one styled text: a view per word would be slow.
 const MAX_RUNS: usize = 250;
+/// About the width of a letter with the space behind it.
+const LETTER: f32 = 8.0;
 
 /// The colours of code, and their names in the views.
 const TONES: [(Tone, CodeTone); 6] = [
@@ -156,7 +158,8 @@ fn paragraph(spans: &[Span], item: BlockItem) -> BlockItem {
     if is_plain && !emoji::any(&text) {
         return BlockItem { text, ..item };
     }
-    let runs = runs(spans);
+    let mut runs = runs(spans);
+    enlarge(&mut runs);
     if runs.len() <= MAX_RUNS {
         return BlockItem {
             kind: BlockKind::Flow,
@@ -195,19 +198,40 @@ fn measure(runs: &[Run]) -> SharedString {
     text.as_str().into()
 }
 
-/// The pixels by which pictures, pills, bold and fixed-width letters are wider than the text of `measure`.
+/// Lines of emoji alone are drawn larger: the boards of games are such lines.
+fn enlarge(runs: &mut [Run]) {
+    for line in runs.split_mut(|run| run.kind == RunKind::LineBreak) {
+        let large = line.iter().all(|run| run.kind == RunKind::Emoji);
+        line.iter_mut().for_each(|run| run.large = large);
+    }
+}
+
+/// The pixels by which pictures, pills, bold and fixed-width letters make the widest line wider than the text of
+/// `measure`. Which line is the widest is a guess, so those nearly as wide count too.
 fn extra(runs: &[Run]) -> f32 {
-    let wider = |run: &Run| {
-        let letters = run.text.chars().count() as f32;
-        match run.kind {
-            RunKind::Emoji => 6.0,
-            RunKind::Code => 8.0 + letters,
-            RunKind::Mention => 8.0 + letters * 0.3,
-            _ if run.bold => letters * 0.6,
-            _ => 0.3,
-        }
+    let letters = |run: &Run| run.text.chars().count() as f32;
+    let wider = |run: &Run| match run.kind {
+        RunKind::Emoji if run.large => 14.0,
+        RunKind::Emoji => 6.0,
+        RunKind::Code => 8.0 + letters(run),
+        RunKind::Mention => 8.0 + letters(run) * 0.3,
+        _ if run.bold => letters(run) * 0.6,
+        _ => 0.3,
     };
-    runs.iter().map(wider).sum::<f32>() + 2.0
+    let width = |run: &Run| match run.kind {
+        RunKind::Emoji => 14.0 + wider(run),
+        _ => letters(run) * LETTER + wider(run),
+    };
+    let lines = runs.split(|run| run.kind == RunKind::LineBreak);
+    let lines: Vec<(f32, f32)> = lines
+        .map(|line| {
+            let width = line.iter().map(width).sum();
+            (width, line.iter().map(wider).sum())
+        })
+        .collect();
+    let widest = lines.iter().map(|(width, _)| *width).fold(0.0, f32::max);
+    let near = lines.iter().filter(|(width, _)| *width >= widest * 0.7);
+    near.map(|(_, extra)| *extra).fold(0.0, f32::max) + 2.0
 }
 
 fn plain(spans: &[Span]) -> SharedString {
@@ -330,6 +354,25 @@ mod tests {
                 (RunKind::Word, "да".into(), false)
             ]
         );
+    }
+
+    #[test]
+    fn lines_of_emoji_alone_are_large() {
+        let items = items(&plain::parse("Ход 🎲\n❌⭕\n⭕❌\nТвой ход"));
+        let large: Vec<_> = items[0]
+            .runs
+            .iter()
+            .filter(|run| run.kind == RunKind::Emoji)
+            .map(|run| run.large)
+            .collect();
+        assert_eq!(large, [false, true, true, true, true]);
+    }
+
+    #[test]
+    fn a_text_of_many_short_lines_is_as_wide_as_one_of_them() {
+        let extra = |text: &str| items(&plain::parse(text))[0].extra;
+        let board = "❌⭕❌\n".repeat(9);
+        assert_eq!(extra(&board), extra("❌⭕❌"));
     }
 
     #[test]

@@ -20,8 +20,6 @@ use crate::{
 
 /// More would cover the messages.
 const SHOWN: usize = 6;
-/// Commands are looked through, not typed.
-const COMMANDS: usize = 8;
 /// Letters after which emoji are offered: a smiley such as `:)` is none.
 const EMOJI_LETTERS: usize = 2;
 
@@ -170,11 +168,7 @@ impl Suggestions {
             return Vec::new();
         }
         let found = games::commands(self.context.language(), word);
-        found
-            .into_iter()
-            .take(COMMANDS)
-            .map(Offer::Command)
-            .collect()
+        found.into_iter().map(Offer::Command).collect()
     }
 
     fn people_called(&self, word: &str) -> Vec<Offer> {
@@ -230,7 +224,7 @@ impl Suggestions {
             Offer::Command(command) => Suggestion {
                 title: command.title.as_str().into(),
                 detail: command.text.as_str().into(),
-                image: pictures::image("🎲").unwrap_or_default(),
+                image: pictures::image(command.emoji).unwrap_or_default(),
                 pictured: true,
                 ..Suggestion::default()
             },
