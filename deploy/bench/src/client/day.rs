@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How long a minute is.
-const MINUTE: Duration = Duration::from_millis(700);
+const MINUTE: Duration = Duration::from_millis(300);
 /// When the first look is taken, in minutes.
 const BEGINNING: usize = 10;
 /// Messages in a minute, each in another room.
