@@ -3,7 +3,7 @@
 
 mod window;
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use client::{
     bridge::{
@@ -15,6 +15,9 @@ use client::{
     view::TimelineAdapter,
 };
 use eyeball_im::VectorDiff;
+use i_slint_core::{
+    accessibility::AccessibleStringProperty, item_tree::ItemRc, window::WindowInner,
+};
 use matrix_sdk::ruma::OwnedRoomId;
 use slint::{ComponentHandle, Rgba8Pixel};
 use window::Window;
@@ -108,6 +111,7 @@ fn text_stays_where_it_is() {
     new_messages_below_do_not_move_the_text(&bench);
     the_beginning_of_what_is_known_asks_for_more(&mut bench);
     the_jump_button_leads_to_the_newest_message(&bench);
+    the_newest_message_is_seen_in_lines_too(&bench);
 }
 
 fn opening_stands_at_the_newest_message(bench: &Bench) {
@@ -168,6 +172,26 @@ fn the_jump_button_leads_to_the_newest_message(bench: &Bench) {
     bench.settle();
     assert!(bench.below().abs() < STILL, "{} left", bench.below());
     assert!(bench.timeline().get_following());
+}
+
+fn the_newest_message_is_seen_in_lines_too(bench: &Bench) {
+    bench.timeline().set_flat(true);
+    bench.settle();
+    bench.timeline().invoke_jump_to_end();
+    bench.settle();
+    let inner = WindowInner::from_pub(bench.window.ui.window().window());
+    let mut end = 0.0;
+    let stopped: Option<()> = ItemRc::new_root(inner.component()).visit_descendants(|item| {
+        let label = item.accessible_string_property(AccessibleStringProperty::Label);
+        if label.is_some_and(|label| label.contains("№2001")) {
+            let place = item.geometry();
+            end = item.map_to_window(place.origin).y + place.size.height;
+        }
+        ControlFlow::Continue(())
+    });
+    assert!(stopped.is_none());
+    assert!(end <= BOTTOM as f32 + 8.0, "it ends at {end}");
+    assert!(end > BOTTOM as f32 - 40.0, "it ends at {end}");
 }
 
 /// Messages of one to six lines, some with emoji among the words.
