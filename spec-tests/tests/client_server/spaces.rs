@@ -378,9 +378,12 @@ fn mutual_rooms_are_those_both_are_in() {
             .ok(),
         expected
     );
-    let unstable = "/_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms";
-    let path = format!("{unstable}?user_id={}", encode(&alice.id));
-    assert_eq!(bob.get(&path).ok()["joined"], json!([shared]));
+    // Not every server has it at the first path of the proposal.
+    if !homeserver().is_synapse() {
+        let unstable = "/_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms";
+        let path = format!("{unstable}?user_id={}", encode(&alice.id));
+        assert_eq!(bob.get(&path).ok()["joined"], json!([shared]));
+    }
     let nobody = alice
         .get("/v1/mutual_rooms?user_id=%40nobody-at-all%3Alocalhost")
         .ok();
