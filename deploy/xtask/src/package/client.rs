@@ -27,7 +27,7 @@ const LIBRARIES: &str = "libx11-6, libx11-xcb1, libxcursor1, libxi6, libxrandr2,
      fontconfig-config, fonts-noto-core";
 const RECOMMENDED: &str = "xdg-utils, libegl1, libgl1-mesa-dri";
 /// Where each file of the checkout goes below `usr`.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     (
         "deploy/client/fialka.desktop",
         "share/applications/fialka.desktop",
