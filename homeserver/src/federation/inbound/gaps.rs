@@ -55,6 +55,8 @@ pub(in crate::federation) struct Gap<'a> {
     is_silent: AtomicBool,
     /// Whether it did not tell the state at an event.
     hides_states: AtomicBool,
+    /// Whether it gave an answer that is none.
+    talks_nonsense: AtomicBool,
 }
 
 /// What became of an event that lacked something.
@@ -134,6 +136,7 @@ impl<'a> Gap<'a> {
             origin,
             is_silent: AtomicBool::new(false),
             hides_states: AtomicBool::new(false),
+            talks_nonsense: AtomicBool::new(false),
         })
     }
 }
@@ -148,13 +151,14 @@ impl Gap<'_> {
             _ => self.follows_unknown(&pdu).await?,
         };
         if has_gap {
-            told = self
-                .missing_events(&pdu)
-                .await
-                .inspect_err(|error| {
+            told = match self.missing_events(&pdu).await {
+                Ok(events) => Some(events),
+                Err(error) => {
                     tracing::info!(%error, origin = %self.origin, "missing events were not to be had");
-                })
-                .ok();
+                    let has_answered = self.talks_nonsense.load(Ordering::Relaxed);
+                    has_answered.then(Vec::new)
+                }
+            };
         }
         let has_told = told.is_some();
         let mut events = told.unwrap_or_default();
@@ -414,6 +418,8 @@ impl Gap<'_> {
                 _ => false,
             };
             self.is_silent.fetch_or(is_away, Ordering::Relaxed);
+            let is_nonsense = matches!(error, RequestError::Malformed { .. });
+            self.talks_nonsense.fetch_or(is_nonsense, Ordering::Relaxed);
             ApiError::internal(error)
         })
     }
