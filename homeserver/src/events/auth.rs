@@ -83,10 +83,32 @@ pub fn check_state_dependent<V: StateView>(
 ) -> Result<(), AuthError<V::Error>> {
     let failure = RefCell::new(None);
     let fetch = |event_type: &StateEventType, state_key: &str| {
-        remember_failure(state.get(event_type, state_key), &failure)
+        let found = remember_failure(state.get(event_type, state_key), &failure);
+        match *event_type {
+            StateEventType::RoomJoinRules => found.or_else(|| usual_join_rule(pdu, rules)),
+            _ => found,
+        }
     };
     let verdict = state_res::check_state_dependent_auth_rules(&rules.authorization, pdu, fetch);
     conclude(verdict, failure)
+}
+
+/// The rule of a room whose state has none, as a fork can leave it: who is invited may enter. Without it the rules of ruma
+/// let nobody in, while other servers do, and no longer have the same state.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#mroomjoin_rules)
+fn usual_join_rule(pdu: &Pdu, rules: &RoomVersionRules) -> Option<Pdu> {
+    let event = serde_json::json!({
+        "auth_events": [],
+        "content": { "join_rule": "invite" },
+        "depth": 0,
+        "origin_server_ts": 0,
+        "prev_events": [],
+        "room_id": pdu.room_id(),
+        "sender": pdu.sender(),
+        "state_key": "",
+        "type": "m.room.join_rules",
+    });
+    Pdu::from_json(pdu.event_id().clone(), event.to_string(), rules).ok()
 }
 
 /// Whether an event is allowed as far as that does not depend on the state: whether it is a valid create event, or its
@@ -142,6 +164,29 @@ mod tests {
                     allowed,
                     "{sender} in room version {version}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_invited_may_enter_a_room_without_a_join_rule() {
+        struct WithoutRule<'r>(&'r TestRoom);
+        impl StateView for WithoutRule<'_> {
+            type Error = std::convert::Infallible;
+            fn get(&self, kind: &StateEventType, key: &str) -> Result<Option<Pdu>, Self::Error> {
+                let entry = (kind.to_string(), key.to_owned());
+                let found = self.0.current_state().get(&entry).cloned();
+                Ok(found.filter(|_| *kind != StateEventType::RoomJoinRules))
+            }
+        }
+        for version in OFFERED {
+            let mut room = TestRoom::new(&version);
+            room.member("@alice:local", "@bob:local", "invite");
+            for (user, allowed) in [("@bob:local", true), ("@eve:local", false)] {
+                let join = json!({ "membership": "join" });
+                let join = room.build(user, "m.room.member", Some(user), join);
+                let verdict = check_state_dependent(&join, room.rules(), &WithoutRule(&room));
+                assert_eq!(verdict.is_ok(), allowed, "{user} in room version {version}");
             }
         }
     }
