@@ -1,10 +1,12 @@
 //! `cargo xtask package`: what people install.
 
 mod archive;
+mod bot;
 mod clean_root;
 mod client;
 mod debian;
 mod server;
+mod service;
 
 use std::{
     fs,
@@ -36,6 +38,8 @@ pub(crate) struct Options {
 enum What {
     /// The homeserver.
     Server,
+    /// The room bot.
+    Bot,
     /// The desktop client.
     Client,
 }
@@ -46,6 +50,10 @@ pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<()> {
             build(workspace, "homeserver", options.debug)?;
             server::package(workspace, options.debug, options.check)
         }
+        What::Bot => {
+            build(workspace, "bot", options.debug)?;
+            bot::package(workspace, options.debug, options.check)
+        }
         What::Client => {
             build(workspace, "client", options.debug)?;
             client::package(workspace, options.debug, options.check)
@@ -53,9 +61,10 @@ pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<()> {
     }
 }
 
-/// Packages the debug build that the tests have made, and tries it out in a clean root.
+/// Packages the debug builds of server and bot that the tests have made, and tries them out in a clean root.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    server::package(workspace, true, true)
+    server::package(workspace, true, true)?;
+    bot::package(workspace, true, true)
 }
 
 /// Builds the programs of a crate.
