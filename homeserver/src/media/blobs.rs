@@ -16,9 +16,9 @@ use std::{
     },
 };
 
+use blake3::Hasher;
 use parking_lot::Mutex;
 use rustix::fs::OFlags;
-use sha2::{Digest, Sha256};
 
 use super::{
     OpenError,
@@ -47,7 +47,7 @@ struct Folder {
 pub(super) struct Incoming {
     file: Option<File>,
     path: PathBuf,
-    digest: Sha256,
+    digest: Hasher,
     size: u64,
     folder: Blobs,
     /// Whether the file is open for whole blocks only.
@@ -105,7 +105,7 @@ impl Blobs {
         Incoming {
             file: None,
             path: self.temporary_path(),
-            digest: Sha256::new(),
+            digest: Hasher::new(),
             size: 0,
             folder: self.clone(),
             direct: false,
@@ -290,7 +290,7 @@ impl Incoming {
     pub(super) fn finish(mut self, mut unwritten: Unwritten) -> io::Result<Received> {
         self.write(&mut unwritten)?;
         let received = Received {
-            hash: std::mem::take(&mut self.digest).finalize().into(),
+            hash: self.digest.finalize().into(),
             size: self.size,
             path: self.path.clone(),
             is_kept: false,

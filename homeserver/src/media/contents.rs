@@ -1,6 +1,6 @@
 //! Where contents are: in a folder, or in a bucket of an S3 service.
 //!
-//! In both a content is named after the SHA-256 of it, and smaller pictures made of it after the content. A file is
+//! In both a content is named after the BLAKE3 hash of it, and smaller pictures made of it after the content. A file is
 //! always received into the folder first, since its name is known only when all of it has come.
 
 use std::{ops::Range, path::PathBuf};

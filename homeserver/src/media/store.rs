@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ids::UserNid, records};
 
-/// SHA-256 of a file's content.
+/// BLAKE3 hash of a file's content. Files of earlier versions keep the SHA-256 they were named after.
 pub type ContentHash = [u8; 32];
 
 /// What a media id stands for.

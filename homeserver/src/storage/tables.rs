@@ -349,7 +349,7 @@ tables! {
 
     /// What media ids stand for: server, media id.
     MEDIA: (OwnedServerName, String) => MediaRow, Meta 16;
-    /// Media ids by content: SHA-256, server, media id.
+    /// Media ids by content: hash, server, media id.
     MEDIA_OF_CONTENT: ([u8; 32], OwnedServerName, String) => (), Meta 17;
     /// Media ids of this server that wait for their file.
     RESERVED_MEDIA: String => ReservedMediaRow, Meta 18;
@@ -359,7 +359,7 @@ tables! {
     MEDIA_OF_USER: (UserNid, u64, String) => u64, Meta 141;
     /// When a file was last fetched, in milliseconds.
     MEDIA_ACCESS: (OwnedServerName, String) => u64, Meta 142;
-    /// Contents that nobody may fetch, by SHA-256.
+    /// Contents that nobody may fetch, by hash.
     QUARANTINED_CONTENT: [u8; 32] => QuarantineRow, Meta 143;
     /// Media ids of this server that quarantine by user or room leaves alone.
     PROTECTED_MEDIA: String => (), Meta 144;
