@@ -93,6 +93,36 @@ fn a_declined_invitation_moves_to_the_rooms_left() {
     assert!(next["rooms"]["leave"].get(&room).is_none(), "{next}");
 }
 
+/// Clients that ask for the state at the end, as those made with matrix-js-sdk do, look for their membership nowhere else.
+#[test]
+fn the_state_at_the_end_tells_the_membership_that_changed() {
+    covers!(GET "/_matrix/client/v3/sync");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let room = alice.create_room(&json!({ "preset": "private_chat", "topic": "secret" }));
+    alice.invite(&room, &bob);
+    let mut last = bob.must_see(invited(&room));
+    let mut expect = |membership: &str| {
+        let query = format!("timeout=0&use_state_after=true&since={}", since(&last));
+        let response = bob.sync(&query);
+        let left = room_left(&response, &room);
+        let own = json!({ "state_key": bob.id, "content": { "membership": membership } });
+        must_find(&left["state_after"]["events"], &own);
+        must_find(&left["timeline"]["events"], &own);
+        assert!(!left.to_string().contains("secret"), "{left}");
+        last = response;
+    };
+    bob.leave(&room);
+    expect("leave");
+    let body = json!({ "user_id": bob.id });
+    for (action, membership) in [("ban", "ban"), ("unban", "leave")] {
+        alice
+            .post(&path!("/v3/rooms/{}/{}", room, action), &body)
+            .ok();
+        expect(membership);
+    }
+}
+
 #[test]
 fn somebody_who_is_banned_learns_by_whom_and_why() {
     covers!(GET "/_matrix/client/v3/sync");

@@ -289,7 +289,7 @@ impl Build<'_> {
     }
 
     /// Events in the format that the client asks for.
-    fn show<T>(
+    pub(super) fn show<T>(
         &self,
         events: &[Arc<RoomEvent>],
         viewer: &Viewer<'_>,

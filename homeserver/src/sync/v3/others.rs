@@ -46,6 +46,9 @@ impl Build<'_> {
         left.state = self.as_state(Vec::new());
         if let Some(event) = row.last_event_of_deleted_room() {
             let event = Raw::from_json_string(event.to_owned()).map_err(ApiError::internal)?;
+            if self.ask.state_after {
+                left.state = self.as_state(vec![event.cast_ref_unchecked().clone()]);
+            }
             left.timeline.events.push(event);
             return Ok(left);
         }
@@ -62,6 +65,12 @@ impl Build<'_> {
         let had_left = self.ask.since.is_some_and(|since| row.left_at <= since);
         if !row.was_joined || row.forgotten || had_left {
             let own = self.rooms.known_event(self.snapshot, row.event)?;
+            // Who asks for the state at the end takes none from the timeline: without this, a declined invitation
+            // would stay on the user's other devices.
+            if self.ask.state_after {
+                let own = std::slice::from_ref(&own);
+                left.state = self.as_state(self.show(own, &viewer, false)?);
+            }
             let stretch = Stretch {
                 start: own.row.place,
                 events: vec![own],
