@@ -194,6 +194,14 @@ fn refused(alice: &User, room: &str, bob: &User) {
     suspended(alice.delete(&path));
     let state: Value = json!({ "name": "x" });
     suspended(alice.try_set_state(room, "m.room.name", "", &state));
+    // The endpoints of older clients are no way around.
+    let name = path!("/_matrix/client/r0/rooms/{}/state/m.room.name/", room);
+    suspended(alice.put(&name, &state));
+    for version in ["r0", "v3"] {
+        let rooms = format!("/_matrix/client/{version}/rooms");
+        let post = path!("/{}/send/m.room.message", room);
+        suspended(alice.post(&format!("{rooms}{post}"), &message("x")));
+    }
     suspended(alice.post("/_matrix/media/v1/create", &json!({})));
     suspended(alice.try_upload("text/plain", "x", b"x"));
 }

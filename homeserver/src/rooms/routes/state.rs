@@ -17,17 +17,23 @@ use crate::{
 };
 
 pub(super) fn router() -> Router<Server> {
-    // An empty state key may be left out, with and without the slash before it.
-    let short = "/_matrix/client/v3/rooms/{room_id}/state/{event_type}";
-    let slash = "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/";
-    Router::new()
+    let whole = Router::new()
         .ruma_route(state)
         .ruma_route(state_event)
-        .ruma_route_at(short, state_event)
-        .ruma_route_at(slash, state_event)
-        .ruma_route(send_state)
-        .ruma_route_at(short, send_state)
-        .ruma_route_at(slash, send_state)
+        .ruma_route(send_state);
+    // An empty state key may be left out, with and without the slash before it; also by clients that still say r0, such
+    // as Quaternion and NeoChat.
+    let without_key = [
+        "/_matrix/client/v3/rooms/{room_id}/state/{event_type}",
+        "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/",
+        "/_matrix/client/r0/rooms/{room_id}/state/{event_type}",
+        "/_matrix/client/r0/rooms/{room_id}/state/{event_type}/",
+    ];
+    without_key.into_iter().fold(whole, |router, path| {
+        router
+            .ruma_route_at(path, state_event)
+            .ruma_route_at(path, send_state)
+    })
 }
 
 /// The state of a room.
