@@ -8,6 +8,7 @@
 //! A waiting session must attach first, then read the position, then build or wait: the watch keeps the newest value,
 //! so a change in between is not missed.
 
+mod echo;
 mod waker;
 
 use std::{
@@ -78,6 +79,8 @@ struct UserSlot {
     knows_rooms: AtomicBool,
     /// When each session was last told of ephemeral changes alone.
     pauses: Mutex<HashMap<String, Instant>>,
+    /// Until when sessions that send something wait for its echo.
+    echoes: Mutex<HashMap<String, Instant>>,
 }
 
 /// What there may be for a session that polls.
@@ -368,6 +371,7 @@ impl Inner {
                 rooms: Mutex::default(),
                 knows_rooms: AtomicBool::new(false),
                 pauses: Mutex::default(),
+                echoes: Mutex::default(),
             })
         };
         Arc::clone(self.users.write().entry(user).or_insert_with(slot))

@@ -234,3 +234,15 @@ async fn a_session_is_told_of_receipts_alone_once_a_second() {
     fixture.commit(Change::Event { room: ROOM, bump }).await;
     assert_eq!(fixture.hub.news(USER, since), News::Urgent);
 }
+
+#[tokio::test]
+async fn only_the_session_that_sends_waits_for_the_echo() {
+    let hub = Fixture::new().hub;
+    assert!(hub.echo_pause(USER, "PHONE").is_none());
+    hub.begin_echo_pause(USER, "PHONE");
+    let until = hub.echo_pause(USER, "PHONE").unwrap();
+    assert!(hub.echo_pause(USER, "TABLET").is_none());
+    assert!(hub.echo_pause(UserNid(8), "PHONE").is_none());
+    tokio::time::sleep_until(until).await;
+    assert!(hub.echo_pause(USER, "PHONE").is_none());
+}

@@ -99,10 +99,14 @@ async fn sync(
     loop {
         let (upto, may_have_news) = match seen {
             Some(seen) => {
-                let next = poll.next(seen).await;
+                let (mut upto, may_have_news) = poll.next(seen).await;
+                if may_have_news {
+                    poll.let_answer_pass().await;
+                    upto = server.storage.position();
+                }
                 // Meanwhile the user may have signed out, or been shut out.
                 server.users.check_again(&session).await?;
-                next
+                (upto, may_have_news)
             }
             None => (server.storage.position(), true),
         };

@@ -89,6 +89,14 @@ impl<'a> Poll<'a> {
         }
     }
 
+    /// Lets the answer to what this session has just sent get ahead of the news of it. Whoever does not wait for news
+    /// has that answer already.
+    pub async fn let_answer_pass(&self) {
+        if let Some(until) = self.server.hub.echo_pause(self.user, &self.session) {
+            sleep_until(until.min(self.until)).await;
+        }
+    }
+
     fn news(&self, since: StreamPos) -> News {
         let hub = &self.server.hub;
         match hub.news(self.user, since) {
