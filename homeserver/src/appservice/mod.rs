@@ -18,7 +18,7 @@ mod transactions;
 use std::{collections::HashMap, sync::Arc};
 
 use ruma::UserId;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use self::{interest::Owned, transactions::Ephemeral};
 pub use self::{project::AppserviceProjection, registration::Service};
@@ -56,6 +56,8 @@ struct Registered {
     owned: Owned,
     /// Rung when an event was put into its queue.
     events: Arc<Doorbell>,
+    /// Told when the service asks for something, so it is there.
+    heard: Notify,
     ephemeral: mpsc::UnboundedSender<Ephemeral>,
     /// Taken by the task that sends.
     ephemeral_queue: tokio::sync::Mutex<mpsc::UnboundedReceiver<Ephemeral>>,
@@ -79,6 +81,7 @@ impl Appservices {
                 service,
                 owned: Owned::default(),
                 events: Arc::default(),
+                heard: Notify::new(),
                 ephemeral,
                 ephemeral_queue: tokio::sync::Mutex::new(ephemeral_queue),
             }));
@@ -122,10 +125,12 @@ impl Appservices {
         Ok(())
     }
 
-    /// The service of a token.
+    /// The service of a token, which has just shown that it is there.
     pub fn by_token(&self, token: &str) -> Option<&Service> {
         let index = *self.inner.by_token.get(token)?;
-        Some(&self.inner.all[index].service)
+        let one = &self.inner.all[index];
+        one.heard.notify_one();
+        Some(&one.service)
     }
 
     /// The service of an id.

@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use http::{Method, StatusCode};
 use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::{Appservices, Inner, Registered, interest::Happening, store::TransactionRow};
 use crate::{
@@ -33,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause after the first failure; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// The longest pause for a service that asks for something meanwhile: whoever starts a bridge again waits no minutes.
+const LONGEST_IF_HEARD: Duration = Duration::from_secs(5);
 
 /// Something that is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,16 @@ impl Registered {
     }
 }
 
+/// Waits before a transaction is repeated: not longer than `if_heard` if the service asks for something meanwhile.
+async fn rest(heard: &Notify, pause: Duration, if_heard: Duration) {
+    let least = pause.min(if_heard);
+    tokio::time::sleep(least).await;
+    tokio::select! {
+        () = tokio::time::sleep(pause - least) => {}
+        () = heard.notified() => {}
+    }
+}
+
 /// Sends until the server stops.
 pub(super) async fn run(inner: Arc<Inner>, index: usize, jobs: Jobs) {
     let one = Arc::clone(&inner.all[index]);
@@ -97,7 +110,7 @@ pub(super) async fn run(inner: Arc<Inner>, index: usize, jobs: Jobs) {
                     "an application service was not told: {error}"
                 );
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
+                    () = rest(&one.heard, pause, LONGEST_IF_HEARD) => {}
                     () = jobs.stopping() => return,
                 }
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -407,5 +420,17 @@ impl Registered {
         let call = Call::new(method, &format!("{url}{path}"), Origin::Administrator)
             .map_err(ApiError::internal)?;
         Ok(Some(call.bearer(&self.service.hs_token)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_service_that_asks_for_something_is_told_again_soon() {
+        let heard = Notify::new();
+        heard.notify_one();
+        rest(&heard, LONGEST_PAUSE, Duration::from_millis(1)).await;
     }
 }
