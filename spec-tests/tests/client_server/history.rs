@@ -249,6 +249,19 @@ fn context_is_what_came_before_and_after() {
     assert_eq!(bodies(&newer["chunk"]), ["7", "8"]);
 }
 
+/// The lists are not required, but there are clients that rely on them.
+#[test]
+fn the_context_of_the_newest_event_has_an_empty_list_of_what_follows() {
+    covers!(GET "/_matrix/client/v3/rooms/{roomId}/context/{eventId}");
+    let alice = homeserver().register("alice");
+    let room = alice.private_room();
+    let newest = alice.say(&room, "newest");
+    let path = path!("/v3/rooms/{}/context/{}?limit=0", room, newest);
+    let context = alice.get(&path).ok();
+    assert_eq!(context["events_before"], json!([]));
+    assert_eq!(context["events_after"], json!([]));
+}
+
 #[test]
 fn the_context_of_nothing_is_not_found() {
     covers!(GET "/_matrix/client/v3/rooms/{roomId}/context/{eventId}");

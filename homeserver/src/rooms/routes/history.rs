@@ -15,7 +15,9 @@ use ruma::{
             room::get_room_event,
         },
     },
+    events::AnyTimelineEvent,
 };
+use serde::Serialize;
 
 use super::{
     amended::{Amend, Amended},
@@ -23,7 +25,7 @@ use super::{
 };
 use crate::{
     ApiResult, Server,
-    http::{FilterText, RouterExt, Ruma},
+    http::{FilterText, Raw, RouterExt, Ruma, json},
     rooms::{
         event::RoomEvent,
         history::PageQuery,
@@ -46,6 +48,19 @@ pub(super) fn router() -> Router<Server> {
         .ruma_route(context)
         .ruma_route(event)
 }
+
+/// What is around an event. Ruma leaves empty lists out, without which matrix-bot-sdk cannot read it.
+#[derive(Serialize)]
+struct Context {
+    start: String,
+    end: String,
+    event: Event,
+    events_before: Vec<Event>,
+    events_after: Vec<Event>,
+    state: Vec<Event>,
+}
+
+type Event = ruma::serde::Raw<AnyTimelineEvent>;
 
 /// How often more of the past is fetched for one page.
 const MOST_FETCHES: usize = 3;
@@ -175,7 +190,7 @@ async fn context(
     session: Session,
     text: FilterText,
     Ruma(request): Ruma<get_context::v3::Request>,
-) -> ApiResult<get_context::v3::Response> {
+) -> ApiResult<Raw> {
     let limit = limit(request.limit, &request.filter);
     let wanted_id = request.event_id;
     let wanted = Arc::new((wanted_id.clone(), Filter::new(request.filter, text)?));
@@ -204,13 +219,14 @@ async fn context(
                     .iter()
                     .filter(|event| takes_room && takes_event(&filter.events, event))
                     .collect();
-                let mut answer = get_context::v3::Response::new();
-                answer.start = Some(timeline_token(around.start));
-                answer.end = Some(timeline_token(around.end));
-                answer.state = look.show_all(state)?;
-                answer.events_before = look.show_all(&around.before)?;
-                answer.events_after = look.show_all(&around.after)?;
-                answer.event = Some(look.show(&around.event)?);
+                let answer = Context {
+                    start: timeline_token(around.start),
+                    end: timeline_token(around.end),
+                    state: look.show_all(state)?,
+                    events_before: look.show_all(&around.before)?,
+                    events_after: look.show_all(&around.after)?,
+                    event: look.show(&around.event)?,
+                };
                 Ok((answer, around.gap.map(|gap| (look.room, gap))))
             });
         let answer = answer.await;
@@ -226,7 +242,7 @@ async fn context(
                 server.backfill.fill(&server, room, gap).await;
                 may_fetch = false;
             }
-            None => return Ok(answer),
+            None => return json(&answer).map(Raw),
         }
     }
 }
