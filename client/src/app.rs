@@ -19,6 +19,9 @@ use crate::{
     view::Ui,
 };
 
+/// What the library calls errors are often answers that the program asked for, and those that are not reach the window.
+const LOG: &str = "warn,matrix_sdk::http_client=off";
+
 /// Shows the window until it is closed, then closes the session.
 ///
 /// # Errors
@@ -64,7 +67,7 @@ async fn answer_calls(mut instance: Instance, ui: Rc<Ui>) {
 
 /// Warnings by default; `RUST_LOG` chooses otherwise. Secrets are in no log: their types do not print them.
 fn start_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

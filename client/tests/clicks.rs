@@ -1,20 +1,24 @@
 //! What the mouse and the keys do to messages: a voice message plays, a link leads where it says, a moving picture moves
-//! while it is on the screen, the arrows go from room to room, and a pane that closes gives the keyboard back.
+//! while it is on the screen, the arrows go from room to room, a pane that closes gives the keyboard back, and a group is
+//! made without the mouse.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod window;
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use client::{
     bridge::{
-        command::{Command, MediaCommand, TimelineCommand},
+        command::{Command, MediaCommand, RoomsCommand, TimelineCommand},
         pixels::Pixels,
         update::{TimelineUpdate, Update},
     },
     render::{html, plain},
-    rows::{Body, FileBody, MediaBody, MediaKey, TextBody},
-    view::{AnimationAdapter, AppAdapter, PaneAdapter, PaneKind, PersonAdapter},
+    rows::{Body, FileBody, MediaBody, MediaKey, RoomRow, TextBody},
+    view::{
+        AnimationAdapter, AppAdapter, PaneAdapter, PaneKind, PeopleAdapter, PersonAdapter,
+        RoomListAdapter,
+    },
 };
 use eyeball_im::VectorDiff;
 use i_slint_core::{
@@ -25,7 +29,7 @@ use slint::{
     ComponentHandle, LogicalPosition, LogicalSize, SharedString,
     platform::{Key, PointerEventButton, WindowEvent},
 };
-use window::{Window, message};
+use window::{Window, message, room_row};
 
 const VOICE: &str = "mxc://campus.example/voice";
 const CAT: &str = "mxc://campus.example/cat";
@@ -124,6 +128,7 @@ fn messages_do_what_they_are_clicked_for() {
     a_moving_picture_moves_while_it_is_seen(&mut bench);
     the_arrows_go_from_room_to_room(&mut bench);
     whoever_closes_the_search_goes_on_by_keyboard(&mut bench);
+    a_group_is_made_by_keyboard(&mut bench);
 }
 
 fn a_voice_message_is_played(bench: &mut Bench) {
@@ -218,6 +223,41 @@ fn whoever_closes_the_search_goes_on_by_keyboard(bench: &mut Bench) {
     assert_eq!(window.global::<PaneAdapter>().get_kind(), PaneKind::None);
     bench.press(&[Key::Alt, Key::DownArrow]);
     assert_eq!(bench.opened(), [bench.rooms[1].clone()]);
+}
+
+/// Enter takes the first of those found, and with nothing typed it ends the dialog.
+fn a_group_is_made_by_keyboard(bench: &mut Bench) {
+    let boris = "@boris:campus.example";
+    let value = Arc::new(RoomRow {
+        name: "Boris".to_owned(),
+        direct_with: Some(boris.try_into().unwrap()),
+        ..room_row(&"!c:campus.example".try_into().unwrap(), 9)
+    });
+    let update = Update::Rooms(vec![VectorDiff::PushBack { value }]);
+    bench.window.ui.apply(update);
+    let window = bench.window.ui.window();
+    window.global::<RoomListAdapter>().invoke_new_group();
+    bench.settle();
+    bench.window.sent();
+    let window = bench.window.ui.window();
+    let people = window.global::<PeopleAdapter>();
+    people.set_group_name("Chess".into());
+    // One writes to him, so he is offered already.
+    people.set_term("bor".into());
+    bench.press(&[Key::Tab]);
+    bench.press(&[Key::Return]);
+    assert_eq!((people.get_chosen_count(), &*people.get_term()), (1, ""));
+    bench.press(&[Key::Return]);
+    let made = bench.window.sent().into_iter().find_map(|command| {
+        let Command::Rooms(RoomsCommand::CreateGroup { name, invite, .. }) = command else {
+            return None;
+        };
+        Some((name, invite))
+    });
+    assert_eq!(
+        made,
+        Some(("Chess".to_owned(), vec![boris.try_into().unwrap()]))
+    );
 }
 
 fn text(words: &str) -> Body {

@@ -22,6 +22,9 @@ use crate::{
     rows::{MediaKey, PersonRow},
 };
 
+/// So many people are offered before anything is typed.
+const ACQUAINTANCES: usize = 30;
+
 /// The dialog and whom it has found.
 pub(super) struct People {
     context: Rc<Context>,
@@ -31,6 +34,8 @@ pub(super) struct People {
     chosen: RefCell<Vec<PersonRow>>,
     /// Counts the searches, so that a late answer does not replace a newer one.
     search: Cell<u64>,
+    /// Enter was pressed before the answer came.
+    hurried: Cell<bool>,
     model: Rc<VecModel<PersonItem>>,
 }
 
@@ -43,6 +48,7 @@ impl People {
             found: RefCell::default(),
             chosen: RefCell::default(),
             search: Cell::default(),
+            hurried: Cell::default(),
             model: Rc::default(),
         });
         people.bind_openers();
@@ -86,6 +92,8 @@ impl People {
             let people = self.clone();
             adapter.on_term_edited(move |term| people.search(&term));
             let people = self.clone();
+            adapter.on_term_accepted(move || people.accept());
+            let people = self.clone();
             adapter.on_person_chosen(move |id| people.toggle(&id));
             let people = self.clone();
             adapter.on_confirmed(move || people.confirm());
@@ -104,8 +112,8 @@ impl People {
 
     fn open(&self, mode: PeopleMode) {
         self.mode.set(mode);
-        self.found.borrow_mut().clear();
         self.chosen.borrow_mut().clear();
+        *self.found.borrow_mut() = self.acquaintances();
         self.context.with_window(|window| {
             let adapter = window.global::<PeopleAdapter>();
             adapter.set_term("".into());
@@ -128,9 +136,10 @@ impl People {
     fn search(self: &Rc<Self>, term: &str) {
         let number = self.search.get() + 1;
         self.search.set(number);
+        self.hurried.set(false);
         let term = term.trim().to_owned();
         if term.is_empty() {
-            self.show_found(Vec::new());
+            self.show_found(self.acquaintances());
             return;
         }
         self.context
@@ -144,8 +153,70 @@ impl People {
                     Ok(_) => {}
                     Err(trouble) => people.fail(&trouble),
                 }
+                if people.hurried.take() {
+                    people.accept();
+                }
             }
         });
+    }
+
+    /// Enter: the first of those found is meant; with nothing typed, the dialog is done.
+    fn accept(self: &Rc<Self>) {
+        let (mut typed, mut searching) = (false, false);
+        self.context.with_window(|window| {
+            let adapter = window.global::<PeopleAdapter>();
+            typed = !adapter.get_term().trim().is_empty();
+            searching = adapter.get_searching();
+        });
+        if searching {
+            self.hurried.set(true);
+            return;
+        }
+        if !typed {
+            self.confirm();
+            return;
+        }
+        let direct = self.mode.get() == PeopleMode::Chat;
+        let first = self.found.borrow().first().map(|row| row.user_id.clone());
+        let Some(first) = first else { return };
+        let is_chosen = |user: &UserId| self.chosen.borrow().iter().any(|row| row.user_id == user);
+        let settled = if direct {
+            !self.chosen.borrow().is_empty()
+        } else {
+            is_chosen(&first)
+        };
+        if !settled {
+            self.toggle(first.as_str());
+        }
+        if direct {
+            self.confirm();
+        } else {
+            self.context
+                .with_window(|window| window.global::<PeopleAdapter>().set_term("".into()));
+            self.search("");
+        }
+    }
+
+    /// The people one writes to, who are probably meant again. In a room, those who are not there.
+    fn acquaintances(&self) -> Vec<PersonRow> {
+        let rooms = self.room.list.all();
+        let mut people: Vec<PersonRow> = Vec::new();
+        for room in &rooms {
+            let Some(user_id) = &room.direct_with else {
+                continue;
+            };
+            let known = people.iter().any(|other| other.user_id == *user_id);
+            let here = self.mode.get() == PeopleMode::Invite
+                && self.room.members.find(user_id.as_str()).is_some();
+            if !known && !here && people.len() < ACQUAINTANCES {
+                people.push(PersonRow {
+                    user_id: user_id.clone(),
+                    name: room.name.clone(),
+                    avatar: room.avatar.clone(),
+                });
+            }
+        }
+        people
     }
 
     fn show_found(&self, found: Vec<PersonRow>) {
@@ -205,6 +276,12 @@ impl People {
     }
 
     fn confirm(self: &Rc<Self>) {
+        let mut busy = false;
+        self.context
+            .with_window(|window| busy = window.global::<PeopleAdapter>().get_busy());
+        if busy {
+            return;
+        }
         let users: Vec<OwnedUserId> = self
             .chosen
             .borrow()

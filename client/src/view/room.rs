@@ -28,7 +28,7 @@ const BUBBLES_UP_TO: u64 = 12;
 /// The open room and everything around it.
 pub(super) struct Room {
     context: Rc<Context>,
-    list: Rc<RoomList>,
+    pub(super) list: Rc<RoomList>,
     pub(super) timeline: Rc<Timeline>,
     pub(super) composer: Rc<Composer>,
     pub(super) members: Rc<Members>,

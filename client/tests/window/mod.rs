@@ -85,7 +85,7 @@ fn account() -> AccountRow {
     }
 }
 
-fn room_row(room: &OwnedRoomId, age: u64) -> RoomRow {
+pub(crate) fn room_row(room: &OwnedRoomId, age: u64) -> RoomRow {
     RoomRow {
         id: room.clone(),
         name: "Room".to_owned(),
