@@ -130,6 +130,7 @@ proptest! {
     #[test]
     fn patching_step_by_step_gives_the_same_list_as_building_it(
         lists in prop::collection::vec(prop::collection::vec((0_u8..12, 0_usize..5, 0_u64..3), 0..14), 1..8),
+        changes in prop::collection::vec((0_usize..14, 0_usize..5, 0_u64..3), 0..8),
     ) {
         let all = [
             Section::Invitations, Section::Favourites, Section::Direct, Section::Groups, Section::LowPriority,
@@ -145,6 +146,13 @@ proptest! {
             }
             patched.apply_all([VectorDiff::Reset { values: rooms.iter().cloned().collect() }]);
             prop_assert_eq!(patched.model().to_vec(), list(&rooms).model().to_vec());
+            for (index, section, unread) in &changes {
+                let Some(before) = rooms.get(*index) else { continue };
+                let value = room(&before.name, all[*section], *unread);
+                rooms[*index] = value.clone();
+                patched.apply_all([VectorDiff::Set { index: *index, value }]);
+                prop_assert_eq!(patched.model().to_vec(), list(&rooms).model().to_vec());
+            }
         }
     }
 }

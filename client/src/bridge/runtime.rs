@@ -3,9 +3,10 @@
 use std::{io, thread, time::Duration};
 
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::{Builder, Handle, Runtime},
     sync::mpsc,
     task::JoinHandle,
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -20,6 +21,10 @@ const UPDATES: usize = 1024;
 const WORKERS: usize = 2;
 /// How long closing the session may take, e.g. signing out on a shared computer over a slow network.
 const SHUTDOWN: Duration = Duration::from_secs(5);
+/// How long tasks may take to end that the session has left behind. Some of the SDK wait for what will not come any more.
+const LAST_TASKS: Duration = Duration::from_millis(200);
+/// Between looks at them.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The running session, seen from the views' side.
 pub struct Backend {
@@ -67,8 +72,12 @@ impl Backend {
         } = self;
         let ended = thread::spawn(move || {
             runtime.block_on(async {
-                if tokio::time::timeout(SHUTDOWN, session).await.is_err() {
+                if timeout(SHUTDOWN, session).await.is_err() {
                     tracing::warn!("the session did not end in time");
+                }
+                if timeout(LAST_TASKS, last_tasks()).await.is_err() {
+                    let left = Handle::current().metrics().num_alive_tasks();
+                    tracing::debug!(left, "some tasks are ended with their threads");
                 }
             });
             runtime.shutdown_background();
@@ -76,5 +85,14 @@ impl Backend {
         if ended.join().is_err() {
             tracing::error!("the session ended with a panic");
         }
+    }
+}
+
+/// Ends when no task is left. The databases answer no more once the threads are being closed, and tasks of the SDK that
+/// wait for such an answer end with a panic.
+async fn last_tasks() {
+    let metrics = Handle::current().metrics();
+    while metrics.num_alive_tasks() > 0 {
+        sleep(LOOK).await;
     }
 }

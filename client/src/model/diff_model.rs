@@ -58,6 +58,18 @@ impl<T: Clone + 'static> DiffModel<T> {
         }
     }
 
+    /// Puts a row in the place of the one that it is the news of, if there is one.
+    pub fn replace(&self, value: T, is_old: impl Fn(&T, &T) -> bool) {
+        let found = self
+            .rows
+            .borrow()
+            .iter()
+            .position(|old| is_old(old, &value));
+        if let Some(index) = found {
+            self.set(index, value);
+        }
+    }
+
     /// Puts rows before the row at `index`, with one notification for all of them.
     pub fn insert_all(&self, index: usize, values: Vec<T>) {
         let count = values.len();

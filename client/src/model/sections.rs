@@ -91,10 +91,33 @@ impl RoomSections {
 
     /// Applies what [`Update::Rooms`](crate::bridge::update::Update::Rooms) brought.
     pub fn apply_all(&mut self, diffs: impl IntoIterator<Item = VectorDiff<Arc<RoomRow>>>) {
+        let (mut moved, mut replaced) = (false, Vec::new());
         for diff in diffs {
+            match self.in_its_place(&diff) {
+                Some(room) => replaced.push(room),
+                None => moved = true,
+            }
             diff.apply(&mut self.rooms);
         }
-        self.rebuild();
+        if moved {
+            return self.rebuild();
+        }
+        for room in replaced {
+            let is_old = |old: &ListEntry, new: &ListEntry| old.is_same_line(new) && old != new;
+            self.model.replace(ListEntry::Room(room), is_old);
+        }
+    }
+
+    /// The room of a change that moves no line. Whoever is in thousands of rooms gets thousands of them.
+    fn in_its_place(&self, diff: &VectorDiff<Arc<RoomRow>>) -> Option<Arc<RoomRow>> {
+        let VectorDiff::Set { index, value } = diff else {
+            return None;
+        };
+        let before = self.rooms.get(*index)?;
+        let stays = before.id == value.id
+            && self.section(before) == self.section(value)
+            && self.is_shown(before) == self.is_shown(value);
+        stays.then(|| Arc::clone(value))
     }
 
     /// Chooses a chip.

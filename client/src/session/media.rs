@@ -29,8 +29,9 @@ use crate::{
     rows::MediaKey,
 };
 
-/// Decoded pictures kept here, for a moment: the views keep those they show.
-const CACHE_BYTES: usize = 8 << 20;
+/// Decoded pictures kept here, for a moment: the views keep those they show. Enough for faces, which are shown in more
+/// than one outline.
+const CACHE_BYTES: usize = 1 << 20;
 /// Pictures loaded at the same time: more would make the first one late.
 const AT_ONCE: usize = 4;
 /// Larger files are not loaded to see whether they move.

@@ -30,6 +30,7 @@ mod picture;
 mod player;
 mod presence;
 mod profile;
+mod read_here;
 mod room;
 mod room_list;
 mod room_row;

@@ -18,7 +18,7 @@ use matrix_sdk_ui::room_list_service::{
 };
 use tokio::sync::mpsc;
 
-use super::{outbox::Outbox, room_row::room_row};
+use super::{outbox::Outbox, read_here::ReadHere, room_row::room_row};
 use crate::{bridge::update::Update, render::names, rows::RoomRow};
 
 /// More rooms than anybody is in: the list is never cut.
@@ -37,6 +37,8 @@ pub(super) enum Nudge {
     Draft(OwnedRoomId),
     /// These people are typing there.
     Typing(OwnedRoomId, Vec<OwnedUserId>),
+    /// All that is there was read here. The server tells it to everybody, this computer too, but only with the next sync.
+    Read(OwnedRoomId),
 }
 
 /// Sends the room list and its changes for as long as the session lives.
@@ -62,6 +64,7 @@ pub(super) async fn watch(
     let rooms = Rooms {
         rooms: Vector::new(),
         typing: HashMap::new(),
+        read: ReadHere::default(),
         outbox,
     };
     let (changes, coming) = mpsc::unbounded_channel();
@@ -100,6 +103,7 @@ pub(super) fn watch_typing(client: &Client, nudges: mpsc::UnboundedSender<Nudge>
 struct Rooms {
     rooms: Vector<Room>,
     typing: HashMap<OwnedRoomId, Vec<String>>,
+    read: ReadHere,
     outbox: Outbox,
 }
 
@@ -148,7 +152,7 @@ impl Rooms {
         }
     }
 
-    async fn row_diff(&self, diff: VectorDiff<Room>) -> VectorDiff<Arc<RoomRow>> {
+    async fn row_diff(&mut self, diff: VectorDiff<Room>) -> VectorDiff<Arc<RoomRow>> {
         match diff {
             VectorDiff::Append { values } => VectorDiff::Append {
                 values: self.rows(values).await,
@@ -178,7 +182,7 @@ impl Rooms {
         }
     }
 
-    async fn rows(&self, rooms: Vector<Room>) -> Vector<Arc<RoomRow>> {
+    async fn rows(&mut self, rooms: Vector<Room>) -> Vector<Arc<RoomRow>> {
         let mut rows = Vector::new();
         for room in &rooms {
             rows.push_back(self.row(room).await);
@@ -186,19 +190,24 @@ impl Rooms {
         rows
     }
 
-    async fn row(&self, room: &Room) -> Arc<RoomRow> {
+    async fn row(&mut self, room: &Room) -> Arc<RoomRow> {
         let typing = self.typing.get(room.room_id()).cloned().unwrap_or_default();
-        Arc::new(room_row(room, typing).await)
+        let mut row = room_row(room, typing).await;
+        self.read.take_away(room, &mut row);
+        Arc::new(row)
     }
 
     async fn nudge(&mut self, nudge: Nudge) {
         let id = match &nudge {
-            Nudge::Draft(id) | Nudge::Typing(id, _) => id.clone(),
+            Nudge::Draft(id) | Nudge::Typing(id, _) | Nudge::Read(id) => id.clone(),
         };
         let Some(index) = self.rooms.iter().position(|room| room.room_id() == id) else {
             return;
         };
         let room = self.rooms[index].clone();
+        if matches!(nudge, Nudge::Read(_)) && !self.read.read(&room) {
+            return;
+        }
         if let Nudge::Typing(id, people) = nudge {
             let names = names_of(&room, &people).await;
             let before = if names.is_empty() {

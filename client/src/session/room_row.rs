@@ -100,7 +100,7 @@ async fn section_of(room: &Room, direct: bool) -> Section {
 
 /// What is known here of a room that was not opened is only its newest message: the server has counted the others.
 /// Somebody who marks a room as unread by hand gets a count of one.
-fn unread(room: &Room) -> u64 {
+pub(super) fn unread(room: &Room) -> u64 {
     match room.num_unread_messages() {
         0 => u64::from(room.is_marked_unread()),
         counted => counted.max(room.unread_notification_counts().notification_count),

@@ -128,16 +128,17 @@ impl Context {
 
     /// Hands an answer to whoever asked.
     pub(super) fn answered(&self, request: RequestId, result: Result<Answer, Trouble>) {
-        if let Err(trouble) = &result
-            && !self.pictures.is_own(request)
-        {
+        if self.pictures.take_own(request) {
+            return;
+        }
+        if let Err(trouble) = &result {
             self.remember(trouble);
         }
         let continuation = self.waiting.borrow_mut().remove(&request);
         match (continuation, result) {
             (Some(then), result) => then(result),
-            (None, Err(trouble)) if !self.pictures.is_own(request) => self.show_failure(&trouble),
-            (None, _) => {}
+            (None, Err(trouble)) => self.show_failure(&trouble),
+            (None, Ok(_)) => {}
         }
     }
 

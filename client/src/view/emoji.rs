@@ -10,8 +10,10 @@ use slint::Image;
 use super::LineRun;
 
 static ARCHIVE: &[u8] = include_bytes!("../../ui/assets/emoji.tar");
-/// Tar is made of blocks of this size.
-const BLOCK: usize = 512;
+/// Which file of it is where: to look at each of them would read all of it into memory.
+static PLACES: &str = include_str!(concat!(env!("OUT_DIR"), "/emoji-places.txt"));
+/// So many pictures are kept; who has scrolled through all emoji there are has seen enough for a while.
+const KEPT: usize = 200;
 /// No emoji is longer, in code points.
 const LONGEST: usize = 10;
 /// Letters shown of a text that is being written.
@@ -138,7 +140,12 @@ pub fn picture(name: &str) -> Option<Image> {
         pixels.height(),
     );
     let image = Image::from_rgba8(buffer);
-    IMAGES.with_borrow_mut(|images| images.insert(name.to_owned(), image.clone()));
+    IMAGES.with_borrow_mut(|images| {
+        if images.len() >= KEPT {
+            images.clear();
+        }
+        images.insert(name.to_owned(), image.clone());
+    });
     Some(image)
 }
 
@@ -177,27 +184,15 @@ fn is_text_symbol(first: char, text: &str) -> bool {
 }
 
 fn index() -> HashMap<&'static str, &'static [u8]> {
-    let mut index = HashMap::new();
-    let mut rest = ARCHIVE;
-    while let Some((header, body)) = rest.split_at_checked(BLOCK) {
-        let Some(entry) = entry(header, body) else {
-            break;
-        };
-        let (name, bytes) = entry;
-        index.insert(name, bytes);
-        let padded = bytes.len().div_ceil(BLOCK) * BLOCK;
-        rest = body.get(padded..).unwrap_or_default();
-    }
-    index
+    PLACES.lines().filter_map(place).collect()
 }
 
-/// The name without its ending, and the bytes, of a file in the archive.
-fn entry(header: &'static [u8], body: &'static [u8]) -> Option<(&'static str, &'static [u8])> {
-    let name = header[..100].split(|byte| *byte == 0).next()?;
-    let name = str::from_utf8(name).ok()?.strip_suffix(".png")?;
-    let size = str::from_utf8(&header[124..135]).ok()?;
-    let size = usize::from_str_radix(size.trim_end_matches('\0'), 8).ok()?;
-    Some((name, body.get(..size)?))
+fn place(line: &'static str) -> Option<(&'static str, &'static [u8])> {
+    let mut words = line.split(' ');
+    let name = words.next()?;
+    let start: usize = words.next()?.parse().ok()?;
+    let size: usize = words.next()?.parse().ok()?;
+    Some((name, ARCHIVE.get(start..start + size)?))
 }
 
 #[cfg(test)]
@@ -252,6 +247,15 @@ mod tests {
     fn skin_tones_fall_back_to_the_plain_emoji() {
         assert_eq!(written("👍🏽"), ["e:👍🏽"]);
         assert!(image("👍🏽").is_some());
+    }
+
+    #[test]
+    fn every_picture_of_the_archive_can_be_read() {
+        let places = super::index();
+        assert_eq!(places.len(), 1899);
+        for (name, bytes) in places {
+            assert!(::image::load_from_memory(bytes).is_ok(), "{name}");
+        }
     }
 
     #[test]

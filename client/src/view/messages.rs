@@ -12,7 +12,6 @@ use super::{
     clock,
     context::Context,
     emoji, flow,
-    pictures::THUMBNAIL,
     roles::tag,
     shapes::{Shape, fit},
     timeline::Pins,
@@ -283,7 +282,9 @@ fn picture_item(
         width,
         height,
         picture: source.map_or_else(PictureData::default, |key| {
-            context.pictures.get(key, THUMBNAIL, Shape::Card)
+            context
+                .pictures
+                .get(key, context.pictures.thumbnail(), Shape::Card)
         }),
         moving: match media.may_move && progress.is_none() {
             true => media.media.as_str().into(),

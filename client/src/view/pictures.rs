@@ -2,14 +2,14 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet},
 };
 
 use slint::Image;
 
 use super::{
     PictureData,
-    shapes::{self, Shape},
+    shapes::{self, CARD, Shape},
 };
 use crate::{
     bridge::{
@@ -20,8 +20,8 @@ use crate::{
     rows::MediaKey,
 };
 
-/// Bytes of pixels kept; the oldest pictures go first.
-const CAPACITY: usize = 40 << 20;
+/// So many pictures of messages are kept, or what takes as many bytes; those not asked for the longest go first.
+const KEPT: usize = 30;
 
 /// Avatars are drawn at 56 pixels at most, at a zoom of up to 150 %.
 pub(super) const AVATAR: PictureSize = PictureSize::Thumbnail {
@@ -29,19 +29,20 @@ pub(super) const AVATAR: PictureSize = PictureSize::Thumbnail {
     max_height: 96,
 };
 
-/// Pictures in the timeline: 360×280, twice as fine for zoomed windows.
-pub(super) const THUMBNAIL: PictureSize = PictureSize::Thumbnail {
-    max_width: 720,
-    max_height: 560,
-};
+/// How fine pictures are made, in pixels of the screen for each pixel of the design. A few sizes only: the session keeps
+/// what the server has made of each.
+const FINENESS: [f32; 3] = [1.0, 1.5, 2.0];
 
 type Key = (MediaKey, PictureSize, Shape);
 
 /// Keeps pictures and asks the session for those that are missing, once.
 pub(super) struct Pictures {
     commands: Commands,
-    kept: RefCell<HashMap<Key, Image>>,
-    order: RefCell<VecDeque<Key>>,
+    /// How fine pictures in messages are.
+    fineness: Cell<f32>,
+    /// With the time it was asked for last.
+    kept: RefCell<HashMap<Key, (u64, Image)>>,
+    clock: Cell<u64>,
     bytes: Cell<usize>,
     asked: RefCell<HashSet<Key>>,
     requests: RefCell<HashSet<RequestId>>,
@@ -51,18 +52,38 @@ impl Pictures {
     pub(super) fn new(commands: Commands) -> Self {
         Self {
             commands,
+            fineness: Cell::new(FINENESS[0]),
             kept: RefCell::default(),
-            order: RefCell::default(),
+            clock: Cell::default(),
             bytes: Cell::default(),
             asked: RefCell::default(),
             requests: RefCell::default(),
         }
     }
 
+    /// The screen, with the zoom, has so many pixels for each pixel of the design. Tells whether pictures in messages are
+    /// others now.
+    pub(super) fn set_scale(&self, scale: f32) -> bool {
+        let fine_enough = |fineness: &f32| *fineness + 0.01 >= scale;
+        let finest = FINENESS[FINENESS.len() - 1];
+        let fineness = FINENESS.into_iter().find(fine_enough).unwrap_or(finest);
+        self.fineness.replace(fineness) != fineness
+    }
+
+    /// The size of pictures in messages: as large as they are drawn.
+    pub(super) fn thumbnail(&self) -> PictureSize {
+        let pixels = |side: f32| (side * self.fineness.get()).ceil() as u32;
+        PictureSize::Thumbnail {
+            max_width: pixels(CARD.0),
+            max_height: pixels(CARD.1),
+        }
+    }
+
     /// The picture in this outline, or an empty place until it has arrived.
     pub(super) fn get(&self, media: &MediaKey, size: PictureSize, shape: Shape) -> PictureData {
         let key = (media.clone(), size, shape);
-        if let Some(image) = self.kept.borrow().get(&key) {
+        if let Some((used, image)) = self.kept.borrow_mut().get_mut(&key) {
+            *used = self.tick();
             return PictureData {
                 ready: true,
                 image: image.clone(),
@@ -90,38 +111,57 @@ impl Pictures {
             self.asked.borrow_mut().remove(&key);
             let image = shapes::image(pixels.clone(), key.2);
             self.bytes.set(self.bytes.get() + weight(&image));
-            if let Some(old) = self.kept.borrow_mut().insert(key.clone(), image) {
-                self.bytes.set(self.bytes.get() - weight(&old));
-            } else {
-                self.order.borrow_mut().push_back(key);
-            }
+            let old = self.kept.borrow_mut().insert(key, (self.tick(), image));
+            self.forget(old);
         }
         self.evict();
     }
 
-    /// Whether a request was for a picture: its failure shows as an empty place.
-    pub(super) fn is_own(&self, request: RequestId) -> bool {
+    /// Lets go of a picture in its full size, which nobody looks at any more.
+    pub(super) fn drop_full(&self, media: &MediaKey) {
+        let key = (media.clone(), PictureSize::Full, Shape::Whole);
+        let old = self.kept.borrow_mut().remove(&key);
+        self.forget(old);
+    }
+
+    /// Whether a request was for a picture: its failure shows as an empty place. To be asked once for each answer.
+    pub(super) fn take_own(&self, request: RequestId) -> bool {
         self.requests.borrow_mut().remove(&request)
     }
 
     /// Forgets everything, and that some pictures could not be had.
     pub(super) fn clear(&self) {
         self.kept.borrow_mut().clear();
-        self.order.borrow_mut().clear();
         self.asked.borrow_mut().clear();
         self.requests.borrow_mut().clear();
         self.bytes.set(0);
     }
 
-    fn evict(&self) {
-        while self.bytes.get() > CAPACITY && self.order.borrow().len() > 1 {
-            let Some(oldest) = self.order.borrow_mut().pop_front() else {
-                return;
-            };
-            if let Some(image) = self.kept.borrow_mut().remove(&oldest) {
-                self.bytes.set(self.bytes.get() - weight(&image));
-            }
+    fn tick(&self) -> u64 {
+        self.clock.set(self.clock.get() + 1);
+        self.clock.get()
+    }
+
+    fn forget(&self, old: Option<(u64, Image)>) {
+        if let Some((_, image)) = old {
+            self.bytes.set(self.bytes.get() - weight(&image));
         }
+    }
+
+    /// A few hundred at most, avatars included: looking at all of them is nothing beside decoding one.
+    fn evict(&self) {
+        let limit = self.capacity();
+        let mut kept = self.kept.borrow_mut();
+        while self.bytes.get() > limit && kept.len() > 1 {
+            let used = kept.iter().min_by_key(|(_, (used, _))| *used);
+            let oldest = used.map(|(key, _)| key.clone());
+            self.forget(oldest.and_then(|key| kept.remove(&key)));
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        let pixels = CARD.0 * CARD.1 * self.fineness.get().powi(2);
+        KEPT * pixels as usize * 4
     }
 }
 

@@ -231,11 +231,13 @@ impl Settings {
     /// Applies the zoom kept in the settings, once the window is on the screen.
     pub(super) fn apply_zoom(&self) {
         let percent = self.context.settings.get().zoom.clamp(ZOOM.0, ZOOM.1);
+        let mut finer = false;
         self.context.with_window(|window| {
             let window = window.window();
             let scale = self.scale.get().unwrap_or_else(|| window.scale_factor());
             self.scale.set(Some(scale));
             let scale_factor = scale * percent as f32 / 100.0;
+            finer = self.context.pictures.set_scale(scale_factor);
             if (scale_factor - window.scale_factor()).abs() < f32::EPSILON {
                 return;
             }
@@ -249,6 +251,9 @@ impl Settings {
                 }
             }
         });
+        if finer {
+            self.redraw();
+        }
     }
 
     fn zoom_by(&self, step: i32) {

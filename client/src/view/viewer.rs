@@ -6,8 +6,8 @@ use chrono::Local;
 use slint::ComponentHandle;
 
 use super::{
-    TimelineAdapter, ViewerAdapter, animations::Animations, context::Context, shapes::Shape,
-    timeline::Timeline,
+    PictureData, TimelineAdapter, ViewerAdapter, animations::Animations, context::Context,
+    shapes::Shape, timeline::Timeline,
 };
 use crate::{
     bridge::{
@@ -77,6 +77,9 @@ impl Viewer {
             .is_some_and(|(_, open)| open == media);
         if is_open {
             self.show_picture(media);
+        } else {
+            // It has come too late, or it was a small one and there is nothing to let go of.
+            self.context.pictures.drop_full(media);
         }
     }
 
@@ -86,6 +89,7 @@ impl Viewer {
         };
         match &message.body {
             Body::Picture(picture) => {
+                self.leave();
                 *self.open.borrow_mut() = Some((row.to_owned(), picture.media.clone()));
                 let neighbour = |step| self.timeline.neighbouring_picture(row, step).is_some();
                 let (previous, next) = (neighbour(-1), neighbour(1));
@@ -115,10 +119,20 @@ impl Viewer {
     }
 
     fn close(&self) {
-        *self.open.borrow_mut() = None;
+        self.leave();
         self.animations.view(None);
-        self.context
-            .with_window(|window| window.global::<ViewerAdapter>().set_open(false));
+        self.context.with_window(|window| {
+            let adapter = window.global::<ViewerAdapter>();
+            adapter.set_open(false);
+            adapter.set_picture(PictureData::default());
+        });
+    }
+
+    /// Lets go of the picture that was looked at: in its full size it takes as much memory as twenty small ones.
+    fn leave(&self) {
+        if let Some((_, media)) = self.open.take() {
+            self.context.pictures.drop_full(&media);
+        }
     }
 
     fn show_picture(&self, media: &MediaKey) {

@@ -13,6 +13,7 @@ mod many_rooms;
 mod moving;
 mod person;
 mod proxy;
+mod reading;
 mod rights;
 mod robust;
 mod server;

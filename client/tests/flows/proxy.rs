@@ -1,5 +1,5 @@
-//! What stands between a client and its server: it can say that the session has expired, keep keys back and refuse to
-//! store them.
+//! What stands between a client and its server: it can say that the session has expired, keep keys and receipts back
+//! and refuse to store keys.
 
 use std::{
     io::{self, Read, Write},
@@ -20,6 +20,9 @@ const REFUSED: (&str, &str) = (
 /// Where the key storage is kept.
 const KEY_STORAGE: &str = "/account_data/m.secret_storage.";
 
+/// Where the server is told what was read.
+const RECEIPT: &str = "/receipt/m.read/";
+
 /// The sync that brings keys names itself so.
 const KEYS: &[u8] = br#""conn_id":"encryption""#;
 
@@ -33,6 +36,8 @@ pub(crate) struct Proxy {
 struct Orders {
     order: Mutex<Order>,
     changed: Condvar,
+    /// The paths of all requests, in the order they came in.
+    asked: Mutex<Vec<String>>,
 }
 
 #[derive(Default)]
@@ -41,6 +46,8 @@ struct Order {
     expired: bool,
     /// Answers with keys wait.
     keys_kept: bool,
+    /// What somebody has read waits.
+    receipts_kept: bool,
     /// Nothing of the key storage is stored.
     storage_refused: bool,
 }
@@ -81,6 +88,16 @@ impl Proxy {
     pub(crate) fn keep_keys(&self, kept: bool) {
         self.orders.give(|order| order.keys_kept = kept);
     }
+
+    /// What was asked until now, in its order.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let asked = self.orders.asked.lock();
+        asked.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn keep_receipts(&self, kept: bool) {
+        self.orders.give(|order| order.receipts_kept = kept);
+    }
 }
 
 impl Orders {
@@ -89,10 +106,15 @@ impl Orders {
         self.changed.notify_all();
     }
 
+    fn note(&self, path: &str) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.push(path.to_owned());
+    }
+
     /// What to answer in the server's place.
     fn refusal(&self, head: &str) -> Option<(&'static str, &'static str)> {
         let order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = head.split(' ').nth(1).unwrap_or_default();
+        let path = path_of(head);
         if order.expired && (header(head, "authorization").is_some() || path.ends_with("/refresh"))
         {
             return Some(EXPIRED);
@@ -101,9 +123,9 @@ impl Orders {
         (order.storage_refused && is_stored).then_some(REFUSED)
     }
 
-    fn wait_for_keys(&self) {
+    fn wait_while(&self, is_kept: impl Fn(&Order) -> bool) {
         let order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_while(order, |order| order.keys_kept);
+        let waited = self.changed.wait_while(order, |order| is_kept(order));
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
@@ -122,12 +144,16 @@ fn serve(mut client: TcpStream, server: &str, orders: &Orders) -> io::Result<()>
         }
         body.extend_from_slice(&part[..count]);
     }
+    orders.note(path_of(&head));
     if let Some((status, answer)) = orders.refusal(&head) {
         let answer = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
             answer.len()
         );
         return client.write_all(answer.as_bytes());
+    }
+    if path_of(&head).contains(RECEIPT) {
+        orders.wait_while(|order| order.receipts_kept);
     }
     let mut upstream = TcpStream::connect(server)?;
     let (first, rest) = head.split_once("\r\n").unwrap_or((&head, ""));
@@ -136,7 +162,7 @@ fn serve(mut client: TcpStream, server: &str, orders: &Orders) -> io::Result<()>
     if body.windows(KEYS.len()).any(|part| part == KEYS) {
         let mut answer = Vec::new();
         upstream.read_to_end(&mut answer)?;
-        orders.wait_for_keys();
+        orders.wait_while(|order| order.keys_kept);
         client.write_all(&answer)?;
     } else {
         io::copy(&mut upstream, &mut client)?;
@@ -160,6 +186,10 @@ fn read_head(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
         }
         bytes.extend_from_slice(&part[..count]);
     }
+}
+
+fn path_of(head: &str) -> &str {
+    head.split(' ').nth(1).unwrap_or_default()
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {

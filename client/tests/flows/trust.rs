@@ -146,3 +146,17 @@ fn a_request_is_noticed_when_the_keys_of_its_chat_come_later() {
     proxy.keep_keys(false);
     compare(&mut anna, &mut boris);
 }
+
+#[test]
+fn the_keys_of_a_device_are_told_before_its_first_sync() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let proxy = Proxy::start(server.address());
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&proxy.address());
+    let asked = proxy.asked();
+    let first = |part: &str| asked.iter().position(|path| path.contains(part)).unwrap();
+    assert!(first("/keys/upload") < first("/sync"), "{asked:#?}");
+}

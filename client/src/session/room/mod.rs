@@ -5,7 +5,13 @@ mod members;
 mod people;
 mod sending;
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use eyeball_im::VectorDiff;
 use futures_util::{Stream, StreamExt, stream::BoxStream};
@@ -45,7 +51,8 @@ const ENOUGH: usize = 20;
 /// Pages fetched unasked: where thousands have come and nobody says anything, the past has no end.
 const UNASKED: u8 = 20;
 
-/// A room with more messages than this does not stay at hand: somebody went far back in it.
+/// A room with more messages than this does not stay at hand: somebody went far back in it, or much was said since
+/// somebody was in it.
 const KEPT_MESSAGES: usize = 300;
 
 /// The server's room bot, once it is known.
@@ -54,6 +61,7 @@ type Bot = watch::Receiver<Option<OwnedUserId>>;
 /// The session's hold on an open room; dropping it closes the room.
 pub(super) struct OpenRoom {
     commands: mpsc::UnboundedSender<(RequestId, TimelineCommand)>,
+    messages: Arc<AtomicUsize>,
     task: AbortHandle,
 }
 
@@ -66,13 +74,27 @@ impl OpenRoom {
         bot: Bot,
     ) -> Self {
         let (commands, receiver) = mpsc::unbounded_channel();
+        let messages = Arc::default();
         let views = Views {
             outbox,
             nudges,
             bot,
+            messages: Arc::clone(&messages),
         };
         let task = tokio::spawn(run(room, receiver, views)).abort_handle();
-        Self { commands, task }
+        Self {
+            commands,
+            messages,
+            task,
+        }
+    }
+
+    /// How many messages it holds.
+    pub(super) fn messages(&self) -> usize {
+        match self.is_closed() {
+            true => 0,
+            false => self.messages.load(Ordering::Relaxed),
+        }
     }
 
     /// Whether its task has ended, which it does only when the room could not be opened.
@@ -103,6 +125,7 @@ struct Views {
     outbox: Outbox,
     nudges: mpsc::UnboundedSender<Nudge>,
     bot: Bot,
+    messages: Arc<AtomicUsize>,
 }
 
 async fn run(
@@ -157,6 +180,8 @@ struct Task {
     outbox: Outbox,
     nudges: mpsc::UnboundedSender<Nudge>,
     bot: Bot,
+    /// How many messages there are.
+    messages: Arc<AtomicUsize>,
 }
 
 impl Task {
@@ -164,6 +189,7 @@ impl Task {
         let mut rows = TimelineRows::new(header::context(&room).await);
         let (values, items) = timeline.subscribe().await;
         rows.apply_all([VectorDiff::Reset { values }]);
+        views.messages.store(rows.messages(), Ordering::Relaxed);
         let timeline = Arc::new(timeline);
         let task = Self {
             room,
@@ -178,6 +204,7 @@ impl Task {
             outbox: views.outbox,
             nudges: views.nudges,
             bot: views.bot,
+            messages: views.messages,
         };
         (task, items.boxed())
     }
@@ -200,7 +227,7 @@ impl Task {
                     Some((request, TimelineCommand::Open)) => self.deliver(request, pagination).await,
                     Some((request, TimelineCommand::Close)) => {
                         self.hide(request).await;
-                        if self.rows.messages() > KEPT_MESSAGES {
+                        if self.is_to_end(&commands) {
                             return;
                         }
                     }
@@ -209,8 +236,12 @@ impl Task {
                 },
                 Some(diffs) = items.next() => {
                     let diffs = self.rows.apply_all(diffs);
+                    self.messages.store(self.rows.messages(), Ordering::Relaxed);
                     self.send_rows(diffs).await;
                     self.fill(pagination);
+                    if self.is_to_end(&commands) {
+                        return;
+                    }
                 }
                 Some(page) = pages.next() => {
                     pagination = page;
@@ -266,6 +297,11 @@ impl Task {
         self.people = None;
         self.people_due = None;
         self.outbox.answer(request, Ok(Answer::Done)).await;
+    }
+
+    /// Whether there is too much in this room for one that nobody looks at. Somebody may have come back meanwhile.
+    fn is_to_end(&self, commands: &mpsc::UnboundedReceiver<(RequestId, TimelineCommand)>) -> bool {
+        !self.shown && self.rows.messages() > KEPT_MESSAGES && commands.is_empty()
     }
 
     /// Fetches a page when there is next to nothing to read: in a room just joined, and after a gap (the server has

@@ -229,6 +229,10 @@ impl Task {
 
     fn mark_read(&self, request: RequestId) {
         let timeline = self.timeline.clone();
+        let read = Nudge::Read(self.room.room_id().to_owned());
+        if self.nudges.send(read).is_err() {
+            tracing::debug!("a room was read after the room list had ended");
+        }
         self.outbox.answer_later(request, async move {
             timeline.mark_as_read(ReceiptType::Read).await?;
             timeline.mark_as_read(ReceiptType::FullyRead).await?;
