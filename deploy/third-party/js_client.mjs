@@ -180,12 +180,16 @@ const actions = {
         }
         return { recovery_key: recovery.encodedPrivateKey };
     },
-    async wait_for_backup({ keys }) {
-        await eventually(`${keys} keys in the backup`, async () => {
-            // The count that the SDK knows is that of when it asked first.
+    async wait_for_backup({ room_id, keys }) {
+        const ask = async (path) => {
             const headers = { Authorization: `Bearer ${client.getAccessToken()}` };
-            const answer = await fetch(`${homeserver}/_matrix/client/v3/room_keys/version`, { headers });
-            return (await answer.json()).count >= keys;
+            const answer = await fetch(`${homeserver}/_matrix/client/v3/room_keys/${path}`, { headers });
+            return answer.json();
+        };
+        await eventually(`${keys} keys of ${room_id} in the backup`, async () => {
+            const { version } = await ask("version");
+            const { sessions } = await ask(`keys/${encodeURIComponent(room_id)}?version=${version}`);
+            return Object.keys(sessions ?? {}).length >= keys;
         });
     },
     /** Signs this device with the keys in secret storage, and fetches the room keys from the backup. */

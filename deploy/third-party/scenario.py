@@ -1,6 +1,6 @@
 """Two clients by others meet on one homeserver.
 
-python scenario.py HOMESERVER_URL NODE_MODULES_FOLDER
+python scenario.py HOMESERVER_URL NODE_MODULES_FOLDER [REGISTRATION_OF_THE_BRIDGE]
 """
 
 import hashlib
@@ -140,7 +140,7 @@ def backup(first, friend, new_device, recovery_key):
         sender.do("send_text", room_id=room_id, body=f"old words of {sender.name}")
     expected = {"room_id": room_id, "sender": friend.user_id, "encrypted": True}
     first.do("wait_for_text", body=f"old words of {friend.name}", **expected)
-    first.do("wait_for_backup", keys=2)
+    first.do("wait_for_backup", room_id=room_id, keys=2)
     device = new_device()
     imported = device.do("recover", recovery_key=recovery_key)["imported"]
     if imported < 2:
@@ -180,7 +180,7 @@ def game(player, encrypted):
     player.do("wait_for_notice", containing="bot (hard) wins", **seen)
 
 
-def main(homeserver, node_modules):
+def main(homeserver, node_modules, registration=None):
     node = Path(node_modules, "node", "bin", "node")
     clients = []
 
@@ -224,6 +224,10 @@ def main(homeserver, node_modules):
         play("messages for a device that was offline", lambda: offline(js, third))
         for client in clients:
             client.stop()
+    if registration:
+        bridge = [sys.executable, str(HERE / "bridge.py"), homeserver, registration]
+        if subprocess.run(bridge).returncode:
+            raise SystemExit("the bridge failed")
 
 
 main(*sys.argv[1:])

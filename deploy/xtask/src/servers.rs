@@ -49,6 +49,11 @@ impl Scratch {
         fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         Ok(folder)
     }
+
+    /// The registration of the application service that servers with this folder know, if it is there when they start.
+    pub(crate) fn registration(&self) -> PathBuf {
+        self.0.join("registration.yaml")
+    }
 }
 
 impl Drop for Scratch {

@@ -4,10 +4,11 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use serde_json::json;
 
 use crate::{
     processes::Processes,
-    servers::{Scratch, fialka, synapse},
+    servers::{Scratch, fialka, free_port, synapse},
     workspace::Workspace,
 };
 
@@ -39,6 +40,7 @@ pub(crate) fn test_clients(workspace: &Workspace, options: &Options) -> Result<(
     let node_modules = install_javascript_client(workspace)?;
     let scratch = Scratch::new("clients")?;
     let mut processes = Processes::default();
+    register_bridge(&scratch)?;
     let url = match &options.url {
         Some(url) => url.clone(),
         None if options.synapse => synapse::start(
@@ -52,12 +54,42 @@ pub(crate) fn test_clients(workspace: &Workspace, options: &Options) -> Result<(
     };
     start_bot(workspace, &mut processes, &scratch, &url)?;
     let scenario = workspace.root.join(FOLDER).join("scenario.py");
-    let scenario = workspace
+    let mut scenario = workspace
         .program(python)
         .args([&scenario])
         .args([url])
         .args([&node_modules]);
+    // Another server does not know the bridge.
+    if options.url.is_none() {
+        scenario = scenario.args([scratch.registration()]);
+    }
     processes.run("The scenario", scenario)
+}
+
+/// Writes down what a server has to know of the bridge before it starts.
+fn register_bridge(scratch: &Scratch) -> Result<()> {
+    let registration = json!({
+        "id": "bridge",
+        "url": format!("http://127.0.0.1:{}", free_port()?),
+        "as_token": "token_of_the_bridge",
+        "hs_token": "token_of_the_server",
+        "sender_localpart": "bridge_bot",
+        "rate_limited": false,
+        "receive_ephemeral": true,
+        // What Synapse calls it.
+        "de.sorunome.msc2409.push_ephemeral": true,
+        "namespaces": {
+            "users": [
+                { "exclusive": true, "regex": "@bridge_.*" },
+                { "exclusive": false, "regex": "@puppet-.*" },
+            ],
+            "aliases": [{ "exclusive": true, "regex": "#bridge_.*" }],
+            "rooms": [],
+        },
+    });
+    // JSON is YAML.
+    fs::write(scratch.registration(), registration.to_string())?;
+    Ok(())
 }
 
 /// Starts the room bot, which registers itself.

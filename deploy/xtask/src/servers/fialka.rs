@@ -28,6 +28,13 @@ pub(crate) fn start(
         .args([&data])
         .capture()?;
     let config = folder.join("fialka.toml");
+    let registration = scratch.registration();
+    let appservices = match registration.is_file() {
+        true => format!(
+            "[appservices]\nfiles = [{registration:?}]\n[outbound]\nallow_private_addresses = true\n"
+        ),
+        false => String::new(),
+    };
     fs::write(
         &config,
         format!(
@@ -37,7 +44,7 @@ pub(crate) fn start(
              [registration]\nmode = \"open\"\nshared_secret = \"{SHARED_SECRET}\"\n\
              [rooms]\ndefault_version = \"11\"\n\
              [limits]\nenabled = false\n\
-             [log]\nlevel = \"warn\"\n",
+             [log]\nlevel = \"warn\"\n{appservices}",
             data = data.display(),
         ),
     )?;

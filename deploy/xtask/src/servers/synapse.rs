@@ -92,11 +92,13 @@ pub(crate) fn start(
         });
     }
     let config_path = folder.join("homeserver.yaml");
+    let mut config = config(&folder, port, &database_config);
+    let registration = scratch.registration();
+    if registration.is_file() {
+        config["app_service_config_files"] = json!([registration]);
+    }
     // JSON is YAML.
-    fs::write(
-        &config_path,
-        config(&folder, port, &database_config).to_string(),
-    )?;
+    fs::write(&config_path, config.to_string())?;
     fs::write(folder.join("log.yaml"), log_config(&folder).to_string())?;
     let synapse = || -> Program {
         let arguments = ["-m", "synapse.app.homeserver", "--config-path"];
