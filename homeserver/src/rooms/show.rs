@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::{
     Rooms,
     event::RoomEvent,
+    project::membership_of,
     relations::bundle::{self, Bundler},
     rows::{Membership, Standing},
     viewer::Viewer,
@@ -103,9 +104,9 @@ impl Rooms {
         let erased = self.erased_for(snapshot, event, viewer)?;
         let event = erased.as_deref().unwrap_or(event);
         let replaced = self.other(snapshot, event.row.replaces)?;
-        // What came before may lie in a part of the history that the user may not see; its id is told anyway.
+        // What came before may be hidden from the user; its id is told anyway.
         let seen = match &replaced {
-            Some(replaced) if viewer.had_access(replaced)? => Some(replaced),
+            Some(replaced) if viewer.knew(event, replaced)? => Some(replaced),
             _ => None,
         };
         let redaction = self.other(snapshot, event.row.redacted_by)?;
@@ -158,6 +159,16 @@ impl Rooms {
 }
 
 impl Viewer<'_> {
+    /// Whether the user could see the state that a state event replaced: their own membership, what was the current state
+    /// of a room they were in, however old it was, and what they see in the history.
+    fn knew(&self, event: &RoomEvent, replaced: &RoomEvent) -> Result<bool> {
+        let is_own =
+            event.pdu.state_key() == Some(self.user_id.as_str()) && membership_of(event).is_some();
+        Ok(is_own
+            || self.membership_in(event.row.state_before)? == Membership::Join
+            || self.had_access(replaced)?)
+    }
+
     /// The user's membership at the time of an event.
     pub fn membership_at(&self, event: &RoomEvent) -> Result<Membership> {
         match &self.row {

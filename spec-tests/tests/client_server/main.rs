@@ -66,6 +66,7 @@ mod sync;
 mod sync_departures;
 mod sync_filters;
 mod sync_lazy;
+mod sync_sections;
 mod terms;
 mod third_party_ids;
 mod thread_subscriptions;

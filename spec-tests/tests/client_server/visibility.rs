@@ -1,8 +1,13 @@
 //! Who sees which part of the history.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#room-history-visibility)
 
-use serde_json::json;
-use spec_tests::{User, covers, homeserver, matchers::bodies, path};
+use serde_json::{Value, json};
+use spec_tests::{
+    User, covers, homeserver,
+    matchers::{bodies, items},
+    must::must_find,
+    path,
+};
 
 /// A room in which one message was said at each stage of Bob's way in and out.
 fn history(visibility: &str) -> (User, User, String, Vec<String>) {
@@ -58,6 +63,66 @@ fn history_visibility_decides_by_membership_at_the_time() {
             assert_eq!(bodies(&page["chunk"]), expected, "{visibility}");
         }
     }
+}
+
+/// The room's first events are open to all, what passed afterwards is not; how the room is now has to be told anyway.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync)
+#[test]
+fn who_comes_to_a_room_that_hides_its_past_is_told_its_whole_state() {
+    covers!(GET "/_matrix/client/v3/sync");
+    let (alice, bob, room, _) = history("joined");
+    let carol = homeserver().register("carol");
+    alice.invite(&room, &carol);
+    carol.join(&room);
+    alice.set_state(&room, "m.room.topic", "", &json!({ "topic": "hidden" }));
+    alice.invite(&room, &bob);
+    let before = bob.initial_sync();
+    bob.join(&room);
+    for response in [bob.sync_after(&before), bob.initial_sync()] {
+        let joined = &response["rooms"]["join"][&room];
+        let state = items(&joined["state"]["events"]);
+        let told: Vec<Value> = state
+            .iter()
+            .chain(items(&joined["timeline"]["events"]))
+            .cloned()
+            .collect();
+        let told = json!(told);
+        must_find(&told, &json!({ "content": { "topic": "hidden" } }));
+        must_find(
+            &told,
+            &json!({ "state_key": carol.id, "content": { "membership": "join" } }),
+        );
+    }
+}
+
+/// What a member could read of the state until a change of it, they are told with the change. Clients tell a new name from
+/// somebody who comes in by it.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#definition-clientevent_unsigneddata)
+#[test]
+fn members_are_told_what_a_change_replaced_though_it_is_older_than_what_they_see() {
+    covers!(GET "/_matrix/client/v3/rooms/{roomId}/event/{eventId}");
+    let (alice, bob, room, _) = history("joined");
+    let topic = |words: &str| {
+        let content = json!({ "topic": words });
+        alice.set_state(&room, "m.room.topic", "", &content)
+    };
+    let old = topic("old");
+    alice.invite(&room, &bob);
+    let unseen = topic("unseen");
+    bob.join(&room);
+    let seen = topic("new");
+    bob.event(&room, &old).must_be(404);
+    bob.event(&room, &unseen).must_be(404);
+    let event = bob.event(&room, &seen).ok();
+    assert_eq!(event["unsigned"]["prev_content"]["topic"], "unseen");
+    // One's own membership is no secret.
+    let carol = homeserver().register("carol");
+    alice.invite(&room, &carol);
+    let before = carol.initial_sync();
+    carol.leave(&room);
+    let after = carol.sync_after(&before);
+    let left = &after["rooms"]["leave"][&room]["timeline"]["events"][0];
+    assert_eq!(left["unsigned"]["prev_content"]["membership"], "invite");
 }
 
 /// "If the user joined the room at any point after the event was sent, allow", also after they left again.
@@ -133,7 +198,7 @@ fn a_change_of_visibility_does_not_open_the_past() {
 fn people_see_themselves_join_and_leave() {
     let (_, bob, room, _) = history("joined");
     let page = bob.messages(&room, "dir=b&limit=50");
-    let own = spec_tests::matchers::items(&page["chunk"])
+    let own = items(&page["chunk"])
         .iter()
         .filter(|event| event["state_key"] == bob.id);
     let own: Vec<&str> = own

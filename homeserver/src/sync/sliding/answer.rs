@@ -17,19 +17,11 @@ pub struct Response {
     /// Where the next request continues.
     pub pos: String,
     /// How many rooms the lists have.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub lists: BTreeMap<String, List>,
-    /// What is new in rooms.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    /// What is new in rooms. Some clients walk through rooms, lists and extensions without looking whether there are any.
     pub rooms: BTreeMap<OwnedRoomId, RoomAnswer>,
     /// What was asked for beside rooms.
-    #[serde(skip_serializing_if = "is_silent")]
     pub extensions: Extensions,
-}
-
-/// Whether nothing is in them. What Ruma has to ask this with knows of no threads.
-fn is_silent(extensions: &Extensions) -> bool {
-    extensions.is_empty() && extensions.thread_subscriptions.is_empty()
 }
 
 /// What is new in a room.

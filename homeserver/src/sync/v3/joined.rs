@@ -78,7 +78,7 @@ impl Build<'_> {
                 heroes: &joined.summary.heroes,
             };
             joined.state = self.state(&wanted, &viewer, &stretch)?;
-            joined.timeline = self.timeline(&viewer, since, stretch)?;
+            joined.timeline = self.timeline(&viewer, stretch)?;
         }
         let wanted = &self.ask.filter.room.ephemeral;
         let after = since.unwrap_or(StreamPos::ZERO);
@@ -108,6 +108,9 @@ impl Build<'_> {
         if !something {
             return Ok(None);
         }
+        // Some clients, the Python SDK among them, read it in every answer.
+        let end = || timeline_token(Rooms::end_at(self.upto));
+        joined.timeline.prev_batch.get_or_insert_with(end);
         self.add_unread(&mut joined, room, row)?;
         Ok(Some(joined))
     }
@@ -250,19 +253,12 @@ impl Build<'_> {
         Ok(newest)
     }
 
-    pub(super) fn timeline(
-        &self,
-        viewer: &Viewer<'_>,
-        since: Option<StreamPos>,
-        stretch: Stretch,
-    ) -> ApiResult<Timeline> {
+    pub(super) fn timeline(&self, viewer: &Viewer<'_>, stretch: Stretch) -> ApiResult<Timeline> {
         // A client that is told every event sees by itself what refers to which.
         let bundle = stretch.limited;
         let mut timeline = Timeline::new();
         timeline.limited = stretch.limited;
-        if stretch.limited || !stretch.events.is_empty() || since.is_none() {
-            timeline.prev_batch = Some(timeline_token(stretch.start));
-        }
+        timeline.prev_batch = Some(timeline_token(stretch.start));
         timeline.events = self.show(&stretch.events, viewer, bundle)?;
         Ok(timeline)
     }
@@ -274,7 +270,7 @@ impl Build<'_> {
         viewer: &Viewer<'_>,
         stretch: &Stretch,
     ) -> ApiResult<State> {
-        let events = self.state_events(wanted, stretch)?;
+        let events = self.state_events(wanted, viewer, stretch)?;
         Ok(self.as_state(self.show(&events, viewer, false)?))
     }
 

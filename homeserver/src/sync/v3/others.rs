@@ -76,7 +76,7 @@ impl Build<'_> {
                 events: vec![own],
                 limited: false,
             };
-            left.timeline = self.timeline(&viewer, self.ask.since, stretch)?;
+            left.timeline = self.timeline(&viewer, stretch)?;
             return Ok(left);
         }
         // To somebody who came and went in between everything was new.
@@ -99,7 +99,7 @@ impl Build<'_> {
             heroes: &[],
         };
         left.state = self.state(&wanted, &viewer, &stretch)?;
-        left.timeline = self.timeline(&viewer, since, stretch)?;
+        left.timeline = self.timeline(&viewer, stretch)?;
         Ok(left)
     }
 

@@ -65,7 +65,7 @@ fn add_first(body: &mut Vec<u8>, field: &str) {
 #[derive(Serialize)]
 struct RoomsBody {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    leave: BTreeMap<OwnedRoomId, WithTimeline<LeftBody>>,
+    leave: BTreeMap<OwnedRoomId, WithTimeline<v3::LeftRoom>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     join: BTreeMap<OwnedRoomId, WithTimeline<JoinedBody>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -74,28 +74,35 @@ struct RoomsBody {
     knock: BTreeMap<OwnedRoomId, v3::KnockedRoom>,
 }
 
-/// A room without its timeline, and that.
+/// A room, and the sections of it that Ruma leaves out where nothing is in them. Some clients, the Python SDK among
+/// them, read all sections without looking whether they are there.
 #[derive(Serialize)]
 struct WithTimeline<T> {
     #[serde(flatten)]
     room: T,
     #[serde(skip_serializing_if = "Option::is_none")]
-    timeline: Option<TimelineBody>,
-}
-
-/// A room that was left without its timeline.
-#[derive(Serialize)]
-struct LeftBody {
-    #[serde(flatten)]
-    room: v3::LeftRoom,
-    /// Ruma leaves out a state without events.
-    #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<NoEvents>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_data: Option<NoEvents>,
+    timeline: TimelineBody,
 }
 
 #[derive(Default, Serialize)]
 struct NoEvents {
     events: [(); 0],
+}
+
+impl NoEvents {
+    /// The state of a room, where Ruma leaves it out.
+    fn state(state: &v3::State) -> Option<Self> {
+        let is_empty = matches!(state, v3::State::Before(events) if events.is_empty());
+        is_empty.then(Self::default)
+    }
+
+    /// What the user keeps about a room, where Ruma leaves it out.
+    fn account_data(data: &v3::RoomAccountData) -> Option<Self> {
+        data.is_empty().then(Self::default)
+    }
 }
 
 /// A joined room without its timeline.
@@ -122,21 +129,25 @@ struct TimelineBody {
 impl RoomsBody {
     fn of(rooms: v3::Rooms) -> Self {
         let leave = rooms.leave.into_iter().map(|(id, mut room)| {
-            let timeline = TimelineBody::of(std::mem::take(&mut room.timeline));
-            let state = match &room.state {
-                v3::State::Before(events) if events.is_empty() => Some(NoEvents::default()),
-                _ => None,
+            let told = WithTimeline {
+                state: NoEvents::state(&room.state),
+                account_data: NoEvents::account_data(&room.account_data),
+                timeline: TimelineBody::of(std::mem::take(&mut room.timeline)),
+                room,
             };
-            let room = LeftBody { room, state };
-            (id, WithTimeline { room, timeline })
+            (id, told)
         });
         let join = rooms.join.into_iter().map(|(id, mut room)| {
-            let timeline = TimelineBody::of(std::mem::take(&mut room.timeline));
             let ephemeral = EphemeralBody {
                 events: std::mem::take(&mut room.ephemeral).events,
             };
-            let room = JoinedBody { room, ephemeral };
-            (id, WithTimeline { room, timeline })
+            let told = WithTimeline {
+                state: NoEvents::state(&room.state),
+                account_data: NoEvents::account_data(&room.account_data),
+                timeline: TimelineBody::of(std::mem::take(&mut room.timeline)),
+                room: JoinedBody { room, ephemeral },
+            };
+            (id, told)
         });
         Self {
             leave: leave.collect(),
@@ -155,12 +166,12 @@ impl RoomsBody {
 }
 
 impl TimelineBody {
-    fn of(timeline: v3::Timeline) -> Option<Self> {
-        (!timeline.is_empty()).then_some(Self {
+    fn of(timeline: v3::Timeline) -> Self {
+        Self {
             limited: timeline.limited,
             prev_batch: timeline.prev_batch,
             events: timeline.events,
-        })
+        }
     }
 }
 
