@@ -1,7 +1,7 @@
 //! Reading and sending state.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#getting-events-for-a-room)
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ruma::{OwnedEventId, events::TimelineEventType};
 use serde_json::{
@@ -63,6 +63,27 @@ impl Look<'_> {
     /// The room's state after one of its events.
     pub fn state_after(&self, event: &RoomEvent) -> ApiResult<Vec<Arc<RoomEvent>>> {
         Ok(self.state_in(event.row.state_after)?)
+    }
+
+    /// The same with those members alone who sent some events.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#lazy-loading-room-members)
+    pub fn state_after_with_senders<'e>(
+        &self,
+        event: &RoomEvent,
+        shown: impl IntoIterator<Item = &'e Arc<RoomEvent>>,
+    ) -> ApiResult<Vec<Arc<RoomEvent>>> {
+        let senders = shown.into_iter().map(|event| event.pdu.sender().as_str());
+        let senders: BTreeSet<&str> = senders.collect();
+        let interner = self.rooms.storage().interner();
+        let mut state = Vec::new();
+        for (key, event) in tree::entries(&self.rooms.nodes(self.snapshot), event.row.state_after)?
+        {
+            let (kind, state_key) = interner.state_key_text(key)?;
+            if kind != "m.room.member" || senders.contains(&*state_key) {
+                state.push(self.rooms.known_event(self.snapshot, event)?);
+            }
+        }
+        Ok(state)
     }
 
     /// All events of a state.

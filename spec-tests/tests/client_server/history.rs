@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use spec_tests::{
     User, covers, homeserver,
     matchers::{bodies, event_ids, items},
-    must::{must_contain, must_find, text},
+    must::{must_contain, must_find, must_not_find, text},
     path,
 };
 
@@ -185,6 +185,32 @@ fn lazy_loading_gives_the_members_who_spoke() {
         &json!({ "type": "m.room.member", "state_key": bob.id }),
     );
     assert_eq!(items(&page["state"]).len(), 1, "{}", page["state"]);
+}
+
+/// Only members are left out, and only those who said nothing of what is shown.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidcontexteventid)
+#[test]
+fn lazy_loading_leaves_the_rest_of_the_state_in_the_context() {
+    covers!(GET "/_matrix/client/v3/rooms/{roomId}/context/{eventId}");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let carol = homeserver().register("carol");
+    let room = alice.room_with(&[&bob, &carol]);
+    let event = bob.say(&room, "hello");
+    let filter = json!({ "lazy_load_members": true });
+    let path = path!(
+        "/v3/rooms/{}/context/{}?limit=0&filter={}",
+        room,
+        event,
+        filter
+    );
+    let context = alice.get(&path).ok();
+    let state = &context["state"];
+    must_find(state, &json!({ "type": "m.room.create" }));
+    must_find(state, &json!({ "type": "m.room.power_levels" }));
+    let member = |user: &User| json!({ "type": "m.room.member", "state_key": user.id });
+    must_find(state, &member(&bob));
+    must_not_find(state, &member(&carol));
 }
 
 #[test]

@@ -210,7 +210,7 @@ async fn context(
                 let last = around.after.last().unwrap_or(&around.event);
                 let state = if lazy(&filter.events) {
                     let shown = around.before.iter().chain(&around.after);
-                    look.members_of(shown.chain([&around.event]))?
+                    look.state_after_with_senders(last, shown.chain([&around.event]))?
                 } else {
                     look.state_after(last)?
                 };
