@@ -17,6 +17,10 @@ use crate::{
 /// Servers that are named of a room besides this one: enough to find one that answers.
 const MAX_SERVERS: usize = 50;
 
+/// Bytes of the longest alias.
+/// [spec](https://spec.matrix.org/v1.19/appendices/#room-aliases)
+const MAX_ALIAS_LENGTH: usize = 255;
+
 /// Who gives a room an alias.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Namer {
@@ -100,6 +104,7 @@ impl Rooms {
         alias: OwnedRoomAliasId,
     ) -> ApiResult<()> {
         self.require_own(&alias)?;
+        check_length(&alias)?;
         let taken = ApiError::new(
             StatusCode::CONFLICT,
             ErrorKind::Unknown,
@@ -200,6 +205,7 @@ pub(super) fn take_local(
     }
     let alias = RoomAliasId::parse(format!("#{localpart}:{}", txn.rooms.server_name()))
         .map_err(|_| malformed())?;
+    check_length(&alias)?;
     let taken = ApiError::bad_request(ErrorKind::RoomInUse, "Another room has this alias.");
     put(txn, creator, &alias, taken)?;
     Ok(alias)
@@ -217,6 +223,15 @@ fn put(txn: &mut Txn<'_>, creator: &UserId, alias: &RoomAliasId, taken: ApiError
         tables::ROOM_ALIAS.put(batch, (room, &name), &());
     });
     Ok(())
+}
+
+fn check_length(alias: &RoomAliasId) -> ApiResult {
+    if alias.as_str().len() <= MAX_ALIAS_LENGTH {
+        return Ok(());
+    }
+    Err(ApiError::invalid_param(format!(
+        "The alias is too long: it may have {MAX_ALIAS_LENGTH} bytes."
+    )))
 }
 
 fn unknown_alias(alias: &RoomAliasId) -> ApiError {

@@ -8,7 +8,7 @@ use ruma::{
 use serde_json::{Value, json};
 
 use super::{
-    Rooms, blocking, profile, refusal, restricted,
+    Rooms, blocking, draft, profile, refusal, restricted,
     rows::{Membership, UserRoomRow},
     txn::Txn,
 };
@@ -66,7 +66,14 @@ impl Step {
             }
             (Self::Kick, Some(Join | Invite | Knock)) => return Ok(()),
             (Self::Kick, _) => "The user is not in the room.",
-            (Self::Unban, old) if old != Some(Ban) => "The user is not banned from the room.",
+            (Self::Unban, old) if old != Some(Ban) => {
+                let message = "The user is not banned from the room.";
+                return Err(ApiError::new(
+                    http::StatusCode::FORBIDDEN,
+                    ErrorKind::BadState,
+                    message,
+                ));
+            }
             _ => return Ok(()),
         };
         Err(ApiError::forbidden(refusal))
@@ -123,12 +130,14 @@ impl MembershipChange {
         }
         self.step.check(old)?;
         let content = self.content(txn, old)?;
-        txn.set_state(
+        // Whoever is invited or banned once more in the same words is so already.
+        txn.append_state(&draft::state(
             &self.sender,
             TimelineEventType::RoomMember,
             self.user.as_str(),
             &content,
-        )?;
+            txn.rooms.clock().now(),
+        )?)?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#redactions)
 
 use ruma::{OwnedEventId, OwnedUserId, events::TimelineEventType};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{Rooms, draft, send::Transaction, txn::Txn};
@@ -55,6 +56,9 @@ impl Redaction {
         if target.is_none() && txn.head.summary().remote == 0 {
             return Err(ApiError::not_found("There is no such event in this room."));
         }
+        if let Some(target) = &target {
+            check_kind(target.pdu.event_type())?;
+        }
         if target.is_none_or(|target| target.pdu.sender() != self.sender) {
             if self.is_suspended {
                 return Err(ApiError::suspended());
@@ -71,5 +75,34 @@ impl Redaction {
             redacts: Some(self.target.clone()),
             ..draft
         })
+    }
+}
+
+/// Checks an event that may be a redaction which somebody wrote themselves.
+pub(super) fn check(txn: &Txn<'_>, draft: &Draft) -> ApiResult {
+    #[derive(Deserialize)]
+    struct Content {
+        redacts: OwnedEventId,
+    }
+    if draft.event_type != TimelineEventType::RoomRedaction {
+        return Ok(());
+    }
+    let Ok(content) = serde_json::from_str::<Content>(draft.content.get()) else {
+        return Ok(());
+    };
+    match txn.rooms.event_by_id(txn.snapshot, &content.redacts)? {
+        Some(target) if target.row.room == txn.room => check_kind(target.pdu.event_type()),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to redact what a room cannot do without. Before room version 11 a redacted create event loses the room's
+/// version, so that nobody could enter it any more; a redacted server ACL would keep every server out.
+fn check_kind(kind: &TimelineEventType) -> ApiResult {
+    match kind {
+        TimelineEventType::RoomCreate | TimelineEventType::RoomServerAcl => Err(
+            ApiError::forbidden(format!("An event of type {kind} cannot be redacted.")),
+        ),
+        _ => Ok(()),
     }
 }

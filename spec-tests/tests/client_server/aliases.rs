@@ -32,6 +32,31 @@ fn an_alias_is_made_found_listed_and_removed() {
     alice.delete(&path).must_fail(404, "M_NOT_FOUND");
 }
 
+/// [spec](https://spec.matrix.org/v1.19/appendices/#room-aliases)
+#[test]
+fn an_alias_has_255_bytes_at_most() {
+    covers!(PUT "/_matrix/client/v3/directory/room/{roomAlias}", POST "/_matrix/client/v3/createRoom");
+    let alice = homeserver().register("alice");
+    let room = alice.private_room();
+    let of_length = |length: usize| {
+        let server = alice.server.server_name();
+        let stem = unique("alias");
+        let filler = "x".repeat(length - stem.len() - server.len() - 2);
+        (
+            format!("{stem}{filler}"),
+            format!("#{stem}{filler}:{server}"),
+        )
+    };
+    let put = |alias: &str| {
+        let body = json!({ "room_id": room });
+        alice.put(&path!("/v3/directory/room/{}", alias), &body)
+    };
+    put(&of_length(255).1).ok();
+    put(&of_length(256).1).must_fail(400, "M_INVALID_PARAM");
+    let body = json!({ "room_alias_name": of_length(256).0 });
+    alice.post("/v3/createRoom", &body).must_be(400);
+}
+
 #[test]
 fn an_alias_belongs_to_one_room() {
     covers!(PUT "/_matrix/client/v3/directory/room/{roomAlias}");

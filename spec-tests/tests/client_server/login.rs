@@ -5,6 +5,7 @@ use serde_json::json;
 use spec_tests::{
     User, covers, homeserver,
     must::{must_contain, must_find, must_not_find, text},
+    server::unique,
 };
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3login)
@@ -111,6 +112,41 @@ fn logout_ends_the_token_and_the_device_only() {
         &devices["devices"],
         &json!({ "device_id": laptop.device_id }),
     );
+}
+
+/// Logging out takes no body, so what some clients send there means nothing.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#api-standards)
+#[test]
+fn logout_takes_whatever_body() {
+    covers!(POST "/_matrix/client/v3/logout", POST "/_matrix/client/v3/logout/all");
+    for path in ["/v3/logout", "/v3/logout/all"] {
+        for body in ["", "null", "[]", "bye"] {
+            let alice = homeserver().register("alice");
+            let request = alice.request("POST", path);
+            request.bytes("application/json", body).send().ok();
+            alice
+                .get("/v3/account/whoami")
+                .must_fail(401, "M_UNKNOWN_TOKEN");
+        }
+    }
+}
+
+/// Deprecated, but older clients read it.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3login)
+#[test]
+fn signing_in_tells_the_name_of_the_server() {
+    covers!(POST "/_matrix/client/v3/login", POST "/_matrix/client/v3/register");
+    let server = homeserver();
+    let alice = server.register("alice");
+    let answer = server.post("/v3/login", &alice.login_body()).ok();
+    assert_eq!(answer["home_server"], server.server_name());
+    let body = json!({
+        "username": unique("bob"),
+        "password": "a password of bob",
+        "auth": { "type": "m.login.dummy" },
+    });
+    let answer = server.post("/v3/register", &body).ok();
+    assert_eq!(answer["home_server"], server.server_name());
 }
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3logoutall)

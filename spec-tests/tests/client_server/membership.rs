@@ -309,13 +309,36 @@ fn people_are_banned_before_they_come() {
     bob.try_join(&room).must_be(403);
 }
 
+/// As Synapse does it; clients would tell about each.
+#[test]
+fn who_is_invited_or_banned_again_in_the_same_words_is_so_once() {
+    covers!(POST "/_matrix/client/v3/rooms/{roomId}/invite", POST "/_matrix/client/v3/rooms/{roomId}/ban");
+    let (alice, bob) = pair();
+    let room = alice.private_room();
+    for act in ["invite", "ban"] {
+        let event = || {
+            alice.membership(act, &room, &bob).ok();
+            let path = path!(
+                "/v3/rooms/{}/state/m.room.member/{}?format=event",
+                room,
+                bob.id
+            );
+            alice.get(&path).ok()["event_id"].clone()
+        };
+        assert_eq!(event(), event(), "{act}");
+    }
+}
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#other-error-codes)
 #[test]
 fn who_is_not_banned_cannot_be_unbanned() {
     covers!(POST "/_matrix/client/v3/rooms/{roomId}/unban");
     let (alice, bob) = pair();
     let carol = homeserver().register("carol");
     let room = alice.room_with(&[&bob]);
-    alice.membership("unban", &room, &bob).must_be(403);
+    alice
+        .membership("unban", &room, &bob)
+        .must_fail(403, "M_BAD_STATE");
     alice.membership("ban", &room, &carol).ok();
     bob.membership("unban", &room, &carol)
         .must_fail(403, "M_FORBIDDEN");

@@ -232,6 +232,23 @@ fn sending_a_redaction_as_an_event_redacts() {
     assert_eq!(alice.event(&room, &event).ok()["content"], json!({}));
 }
 
+/// A create event that lost its content would no longer tell the version of its room.
+#[test]
+fn what_a_room_cannot_do_without_is_not_redacted() {
+    covers!(PUT "/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}");
+    let alice = homeserver().register("alice");
+    let room = alice.create_room(&json!({ "room_version": "11" }));
+    let path = path!("/v3/rooms/{}/state/m.room.create/?format=event", room);
+    let create = text(&alice.get(&path).ok()["event_id"]);
+    alice
+        .try_redact(&room, &create)
+        .must_fail(403, "M_FORBIDDEN");
+    let sent = alice.try_send(&room, "m.room.redaction", &json!({ "redacts": create }));
+    sent.must_fail(403, "M_FORBIDDEN");
+    let acl = alice.set_state(&room, "m.room.server_acl", "", &json!({ "allow": ["*"] }));
+    alice.try_redact(&room, &acl).must_fail(403, "M_FORBIDDEN");
+}
+
 /// "Sent" means on disk: what was acknowledged is there after a crash, once, under the same transaction id.
 #[test]
 fn a_killed_server_forgets_nothing_it_acknowledged() {

@@ -74,6 +74,9 @@ fn the_format_event_gives_the_whole_event() {
         &event,
         &json!({ "event_id": id, "room_id": room, "type": "m.room.topic", "content": { "topic": "x" } }),
     );
+    alice
+        .get(&path!("/v3/rooms/{}/state/m.room.topic/?format=x", room))
+        .must_fail(400, "M_INVALID_PARAM");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{reader, timestamp};
 use crate::{
-    ApiResult, Server,
+    ApiError, ApiResult, Server,
     delayed::{
         NewDelayedEvent,
         routes::{Delay, schedule_instead},
@@ -59,14 +59,24 @@ async fn state_event(
     Ruma(request): Ruma<get_state_event_for_key::v3::Request>,
 ) -> ApiResult<get_state_event_for_key::v3::Response> {
     use get_state_event_for_key::v3::{Response, StateEventFormat};
-    let (kind, format) = (request.event_type.to_string(), request.format);
+    let kind = request.event_type.to_string();
+    let whole = match request.format {
+        StateEventFormat::Content => false,
+        StateEventFormat::Event => true,
+        _ => {
+            return Err(ApiError::invalid_param(
+                "format is \"content\" or \"event\".",
+            ));
+        }
+    };
     let found = server
         .rooms
         .look(reader(&session), &request.room_id, move |look| {
             let event = look.state_event(&kind, &request.state_key)?;
-            let shown: Box<RawValue> = match format {
-                StateEventFormat::Event => look.show::<()>(&event)?.into_json(),
-                _ => event.pdu.content().to_owned(),
+            let shown: Box<RawValue> = if whole {
+                look.show::<()>(&event)?.into_json()
+            } else {
+                event.pdu.content().to_owned()
             };
             Ok(shown)
         });

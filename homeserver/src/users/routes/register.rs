@@ -21,7 +21,7 @@ use serde_json::json;
 use super::{appservice_of, refresh_parts};
 use crate::{
     ApiError, ApiResult, Server,
-    http::{AccessToken, JsonBody, Raw, Ruma, json, ruma::Answer},
+    http::{AccessToken, JsonBody, Raw, Ruma, json},
     users::{Registration, SharedSecretRegistration, SignIn},
 };
 
@@ -64,15 +64,25 @@ pub(super) async fn register(
     } else {
         server.users.register(wish, request.auth.as_ref()).await?
     };
-    let Some(signed_in) = registered.signed_in else {
-        // Ruma writes `null` for the device, which the specification does not allow.
-        return json(&json!({ "user_id": registered.user_id })).map(Raw);
-    };
-    let mut response = register::v3::Response::new(registered.user_id);
-    (response.refresh_token, response.expires_in) = refresh_parts(&signed_in);
-    response.access_token = Some(signed_in.access_token);
-    response.device_id = Some(signed_in.device_id);
-    response.into_http().map(Raw)
+    // Ruma writes `null` for a device that there is not, which the specification does not allow, and leaves out the
+    // server's name, which older clients cannot do without.
+    let mut answer = json!({
+        "user_id": registered.user_id,
+        "home_server": server.config.server_name,
+    });
+    if let Some(signed_in) = registered.signed_in {
+        let (refresh_token, expires_in) = refresh_parts(&signed_in);
+        answer["access_token"] = signed_in.access_token.into();
+        answer["device_id"] = signed_in.device_id.as_str().into();
+        if let Some(token) = refresh_token {
+            answer["refresh_token"] = token.into();
+        }
+        if let Some(lifetime) = expires_in {
+            let milliseconds = u64::try_from(lifetime.as_millis());
+            answer["expires_in_ms"] = milliseconds.unwrap_or(u64::MAX).into();
+        }
+    }
+    json(&answer).map(Raw)
 }
 
 /// Whether a name is free.

@@ -26,7 +26,7 @@ use super::{appservice_of, confirm_password, refresh_parts};
 use crate::{
     ApiError, ApiResult, Server,
     http::{
-        AccessToken, Nothing, Own, Ruma, Session,
+        AccessToken, Nothing, Own, Ruma, Session, Streamed,
         limits::{Class, Subject},
     },
     users::{DevicesOf, Identifier, LOGIN_TOKEN_LIFETIME, SignIn, SignedIn},
@@ -128,16 +128,21 @@ pub(super) async fn login(
             .check(Class::SignIn, Subject::Name(hash_of(&identifier)))?;
         server.users.login(&identifier, password, sign_in).await?
     };
-    Ok(answer(signed_in))
+    Ok(answer(&server, signed_in))
 }
 
-fn answer(signed_in: SignedIn) -> login::v3::Response {
+#[expect(
+    deprecated,
+    reason = "older clients, such as the Python SDK, cannot sign in without home_server"
+)]
+fn answer(server: &Server, signed_in: SignedIn) -> login::v3::Response {
     let (refresh_token, expires_in) = refresh_parts(&signed_in);
     let mut response = login::v3::Response::new(
         signed_in.user_id,
         signed_in.access_token,
         signed_in.device_id,
     );
+    response.home_server = Some(server.config.server_name.clone());
     response.refresh_token = refresh_token;
     response.expires_in = expires_in;
     response
@@ -183,12 +188,12 @@ pub(super) async fn refresh(
     Ok(response)
 }
 
-/// Signs out.
+/// Signs out. A body means nothing, whatever it holds.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3logout)
 pub(super) async fn logout(
     State(server): State<Server>,
     session: Session,
-    Ruma(_): Ruma<logout::v3::Request>,
+    _: Streamed<logout::v3::Request>,
 ) -> ApiResult<logout::v3::Response> {
     server.users.logout(&session).await?;
     Ok(logout::v3::Response::new())
@@ -199,7 +204,7 @@ pub(super) async fn logout(
 pub(super) async fn logout_all(
     State(server): State<Server>,
     session: Session,
-    Ruma(_): Ruma<logout_all::v3::Request>,
+    _: Streamed<logout_all::v3::Request>,
 ) -> ApiResult<logout_all::v3::Response> {
     server
         .users
