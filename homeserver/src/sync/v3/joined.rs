@@ -1,6 +1,6 @@
 //! Rooms the user is in.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 
 use ruma::{
     UInt, UserId,
@@ -206,7 +206,8 @@ impl Build<'_> {
         Ok(())
     }
 
-    /// The newest events the client has not seen, up to a position.
+    /// The newest events the client has not seen, up to a position. They begin after the last change of the state that the
+    /// user may not see, which newcomers are told with the state.
     pub(super) fn stretch(
         &self,
         room: RoomNid,
@@ -227,7 +228,13 @@ impl Build<'_> {
         } else {
             0
         };
+        // A timeline that passed over a change of the state would leave the client with the wrong one.
+        let hidden = Cell::new(false);
         let take = |event: &RoomEvent| {
+            if hidden.get() || event.pdu.state_key().is_some() && !viewer.may_see(event)? {
+                hidden.set(true);
+                return Ok(false);
+            }
             Ok(filter::takes_event(wanted, event)
                 && self.ask.relations.takes(self.rooms, self.snapshot, event)?)
         };
@@ -250,6 +257,12 @@ impl Build<'_> {
             let before = stretch(newest.start, 1)?;
             newest.limited = before.limited || !before.events.is_empty();
         }
+        if hidden.get() {
+            newest.limited = true;
+            if newest.events.is_empty() {
+                newest.start = Rooms::end_at(upto);
+            }
+        }
         Ok(newest)
     }
 
@@ -270,7 +283,7 @@ impl Build<'_> {
         viewer: &Viewer<'_>,
         stretch: &Stretch,
     ) -> ApiResult<State> {
-        let events = self.state_events(wanted, viewer, stretch)?;
+        let events = self.state_events(wanted, stretch)?;
         Ok(self.as_state(self.show(&events, viewer, false)?))
     }
 

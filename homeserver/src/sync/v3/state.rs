@@ -8,10 +8,7 @@ use super::{Build, joined::senders};
 use crate::{
     error::ApiResult,
     ids::{EventNid, RoomNid, StreamPos},
-    rooms::{
-        event::RoomEvent, project::membership_of, rows::Place, state::tree::StateRoot,
-        viewer::Viewer,
-    },
+    rooms::{event::RoomEvent, project::membership_of, rows::Place, state::tree::StateRoot},
     sync::{
         filter,
         room_view::{self, Stretch},
@@ -39,7 +36,6 @@ impl Build<'_> {
     pub(super) fn state_events(
         &self,
         wanted: &Wanted<'_>,
-        viewer: &Viewer<'_>,
         stretch: &Stretch,
     ) -> ApiResult<Vec<Arc<RoomEvent>>> {
         let filter = &self.ask.filter.room.state;
@@ -60,13 +56,11 @@ impl Build<'_> {
                 }
             }
         }
-        // What became state without an event in the timeline: when a room was entered, when a fork of its history ended,
-        // or before the user came to a room that hides from them what passed before, though not how it is.
+        // What became state without an event in the timeline, when a room was entered or a fork of its history ended.
         let changes = room_view::state_changes(self.snapshot, wanted.room, at, wanted.upto)?;
         for (_, last) in changes.into_values() {
             if let Some((nid, event)) = self.state_event(last)?
-                && (event.row.place != Place::live(event.row.place.pos)
-                    || !viewer.may_see(&event)?)
+                && event.row.place != Place::live(event.row.place.pos)
                 && (wanted.since.is_some() || !lazy || membership_of(&event).is_none())
             {
                 events.insert(nid, event);
