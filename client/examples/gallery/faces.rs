@@ -1,4 +1,4 @@
-//! Portraits of the invented people, drawn of circles.
+//! Portraits of the invented people, drawn of circles, and what they have drawn on a board.
 
 use client::bridge::pixels::Pixels;
 
@@ -106,4 +106,35 @@ impl Face {
             () => self.back,
         }
     }
+}
+
+/// A board with three tables and lines between them.
+pub(crate) fn whiteboard() -> Pixels {
+    const BOXES: [(u32, u32); 3] = [(100, 40), (440, 30), (270, 160)];
+    let mut pixels = Pixels::new(720, 268);
+    let width = pixels.width();
+    for (index, pixel) in pixels.make_mut_slice().iter_mut().enumerate() {
+        let index = u32::try_from(index).unwrap_or(0);
+        let (x, y) = (index % width, index / width);
+        let edge = BOXES.iter().any(|(left, top)| {
+            let (dx, dy) = (x.wrapping_sub(*left), y.wrapping_sub(*top));
+            dx < 150
+                && dy < 84
+                && (!(4..146).contains(&dx) || !(4..80).contains(&dy) || (24..28).contains(&dy))
+        });
+        let line = (y.abs_diff(80) < 2 && (250..440).contains(&x))
+            || (x.abs_diff(345) < 2 && (80..160).contains(&y));
+        let colour: [u8; 3] = match (edge, line) {
+            (true, _) => [42, 74, 148],
+            (_, true) => [179, 38, 30],
+            _ => [240, 241, 240],
+        };
+        *pixel = slint::Rgba8Pixel {
+            r: colour[0],
+            g: colour[1],
+            b: colour[2],
+            a: 255,
+        };
+    }
+    pixels
 }

@@ -7,7 +7,6 @@ use client::{
     },
     bridge::{
         command::Envelope,
-        pixels::Pixels,
         trouble::Trouble,
         update::{
             Answer, Connection, KeyStorage, NewerVersion, PictureSize, ServerFacts, SessionState,
@@ -20,21 +19,21 @@ use client::{
     },
     view::{
         AppAdapter, ComposerAdapter, EmptyAdapter, FeedbackAdapter, GamesAdapter, HeaderAdapter,
-        HelpAdapter, KeysAdapter, MembersAdapter, OnboardingAdapter, PaneKind, PeopleAdapter,
-        QuizAdapter, RailAdapter, RoomListAdapter, SearchAdapter, SettingsAdapter, TimelineAdapter,
-        TourAdapter, Ui, WelcomeAdapter,
+        HelpAdapter, KeysAdapter, MembersAdapter, MessageMenu, OnboardingAdapter, PaneKind,
+        PeopleAdapter, QuizAdapter, RailAdapter, RoomListAdapter, SearchAdapter, SettingsAdapter,
+        TextAdapter, TimelineAdapter, TourAdapter, Ui, WelcomeAdapter,
     },
 };
 use eyeball_im::VectorDiff;
 use matrix_sdk::ruma::UserId;
-use slint::{ComponentHandle, Timer, TimerMode};
+use slint::{ComponentHandle, Model, ModelRc, SharedString, Timer, TimerMode};
 use std::{rc::Rc, sync::Arc, time::Duration};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::faces;
 use super::samples::{self, Story, file, half_sent, picture, reactions, reply, text, voice};
 
-pub(crate) const NAMES: [&str; 54] = [
+pub(crate) const NAMES: [&str; 56] = [
     "server",
     "sign-in",
     "register",
@@ -67,6 +66,8 @@ pub(crate) const NAMES: [&str; 54] = [
     "article",
     "emoji",
     "mention",
+    "menu",
+    "text",
     "switcher",
     "person",
     "attach",
@@ -247,6 +248,19 @@ fn chats(ui: &Ui, screen: &str) {
             adapter.set_caret_epoch(adapter.get_caret_epoch().wrapping_add(1));
             adapter.invoke_caret_moved(text.into(), i32::try_from(text.len()).unwrap_or(0));
         }
+        "menu" => {
+            let rows = window.global::<TimelineAdapter>().get_rows();
+            let row = rows.iter().find(|row| row.id == "row5");
+            let menu = window.global::<MessageMenu>();
+            menu.invoke_offer(row.unwrap_or_default(), 640.0, 420.0);
+        }
+        "text" => {
+            let adapter = window.global::<TextAdapter>();
+            let page = "Длинное сообщение, которое не помещается в переписку целиком. ".repeat(60);
+            adapter.set_title(LYSENKO.1.into());
+            adapter.set_pages(ModelRc::from([page.as_str().into()]));
+            adapter.set_open(true);
+        }
         "switcher" => window.global::<AppAdapter>().invoke_switch(),
         "person" => window
             .global::<MembersAdapter>()
@@ -261,9 +275,11 @@ fn chats(ui: &Ui, screen: &str) {
         "compact" => window
             .global::<SettingsAdapter>()
             .invoke_set_compact_rooms(true),
-        "failure" => window
-            .global::<AppAdapter>()
-            .set_failure("На это нет прав.".into()),
+        "failure" => window.global::<AppAdapter>().set_failure(say(
+            ui,
+            "На это нет прав.",
+            "You are not allowed to do this.",
+        )),
         "welcome" => window.global::<WelcomeAdapter>().set_open(true),
         "tour-1" => window.global::<TourAdapter>().set_step(1),
         "tour-2" => window.global::<TourAdapter>().set_step(2),
@@ -280,7 +296,11 @@ fn chats(ui: &Ui, screen: &str) {
             window.global::<HelpAdapter>().invoke_report();
             let adapter = window.global::<FeedbackAdapter>();
             adapter.set_text("Файл PDF скачался, но не открывается: пишет, что нет программы. Аудитория 214, место 7.".into());
-            adapter.set_similar("Об этом уже сообщили 7 человек".into());
+            adapter.set_similar(say(
+                ui,
+                "Об этом уже сообщили 7 человек",
+                "7 people have reported this",
+            ));
             adapter.set_similar_title("«Не открываются файлы PDF в 214»".into());
             adapter.set_showing(screen == "feedback-facts");
         }
@@ -313,6 +333,11 @@ fn chats(ui: &Ui, screen: &str) {
         window.global::<HeaderAdapter>().set_offline(true);
         window.global::<RailAdapter>().set_online(false);
     }
+}
+
+fn say(ui: &Ui, russian: &str, english: &str) -> SharedString {
+    let settings = ui.window().global::<SettingsAdapter>();
+    [russian, english][usize::from(settings.get_language() != 0)].into()
 }
 
 fn quiz(ui: &Ui) {
@@ -420,10 +445,17 @@ fn direct() -> Vec<Arc<TimelineRow>> {
             row.starts_group = false;
             row.edited = true;
         })
-        .says(SOFIA, "Сейчас попробую")
-        .says(SOFIA, "Работает, 40 мс! 🎉")
-        .message(SOFIA, Body::Deleted, |row| row.can_reply = false)
-        .message(OWN, Body::Undecryptable(Undecryptable::Waiting), |row| row.delivery = Delivery::Sent)
+        .message(SOFIA, text("Сейчас попробую"), |row| row.ends_group = false)
+        .message(SOFIA, text("Работает, 40 мс! 🎉"), |row| {
+            row.starts_group = false;
+            row.ends_group = false;
+        })
+        .message(SOFIA, Body::Deleted, |row| {
+            row.can_reply = false;
+            row.starts_group = false;
+            row.ends_group = false;
+        })
+        .message(SOFIA, Body::Undecryptable(Undecryptable::Waiting), |row| row.starts_group = false)
         .rows()
 }
 
@@ -557,42 +589,11 @@ fn send_picture(ui: &Ui, command: MediaCommand) {
     };
     let pixels = match media.as_str().strip_prefix(faces::PREFIX) {
         Some(id) => faces::draw(id),
-        None => whiteboard(),
+        None => faces::whiteboard(),
     };
     ui.apply(Update::Picture {
         media,
         size,
         pixels,
     });
-}
-
-/// A board with three tables and lines between them.
-fn whiteboard() -> Pixels {
-    const BOXES: [(u32, u32); 3] = [(100, 40), (440, 30), (270, 160)];
-    let mut pixels = Pixels::new(720, 268);
-    let width = pixels.width();
-    for (index, pixel) in pixels.make_mut_slice().iter_mut().enumerate() {
-        let index = u32::try_from(index).unwrap_or(0);
-        let (x, y) = (index % width, index / width);
-        let edge = BOXES.iter().any(|(left, top)| {
-            let (dx, dy) = (x.wrapping_sub(*left), y.wrapping_sub(*top));
-            dx < 150
-                && dy < 84
-                && (!(4..146).contains(&dx) || !(4..80).contains(&dy) || (24..28).contains(&dy))
-        });
-        let line = (y.abs_diff(80) < 2 && (250..440).contains(&x))
-            || (x.abs_diff(345) < 2 && (80..160).contains(&y));
-        let colour: [u8; 3] = match (edge, line) {
-            (true, _) => [42, 74, 148],
-            (_, true) => [179, 38, 30],
-            _ => [240, 241, 240],
-        };
-        *pixel = slint::Rgba8Pixel {
-            r: colour[0],
-            g: colour[1],
-            b: colour[2],
-            a: 255,
-        };
-    }
-    pixels
 }

@@ -69,6 +69,12 @@ impl<T: Clone + 'static> Window<T> {
         self.following = following && self.at_end();
     }
 
+    /// How many known rows stand above the window.
+    #[must_use]
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
     /// Whether the window begins at the first known row: time to ask the server for more.
     #[must_use]
     pub fn at_start(&self) -> bool {

@@ -6,6 +6,9 @@ const LONGEST: usize = 80;
 /// Marks above and below one letter; no written language stacks more.
 const MARKS: usize = 2;
 
+/// What stays of the end of a file's name: the part that tells files apart, and their kind.
+const FILE_END: usize = 24;
+
 /// Text whose letters stay in their line: no stacks of marks, and nothing that turns the direction of what follows.
 #[must_use]
 pub fn tame(text: &str) -> String {
@@ -30,10 +33,44 @@ pub fn is_wild(text: &str) -> bool {
 /// A name in one line.
 #[must_use]
 pub fn line(name: &str) -> String {
+    super::text::one_line(&whole_line(name), LONGEST)
+}
+
+fn whole_line(name: &str) -> String {
     let visible =
         |letter: &char| !is_invisible(*letter) && (letter.is_whitespace() || !letter.is_control());
     let tamed: String = tame(name).chars().filter(visible).collect();
-    super::text::one_line(&tamed, LONGEST)
+    super::text::one_line(&tamed, tamed.len())
+}
+
+/// The name of a file in one line. A long one is cut in its middle.
+#[must_use]
+pub fn file(name: &str) -> String {
+    let letters: Vec<char> = whole_line(name).chars().collect();
+    match letters.len() <= LONGEST {
+        true => letters.into_iter().collect(),
+        false => {
+            let start = letters[..LONGEST - FILE_END - 1].iter();
+            let end = letters[letters.len() - FILE_END..].iter();
+            start.chain(&['…']).chain(end).collect()
+        }
+    }
+}
+
+/// The name of a file in two parts, of which the second tells files apart and is never shortened; empty for short
+/// names.
+#[must_use]
+pub fn file_parts(name: &str) -> (&str, &str) {
+    /// Shorter names fit as they are.
+    const FITS: usize = 24;
+    /// So many letters of the end, the kind of the file among them.
+    const END: usize = 10;
+    let letters = name.chars().count();
+    if letters <= FITS {
+        return (name, "");
+    }
+    let at = name.char_indices().nth(letters - END);
+    name.split_at(at.map_or(name.len(), |(at, _)| at))
 }
 
 /// The name of a person. Where it may be taken for another one, because a word mixes alphabets that look alike or
@@ -110,7 +147,7 @@ fn is_invisible(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_wild, line, person, tame};
+    use super::{file, file_parts, is_wild, line, person, tame};
 
     const IVAN: &str = "@ivan:campus.example";
 
@@ -157,6 +194,18 @@ mod tests {
     fn stacked_marks_are_cut() {
         let zalgo = format!("и{}в", "\u{301}".repeat(40));
         assert_eq!(tame(&zalgo), "и\u{301}\u{301}в");
+    }
+
+    #[test]
+    fn the_end_of_a_long_file_name_stays() {
+        let name = format!("{}_вариант_12.docx", "измерения_".repeat(20));
+        let shown = file(&name);
+        assert_eq!(shown.chars().count(), 80);
+        assert!(shown.starts_with("измерения_") && shown.ends_with("…мерения__вариант_12.docx"));
+        assert_eq!(file("two\nlines.txt"), "two lines.txt");
+        assert_eq!(file_parts("отчёт.pdf"), ("отчёт.pdf", ""));
+        let (start, end) = file_parts(&shown);
+        assert_eq!((end, start.chars().count()), ("нт_12.docx", 70));
     }
 
     #[test]

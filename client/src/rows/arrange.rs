@@ -1,5 +1,7 @@
 //! What rows say about their neighbours: runs of one sender, collapsed notices, ticks.
 
+use std::collections::HashSet;
+
 use matrix_sdk::ruma::OwnedUserId;
 
 use super::Notice;
@@ -18,6 +20,8 @@ pub(super) enum Facts {
     Notice {
         /// The name of whoever did it.
         actor: String,
+        /// The name of whoever it was done to, if that is somebody else.
+        target: Option<String>,
         notice: Notice,
     },
     /// Has nothing to say to people.
@@ -44,21 +48,62 @@ pub(super) fn arrange<'a>(rows: impl DoubleEndedIterator<Item = (&'a Facts, bool
     let mut flags = vec![Flags::default(); rows.len()];
     let mut read = false;
     for index in (0..rows.len()).rev() {
-        let (facts, read_here) = &rows[index];
-        read |= read_here;
+        read |= rows[index].1;
         flags[index].read = read;
-        let before = index.checked_sub(1).map(|before| rows[before].0);
-        let after = rows.get(index + 1).map(|(after, _)| *after);
+    }
+    let shown = shown(rows.iter().map(|(facts, _)| *facts), &mut flags);
+    for (place, &index) in shown.iter().enumerate().rev() {
+        let facts = rows[index].0;
+        let before = place.checked_sub(1).map(|before| rows[shown[before]].0);
+        let after = shown.get(place + 1).copied();
+        let is_run = |after: usize| is_one_run(facts, rows[after].0);
         flags[index].starts_group = !before.is_some_and(|before| is_one_run(before, facts));
-        flags[index].ends_group = !after.is_some_and(|after| is_one_run(facts, after));
-        if after.is_some_and(|after| is_same_notice(facts, after)) {
-            flags[index].more = flags[index + 1].more + 1;
+        flags[index].ends_group = !after.is_some_and(is_run);
+        if let Some(after) = after
+            && is_same_notice(facts, rows[after].0)
+        {
+            flags[index].more = flags[after].more + 1;
         }
-        flags[index].collapsed = **facts == Facts::Silent
-            || before
-                .is_some_and(|before| is_same_notice(before, facts) || is_birth(before, facts));
+        flags[index].collapsed =
+            before.is_some_and(|before| is_same_notice(before, facts) || is_birth(before, facts));
     }
     flags
+}
+
+/// The rows that have something to say; the others are collapsed. An invitation says nothing when joining follows it.
+fn shown<'a>(
+    rows: impl DoubleEndedIterator<Item = &'a Facts> + ExactSizeIterator,
+    flags: &mut [Flags],
+) -> Vec<usize> {
+    let mut shown = Vec::with_capacity(flags.len());
+    let mut joined = HashSet::new();
+    for (index, facts) in rows.enumerate().rev() {
+        let is_silent = match facts {
+            Facts::Silent => true,
+            Facts::Message { .. } | Facts::Divider => {
+                joined.clear();
+                false
+            }
+            Facts::Notice {
+                actor,
+                target,
+                notice,
+            } => match (notice, target) {
+                (Notice::Joined, _) => {
+                    joined.insert(actor.as_str());
+                    false
+                }
+                (Notice::Invited, Some(target)) => joined.contains(target.as_str()),
+                _ => false,
+            },
+        };
+        flags[index].collapsed = is_silent;
+        if !is_silent {
+            shown.push(index);
+        }
+    }
+    shown.reverse();
+    shown
 }
 
 fn is_one_run(first: &Facts, second: &Facts) -> bool {
@@ -90,10 +135,11 @@ fn is_birth(first: &Facts, second: &Facts) -> bool {
 fn is_same_notice(first: &Facts, second: &Facts) -> bool {
     match (first, second) {
         (
-            Facts::Notice { actor, notice },
+            Facts::Notice { actor, notice, .. },
             Facts::Notice {
                 actor: next_actor,
                 notice: next,
+                ..
             },
         ) if notice == next => match notice {
             Notice::Joined | Notice::Left => true,
@@ -166,8 +212,44 @@ mod tests {
     }
 
     fn told(actor: &str, notice: Notice) -> Facts {
-        let actor = actor.to_owned();
-        Facts::Notice { actor, notice }
+        Facts::Notice {
+            actor: actor.to_owned(),
+            target: None,
+            notice,
+        }
+    }
+
+    fn invited(actor: &str, target: &str) -> Facts {
+        Facts::Notice {
+            actor: actor.to_owned(),
+            target: Some(target.to_owned()),
+            notice: Notice::Invited,
+        }
+    }
+
+    #[test]
+    fn invitations_that_were_followed_say_nothing() {
+        let rows = [
+            invited("t", "a"),
+            told("a", Notice::Joined),
+            invited("t", "b"),
+            Facts::Silent,
+            told("b", Notice::Joined),
+            invited("t", "c"),
+            message("a", 0),
+            told("c", Notice::Joined),
+        ];
+        let expected = [
+            (0, true),
+            (1, false),
+            (0, true),
+            (0, true),
+            (0, true),
+            (0, false),
+            (0, false),
+            (0, false),
+        ];
+        assert_eq!(counts(&rows), expected);
     }
 
     fn counts(rows: &[Facts]) -> Vec<(usize, bool)> {

@@ -135,7 +135,7 @@ fn picture(image: &ImageMessageEventContent) -> MediaBody {
             info.and_then(|info| info.thumbnail_source.as_ref()),
             &image.source,
         ))),
-        name: names::line(image.filename()),
+        name: names::file(image.filename()),
         dimensions: info.and_then(|info| dimensions(info.width, info.height)),
         bytes: info.and_then(|info| info.size).map(u64::from),
         seconds: None,
@@ -161,7 +161,7 @@ fn video_body(video: &VideoMessageEventContent) -> MediaBody {
         thumbnail: info
             .and_then(|info| info.thumbnail_source.as_ref())
             .map(media_key),
-        name: names::line(video.filename()),
+        name: names::file(video.filename()),
         dimensions: info.and_then(|info| dimensions(info.width, info.height)),
         bytes: info.and_then(|info| info.size).map(u64::from),
         seconds: info
@@ -181,7 +181,7 @@ fn audio_body(audio: &AudioMessageEventContent) -> FileBody {
         .unwrap_or_default();
     FileBody {
         media: media_key(&audio.source),
-        name: names::line(audio.filename()),
+        name: names::file(audio.filename()),
         mime_type: info.and_then(|info| info.mimetype.clone()),
         bytes: info.and_then(|info| info.size).map(u64::from),
         seconds: info
@@ -200,7 +200,7 @@ fn file_body(file: &FileMessageEventContent) -> FileBody {
     let info = file.info.as_deref();
     FileBody {
         media: media_key(&file.source),
-        name: names::line(file.filename()),
+        name: names::file(file.filename()),
         mime_type: info.and_then(|info| info.mimetype.clone()),
         bytes: info.and_then(|info| info.size).map(u64::from),
         seconds: None,

@@ -158,6 +158,7 @@ impl TimelineRows {
             RowKind::Notice(notice) if notice.collapsed => Facts::Silent,
             RowKind::Notice(notice) => Facts::Notice {
                 actor: notice.actor.clone(),
+                target: notice.target.clone(),
                 notice: notice.notice.clone(),
             },
             RowKind::Day(_) | RowKind::ReadMarker | RowKind::Start => Facts::Divider,

@@ -16,8 +16,11 @@ use crate::{
 
 /// Makes the row of a room. Everything comes from the local store; nothing is asked of the server.
 pub(super) async fn room_row(room: &Room, typing: Vec<String>) -> RoomRow {
-    let direct_with = direct_with(room);
     let latest = RoomExt::latest_event(room).await;
+    let direct_with = match direct_with(room) {
+        Some(user) => Some(user),
+        None => invites_directly(room, &latest).await,
+    };
     RoomRow {
         id: room.room_id().to_owned(),
         name: name_of(room).await,
@@ -73,6 +76,17 @@ pub(super) fn direct_with(room: &Room) -> Option<OwnedUserId> {
     let targets = room.direct_targets();
     let target = targets.iter().next().filter(|_| targets.len() == 1)?;
     UserId::parse(target.as_str()).ok()
+}
+
+/// Who invites the reader to a chat of two.
+async fn invites_directly(room: &Room, latest: &LatestEventValue) -> Option<OwnedUserId> {
+    let LatestEventValue::RemoteInvite { inviter, .. } = latest else {
+        return None;
+    };
+    match room.is_direct().await {
+        Ok(true) => inviter.clone(),
+        _ => None,
+    }
 }
 
 /// The draft kept for the composer.

@@ -21,6 +21,8 @@ use crate::{
 const COLUMNS: usize = 9;
 /// Emoji chosen lately that are kept.
 const RECENT: usize = 2 * COLUMNS;
+/// How many of them the menu of a message offers.
+const QUICK: usize = 6;
 /// Until somebody has chosen some.
 const USUAL: [&str; COLUMNS] = ["👍", "❤️", "😂", "😮", "😢", "🙏", "🔥", "🎉", "👀"];
 /// Emoji shown for a word.
@@ -79,13 +81,7 @@ impl Model for Lines {
                 ..EmojiLine::default()
             },
             Line::Cells(cells) => EmojiLine {
-                cells: ModelRc::from(Rc::new(VecModel::from_iter(cells.iter().map(|cell| {
-                    EmojiCell {
-                        text: cell.text.as_str().into(),
-                        name: cell.name.into(),
-                        image: pictures::image(&cell.text).unwrap_or_default(),
-                    }
-                })))),
+                cells: ModelRc::from(Rc::new(VecModel::from_iter(cells.iter().map(item)))),
                 ..EmojiLine::default()
             },
         })
@@ -93,6 +89,14 @@ impl Model for Lines {
 
     fn model_tracker(&self) -> &dyn ModelTracker {
         &self.notify
+    }
+}
+
+fn item(cell: &Cell) -> EmojiCell {
+    EmojiCell {
+        text: cell.text.as_str().into(),
+        name: cell.name.into(),
+        image: pictures::image(&cell.text).unwrap_or_default(),
     }
 }
 
@@ -137,6 +141,21 @@ impl EmojiPicker {
             window
                 .global::<super::TimelineAdapter>()
                 .on_react_requested(move |row| picker.open(Some(RowId::new(&row))));
+            let picker = self.clone();
+            window
+                .global::<super::Menus>()
+                .on_quick_wanted(move || picker.show_quick());
+        });
+    }
+
+    /// The emoji in a message's menu: those chosen last, then the usual ones.
+    fn show_quick(&self) {
+        let cells = self.recent().into_iter().take(QUICK);
+        let cells = cells.map(|cell| item(&cell)).collect::<Vec<_>>();
+        self.context.with_window(|window| {
+            window
+                .global::<super::Menus>()
+                .set_quick(ModelRc::from(Rc::new(VecModel::from(cells))));
         });
     }
 
@@ -187,27 +206,28 @@ impl EmojiPicker {
 
     fn show_all(&self) {
         let language = self.context.language();
-        let settings = self.context.settings.get();
-        let mut recent: Vec<&str> = settings.recent_emoji.iter().map(String::as_str).collect();
-        recent.extend(
-            USUAL
-                .iter()
-                .filter(|usual| !settings.recent_emoji.iter().any(|text| text == *usual)),
-        );
         let mut lines = vec![Line::Title(recent_title(language).to_owned())];
-        push_cells(
-            recent.into_iter().take(RECENT).map(|text| Cell {
-                text: text.to_owned(),
-                name: emoji::find(text).map_or("", |emoji| emoji.name(language)),
-            }),
-            &mut lines,
-        );
+        push_cells(self.recent().into_iter(), &mut lines);
         for (group, names) in GROUPS.iter().enumerate() {
             lines.push(Line::Title(pick(language, names).to_owned()));
             let members = emoji::all().iter().filter(|emoji| emoji.group == group);
             push_cells(members.map(|emoji| cell(language, emoji)), &mut lines);
         }
         self.lines.set(lines);
+    }
+
+    fn recent(&self) -> Vec<Cell> {
+        let language = self.context.language();
+        let settings = self.context.settings.get();
+        let chosen = settings.recent_emoji.iter().map(String::as_str);
+        let usual = USUAL
+            .into_iter()
+            .filter(|usual| !settings.recent_emoji.iter().any(|text| text == usual));
+        let cells = chosen.chain(usual).take(RECENT).map(|text| Cell {
+            text: text.to_owned(),
+            name: emoji::find(text).map_or("", |emoji| emoji.name(language)),
+        });
+        cells.collect()
     }
 
     fn search(&self, term: &str) {

@@ -9,8 +9,8 @@ use matrix_sdk::ruma::OwnedUserId;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
 use super::{
-    LeadersAdapter, MembersAdapter, StandingItem, avatars::avatar, context::Context, emoji,
-    room::Room,
+    LeadersAdapter, MembersAdapter, MenuEntry, StandingItem, avatars::avatar, context::Context,
+    emoji, room::Room,
 };
 use crate::{
     bridge::{
@@ -87,10 +87,16 @@ impl Leaders {
         let all = self.context.say("Все игры", "All games");
         let titles = std::iter::once(all).chain(games::ranked().map(|game| game.title(language)));
         let titles: Vec<SharedString> = titles.map(Into::into).collect();
+        let entries = titles.iter().enumerate().map(|(index, title)| MenuEntry {
+            action: slint::format!("{index}"),
+            text: title.clone(),
+            ..MenuEntry::default()
+        });
+        let entries = ModelRc::from(Rc::new(entries.collect::<VecModel<_>>()));
         self.context.with_window(|window| {
-            window
-                .global::<LeadersAdapter>()
-                .set_games(ModelRc::from(Rc::new(VecModel::from(titles))));
+            let adapter = window.global::<LeadersAdapter>();
+            adapter.set_games(ModelRc::from(Rc::new(VecModel::from(titles))));
+            adapter.set_game_entries(entries);
         });
     }
 

@@ -17,7 +17,7 @@ use super::{
     timeline::Pins,
 };
 use crate::{
-    render::{Language, blocks::Block, plain, size, time, words},
+    render::{Language, blocks::Block, names, plain, size, time, words},
     rows::{
         Body, Delivery, FileBody, MediaBody, MediaKey, MessageRow, Progress, ReactionRow, ReplyRow,
         RowKind, TimelineRow,
@@ -35,6 +35,7 @@ pub(super) fn item(
     row: &TimelineRow,
     pins: &Pins,
     in_class: bool,
+    unread_line: bool,
 ) -> TimelineItem {
     let language = context.language();
     let line = |kind, text: &str| TimelineItem {
@@ -54,7 +55,8 @@ pub(super) fn item(
                 .as_ref()
                 .is_some_and(|event| pins.events.contains(event)),
             role: role(message, in_class),
-            ..message_item(context, message)
+            unread_line,
+            ..message_item(context, message, unread_line)
         },
         RowKind::Notice(notice) if notice.collapsed => line(ItemKind::Hidden, ""),
         RowKind::Notice(notice) => line(ItemKind::Notice, &words::notice(language, notice)),
@@ -62,7 +64,8 @@ pub(super) fn item(
             ItemKind::Day,
             &time::day(language, *day, clock::now(), &Local),
         ),
-        RowKind::ReadMarker => line(ItemKind::Unread, ""),
+        // The line stands where somebody left off, and does not move while they read: see `read_line`.
+        RowKind::ReadMarker => line(ItemKind::Hidden, ""),
         RowKind::Start => line(ItemKind::Notice, start(language)),
     }
 }
@@ -81,15 +84,6 @@ pub(super) fn shows(row: &TimelineRow, media: &MediaKey) -> bool {
     in_body || (message.starts_group && message.sender_avatar.as_ref() == Some(media))
 }
 
-/// A row that keeps its place and shows nothing.
-pub(super) fn hidden(row: &TimelineRow) -> TimelineItem {
-    TimelineItem {
-        kind: ItemKind::Hidden,
-        id: row.id.as_str().into(),
-        ..TimelineItem::default()
-    }
-}
-
 fn start(language: Language) -> &'static str {
     match language {
         Language::Russian => "Здесь начинается переписка",
@@ -97,7 +91,7 @@ fn start(language: Language) -> &'static str {
     }
 }
 
-fn message_item(context: &Context, row: &MessageRow) -> TimelineItem {
+fn message_item(context: &Context, row: &MessageRow, unread_line: bool) -> TimelineItem {
     let language = context.language();
     let time = time::clock(row.sent_at, &Local);
     let state = state(row.delivery);
@@ -106,12 +100,13 @@ fn message_item(context: &Context, row: &MessageRow) -> TimelineItem {
     TimelineItem {
         kind: ItemKind::Message,
         own: row.own,
-        starts_group: row.starts_group,
+        // Below a line people want to know who speaks.
+        starts_group: row.starts_group || unread_line,
         ends_group: row.ends_group,
         sender: row.sender.as_str().into(),
         name: row.sender_name.as_str().into(),
         colour: colour(row.sender.as_str()),
-        avatar: sender_avatar(context, row),
+        avatar: sender_avatar(context, row, unread_line),
         can_copy: copyable(row).is_some(),
         blocks: ModelRc::from(Rc::new(VecModel::from(blocks))),
         remark: remark.as_str().into(),
@@ -143,8 +138,8 @@ fn message_item(context: &Context, row: &MessageRow) -> TimelineItem {
 }
 
 /// Drawn once per run, at its first message.
-fn sender_avatar(context: &Context, row: &MessageRow) -> AvatarData {
-    if !row.starts_group {
+fn sender_avatar(context: &Context, row: &MessageRow, unread_line: bool) -> AvatarData {
+    if !row.starts_group && !unread_line {
         return AvatarData::default();
     }
     let (id, name) = (row.sender.as_str(), row.sender_name.as_str());
@@ -306,6 +301,7 @@ fn file_item(
         (None, Some(seconds)) => size::duration(seconds),
         (None, None) => size::file_facts(language, &file.name, file.bytes),
     };
+    let (name_start, name_end) = names::file_parts(&file.name);
     let bars = match file.voice {
         true => wave(&file.waveform),
         false => Vec::new(),
@@ -313,6 +309,8 @@ fn file_item(
     MediaItem {
         kind,
         name: file.name.as_str().into(),
+        name_start: name_start.into(),
+        name_end: name_end.into(),
         facts: facts.as_str().into(),
         progress: fraction(progress),
         bars: ModelRc::from(Rc::new(VecModel::from(bars))),

@@ -231,7 +231,8 @@ impl Room {
         self.composer.set_people(Vec::new());
         self.page.clear();
         self.person.close();
-        self.timeline.open(room.clone());
+        let new = self.list.unread(room.as_deref());
+        self.timeline.open(room.clone(), new);
         self.classes_changed();
         self.list.select(room.as_deref());
         self.context
@@ -372,6 +373,11 @@ impl Room {
             facts: facts.as_str().into(),
             avatar: avatar(&self.context, id, &header.name, header.avatar.as_ref()),
             direct,
+            presence: header
+                .direct_with
+                .as_ref()
+                .map(|user| self.context.presence.dot(user.as_str()))
+                .unwrap_or_default(),
             encrypted: header.encrypted,
             muted: header.muted,
             favourite: header.favourite,

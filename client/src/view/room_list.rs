@@ -8,8 +8,8 @@ use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId, RoomId};
 use slint::{ComponentHandle, ModelExt, ModelRc};
 
 use super::{
-    AppAdapter, AvatarKind, HeaderAdapter, RoomItem, RoomListAdapter, avatars::avatar, clock,
-    context::Context,
+    AppAdapter, AvatarKind, EmptyAdapter, HeaderAdapter, RoomItem, RoomListAdapter,
+    avatars::avatar, clock, context::Context,
 };
 use crate::{
     bridge::command::{Command, RoomsCommand},
@@ -56,6 +56,13 @@ impl RoomList {
             adapter.set_complete(false);
             self.bind_finding(&adapter);
             self.bind_rooms(&adapter);
+            let empty = window.global::<EmptyAdapter>();
+            let list = window.as_weak();
+            empty.on_class_chosen(move |room| {
+                if let Some(window) = list.upgrade() {
+                    window.global::<RoomListAdapter>().invoke_room_chosen(room);
+                }
+            });
         });
         self.show_counts();
     }
@@ -148,6 +155,7 @@ impl RoomList {
         self.sections.borrow_mut().set_classes(rooms);
         if changed {
             self.refresh_all();
+            self.show_counts();
         }
     }
 
@@ -167,6 +175,12 @@ impl RoomList {
         let direct = sections.rooms().iter();
         let people = direct.filter_map(|room| room.direct_with.clone());
         people.take(limit).collect()
+    }
+
+    /// How many messages of a room are new.
+    pub(super) fn unread(&self, room: Option<&RoomId>) -> u64 {
+        let row = room.and_then(|room| self.find(room.as_str()));
+        row.map_or(0, |row| row.unread)
     }
 
     /// A room of the list.
@@ -218,7 +232,23 @@ impl RoomList {
                 .global::<HeaderAdapter>()
                 .set_unread_elsewhere(unread);
             window.global::<AppAdapter>().set_unread(unread);
+            self.show_class(&window.global::<EmptyAdapter>());
         });
+    }
+
+    /// Offers the class where something was said last.
+    fn show_class(&self, adapter: &EmptyAdapter<'_>) {
+        let sections = self.sections.borrow();
+        let mut rooms = sections.rooms().iter();
+        let class = rooms.find(|room| {
+            room.invitation.is_none()
+                && room.direct_with.is_none()
+                && self.context.is_class(room.id.as_str())
+        });
+        let id = class.map(|room| room.id.as_str()).unwrap_or_default();
+        let name = class.map(|room| room.name.as_str()).unwrap_or_default();
+        adapter.set_class_room(id.into());
+        adapter.set_class_name(name.into());
     }
 }
 
@@ -272,6 +302,13 @@ fn room_item(context: &Context, room: &RoomRow) -> RoomItem {
         muted: room.muted,
         pinned: room.section == Section::Favourites,
         invited: room.invitation.is_some(),
+        inviter: room
+            .invitation
+            .as_ref()
+            .filter(|_| room.direct_with.is_none())
+            .and_then(|invitation| invitation.from.as_deref())
+            .unwrap_or_default()
+            .into(),
         time: room
             .latest_at
             .map(|at| time::short(language, at, clock::now(), &Local))

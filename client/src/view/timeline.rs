@@ -43,8 +43,10 @@ pub(super) struct Timeline {
     pub(super) sought: RefCell<Option<OwnedEventId>>,
     /// Nobody looks at the window: nothing counts as read.
     away: Cell<bool>,
-    /// The line before new messages, which stays out of sight while they are read as they come.
-    read_line: RefCell<ReadLine>,
+    /// The line before new messages.
+    pub(super) read_line: RefCell<ReadLine>,
+    /// Somebody has seen where the new messages begin.
+    pub(super) line_seen: Cell<bool>,
 }
 
 /// The pins of the open room.
@@ -68,6 +70,7 @@ impl Timeline {
             sought: RefCell::default(),
             away: Cell::new(false),
             read_line: RefCell::default(),
+            line_seen: Cell::default(),
         });
         timeline.bind();
         timeline
@@ -102,6 +105,7 @@ impl Timeline {
         adapter.on_following_changed(move |following| timeline.follow(following));
         let timeline = self.clone();
         adapter.on_jump_to_end(move || timeline.jump_to_end());
+        self.bind_line(adapter);
     }
 
     fn bind_messages(self: &Rc<Self>, adapter: &TimelineAdapter<'_>) {
@@ -141,8 +145,8 @@ impl Timeline {
         adapter.on_text_shown(move |row| timeline.show_text(&row));
     }
 
-    /// Opens a room: its rows follow as updates.
-    pub(super) fn open(self: &Rc<Self>, room: Option<OwnedRoomId>) {
+    /// Opens a room with so many new messages: its rows follow as updates.
+    pub(super) fn open(self: &Rc<Self>, room: Option<OwnedRoomId>, new: u64) {
         if let Some(old) = self.room.replace(room.clone()) {
             self.context
                 .send(Command::Timeline(old, TimelineCommand::Close));
@@ -151,7 +155,8 @@ impl Timeline {
         *self.pagination.borrow_mut() = Pagination::Idle;
         self.typing.borrow_mut().clear();
         *self.pins.borrow_mut() = Pins::default();
-        *self.read_line.borrow_mut() = ReadLine::default();
+        *self.read_line.borrow_mut() = ReadLine::opened(new);
+        self.line_seen.set(false);
         *self.sought.borrow_mut() = None;
         self.choose_current(None);
         self.show_rows();
@@ -178,6 +183,7 @@ impl Timeline {
     pub(super) fn apply(&self, diffs: Vec<VectorDiff<Arc<TimelineRow>>>) {
         let first = self.window.borrow().all().is_empty();
         let last = read_line::last_message(self.window.borrow().all());
+        let line = self.read_line.borrow().first_new();
         self.window.borrow_mut().apply_all(diffs);
         let moved = self.read_line.borrow_mut().place(
             self.window.borrow().all(),
@@ -185,7 +191,11 @@ impl Timeline {
             self.is_read_live(),
         );
         if moved {
-            self.refresh(|row| matches!(row.kind, RowKind::ReadMarker));
+            self.line_seen.set(false);
+            self.refresh(|row| {
+                line.as_deref() == Some(read_line::key(row))
+                    || self.read_line.borrow().stands_before(row)
+            });
         }
         if first && !self.window.borrow().all().is_empty() {
             tracing::info!("its messages are shown");
@@ -247,15 +257,6 @@ impl Timeline {
             RowKind::Message(message) => Some((**message).clone()),
             _ => None,
         }
-    }
-
-    /// The newest message somebody has written here.
-    pub(super) fn message_of(&self, user: &str) -> Option<MessageRow> {
-        let window = self.window.borrow();
-        window.all().iter().rev().find_map(|row| match &row.kind {
-            RowKind::Message(message) if message.sender == user => Some((**message).clone()),
-            _ => None,
-        })
     }
 
     /// Something of the rows, from the newest on.
@@ -331,11 +332,9 @@ impl Timeline {
             let Some(timeline) = timeline.upgrade() else {
                 return TimelineItem::default();
             };
-            if timeline.read_line.borrow().hides(&row) {
-                return messages::hidden(&row);
-            }
+            let unread = timeline.read_line.borrow().stands_before(&row);
             let pins = timeline.pins.borrow().clone();
-            messages::item(&context, &row, &pins, timeline.in_class.get())
+            messages::item(&context, &row, &pins, timeline.in_class.get(), unread)
         });
         self.context.with_window(|window| {
             window
@@ -354,6 +353,8 @@ impl Timeline {
             adapter.set_at_end(window.at_end());
             adapter.set_newer(i32::try_from(window.newer_rows()).unwrap_or(i32::MAX));
         });
+        drop(window);
+        self.show_line();
     }
 
     fn show_typing(&self) {

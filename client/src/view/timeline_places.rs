@@ -9,7 +9,7 @@ use super::{TextAdapter, TimelineAdapter, timeline::Timeline};
 use crate::{
     bridge::command::{Command, TimelineCommand},
     render::text::beginning,
-    rows::{Body, RowId, RowKind, TimelineRow},
+    rows::{Body, MessageRow, RowId, RowKind, TimelineRow},
 };
 
 /// A page of a long text in its own window, in bytes, and how many there are at most.
@@ -17,6 +17,54 @@ const TEXT_PAGE: usize = 4096;
 const TEXT_PAGES: usize = 64;
 
 impl Timeline {
+    pub(super) fn bind_line(self: &Rc<Self>, adapter: &TimelineAdapter<'_>) {
+        let timeline = self.clone();
+        adapter.on_line_seen(move || timeline.see_line());
+        let timeline = self.clone();
+        adapter.on_line_requested(move || {
+            let at = {
+                let (window, line) = (timeline.window.borrow(), timeline.read_line.borrow());
+                line.new_messages(window.all()).and_then(|(at, _)| at)
+            };
+            // Until it is known where the line stands, the way up leads to what is known.
+            let wanted = timeline.window.borrow().all().get(at.unwrap_or(0)).cloned();
+            if at.is_some() {
+                timeline.see_line();
+            }
+            if let Some(row) = wanted {
+                timeline.reveal_row(row.id.as_str());
+            }
+        });
+    }
+
+    fn see_line(&self) {
+        self.line_seen.set(true);
+        self.show_line();
+    }
+
+    /// Says how many messages are new, until somebody has seen where they begin.
+    pub(super) fn show_line(&self) {
+        let (window, line) = (self.window.borrow(), self.read_line.borrow());
+        let new = line.new_messages(window.all());
+        let new = new.filter(|_| !self.line_seen.get());
+        let (at, new) = new.unwrap_or_default();
+        let is_out = at.is_none_or(|at| at < window.start());
+        self.context.with_window(|view| {
+            let adapter = view.global::<TimelineAdapter>();
+            adapter.set_line_out(is_out);
+            adapter.set_new_messages(i32::try_from(new).unwrap_or(i32::MAX));
+        });
+    }
+
+    /// The newest message somebody has written here.
+    pub(super) fn message_of(&self, user: &str) -> Option<MessageRow> {
+        let window = self.window.borrow();
+        window.all().iter().rev().find_map(|row| match &row.kind {
+            RowKind::Message(message) if message.sender == user => Some((**message).clone()),
+            _ => None,
+        })
+    }
+
     /// Scrolls to a message, loading older ones if need be.
     pub(super) fn seek(self: &Rc<Self>, event: &str) {
         let (Ok(event), Some(room)) = (EventId::parse(event), self.room()) else {
