@@ -249,7 +249,7 @@ impl Incoming {
     /// Writes what has come. Only the last part may end within a block.
     pub(super) fn write(&mut self, unwritten: &mut Unwritten) -> io::Result<()> {
         for slice in unwritten.slices() {
-            self.digest.update(&*slice);
+            self.digest.update(&slice);
         }
         let (at, length) = (self.size, unwritten.length() as u64);
         self.size += length;
