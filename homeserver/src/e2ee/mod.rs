@@ -31,7 +31,7 @@ pub use self::{
     one_time_keys::{ClaimableKeys, ClaimedKeys, NewKeys},
     other_servers::is_canonical,
     signatures::{SignatureFailure, SignatureFailures, SignedObjects},
-    to_device::{Recipients, TO_DEVICE_PAGE, ToDeviceMessage, ToDevicePage},
+    to_device::{Recipients, TO_DEVICE_PAGE, ToDeviceMessage, ToDevicePage, are_objects},
 };
 use crate::{
     ApiResult,

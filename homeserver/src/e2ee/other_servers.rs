@@ -8,7 +8,7 @@ use ruma::{
     api::federation::transactions::edu::{DirectDeviceContent, Edu},
 };
 
-use super::{E2ee, Recipients, announcing, device_lists};
+use super::{E2ee, Recipients, announcing, are_objects, device_lists};
 use crate::{
     ApiError, ApiResult,
     storage::{Commit, tables},
@@ -68,7 +68,7 @@ impl E2ee {
                     return Ok(None);
                 }
                 let mut local = recipients;
-                local.retain(|user, _| this.is_local(user));
+                local.retain(|user, contents| this.is_local(user) && are_objects(contents));
                 let queued = this.address(snapshot, &sender, &event_type, &local)?;
                 Ok(Some(this.queue_messages(queued, Vec::new(), transaction)))
             })

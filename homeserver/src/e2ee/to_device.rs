@@ -30,6 +30,15 @@ const TRANSACTION_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 pub type Recipients =
     BTreeMap<OwnedUserId, BTreeMap<DeviceIdOrAllDevices, Raw<AnyToDeviceEventContent>>>;
 
+/// Whether the contents for somebody's devices are what an event can have. Clients do not expect anything else in a sync,
+/// and some then understand none of it.
+pub fn are_objects(
+    contents: &BTreeMap<DeviceIdOrAllDevices, Raw<AnyToDeviceEventContent>>,
+) -> bool {
+    let mut contents = contents.values();
+    contents.all(|content| content.json().get().starts_with('{'))
+}
+
 /// A message as its receiver sees it.
 #[derive(Debug, Serialize)]
 pub struct ToDeviceMessage<'a> {

@@ -21,6 +21,7 @@ pub mod session;
 mod signed;
 mod standing;
 mod tls;
+mod whole;
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, header};
@@ -36,6 +37,7 @@ pub use self::{
     serve::Listener,
     session::AccessToken,
     signed::Signed,
+    whole::Whole,
 };
 pub use crate::users::Session;
 use crate::{ApiError, ApiResult};

@@ -9,6 +9,7 @@ use spec_tests::{
     matchers::{Verdict, at, items},
     must::{must_contain, text},
     path,
+    server::unique,
 };
 
 fn upload(user: &User, device: &Device) {
@@ -391,4 +392,31 @@ fn settings_of_a_device_go_with_it() {
         kept.is_none_or(|event| event["content"] == json!({})),
         "{kept:?}"
     );
+}
+
+/// Some clients read these without looking whether they are there.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysquery)
+#[test]
+fn answers_about_keys_have_all_their_objects() {
+    covers!(POST "/_matrix/client/v3/keys/query", POST "/_matrix/client/v3/keys/claim");
+    let alice = homeserver().register("alice");
+    let nobody = format!("@{}:{}", unique("nobody"), homeserver().server_name());
+    let queried = alice.post("/v3/keys/query", &json!({ "device_keys": { &nobody: [] } }));
+    let queried = queried.ok();
+    let claim = json!({ "one_time_keys": { nobody: { "DEVICE": "signed_curve25519" } } });
+    let claimed = alice.post("/v3/keys/claim", &claim).ok();
+    let signed = alice.post("/v3/keys/signatures/upload", &json!({})).ok();
+    for (answer, names) in [
+        (&queried, &["device_keys", "failures", "master_keys"][..]),
+        (&queried, &["self_signing_keys", "user_signing_keys"]),
+        (&claimed, &["one_time_keys", "failures"]),
+        (&signed, &["failures"]),
+    ] {
+        for name in names {
+            assert!(answer[name].is_object(), "{name} in {answer}");
+        }
+    }
+    let uploaded = alice.post("/v3/keys/upload", &json!({})).ok();
+    let counts = &uploaded["one_time_key_counts"];
+    assert_eq!(counts["signed_curve25519"], 0, "{uploaded}");
 }

@@ -147,3 +147,21 @@ fn verification_and_key_requests_pass_as_they_are() {
     assert_eq!(told, expected);
     assert!(events.iter().all(|event| event["sender"] == phone.id));
 }
+
+/// What a client cannot take for an event does not get into its sync.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3sendtodeviceeventtypetxnid)
+#[test]
+fn a_message_is_an_object() {
+    covers!(PUT "/_matrix/client/v3/sendToDevice/{eventType}/{txnId}");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    for content in [json!(5), json!("text"), json!([]), json!(null)] {
+        let devices = json!({ &bob.device_id: content });
+        let body = json!({ "messages": { &bob.id: devices } });
+        let path = path!("/v3/sendToDevice/test.message/{}", unique("txn"));
+        alice.put(&path, &body).must_fail(400, "M_BAD_JSON");
+    }
+    alice.send_to_device("test.message", &bob, &json!({ "is": "an object" }));
+    let events = bob.initial_sync()["to_device"]["events"].clone();
+    assert_eq!(items(&events).len(), 1, "{events}");
+}

@@ -10,7 +10,8 @@ use serde_json::json;
 use crate::{
     ApiError, ApiResult, Server,
     e2ee::{NewCrossSigningKeys, SignatureFailure, SignedObjects, UploadOutcome},
-    http::{Ruma, Session},
+    http::{Ruma, Session, Whole},
+    users::routes::confirm_password,
 };
 
 /// Publishes cross-signing keys; replacing some takes the password.
@@ -30,11 +31,8 @@ pub(super) async fn upload_signing_keys(
         .upload_cross_signing_keys(&session, keys.clone(), false)
         .await?;
     if outcome == UploadOutcome::NeedsAuthentication {
-        let operation = "POST /keys/device_signing/upload".to_owned();
-        server
-            .users
-            .confirm_password(&session, operation, request.auth.as_ref())
-            .await?;
+        let operation = "POST /keys/device_signing/upload";
+        confirm_password(&server, &session, operation, request.auth.as_ref()).await?;
         server
             .e2ee
             .upload_cross_signing_keys(&session, keys, true)
@@ -49,7 +47,7 @@ pub(super) async fn upload_signatures(
     State(server): State<Server>,
     session: Session,
     Ruma(request): Ruma<upload_signatures::v3::Request>,
-) -> ApiResult<upload_signatures::v3::Response> {
+) -> ApiResult<Whole<upload_signatures::v3::Response>> {
     let mut objects = SignedObjects::new();
     for (owner, signed) in request.signed_keys {
         let signed = signed
@@ -67,7 +65,7 @@ pub(super) async fn upload_signatures(
                 .insert(id, to_ruma(failure)?);
         }
     }
-    Ok(response)
+    Ok(Whole(response, &["failures"]))
 }
 
 fn to_ruma(failure: SignatureFailure) -> ApiResult<Failure> {

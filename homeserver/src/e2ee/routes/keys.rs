@@ -5,20 +5,32 @@ use std::{collections::BTreeMap, time::Duration};
 use axum::extract::State;
 use ruma::{
     OneTimeKeyAlgorithm, OwnedServerName, OwnedUserId, UInt,
-    api::client::keys::{claim_keys, get_key_changes, get_keys, upload_keys},
+    api::{
+        client::keys::{claim_keys, get_key_changes, get_keys, upload_keys},
+        error::ErrorKind,
+    },
 };
 use serde_json::json;
 
 use crate::{
-    ApiResult, Server,
+    ApiError, ApiResult, Server,
     e2ee::NewKeys,
-    http::{Ruma, Session},
+    http::{Ruma, Session, Whole},
     ids::{StreamPos, UserNid},
     sync::token::SyncToken,
 };
 
 /// How long other servers may take when the client does not say.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What every answer to a query has.
+const QUERIED: &[&str] = &[
+    "device_keys",
+    "failures",
+    "master_keys",
+    "self_signing_keys",
+    "user_signing_keys",
+];
 
 /// Stores keys of the device.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysupload)
@@ -27,6 +39,10 @@ pub(super) async fn upload_keys(
     session: Session,
     Ruma(request): Ruma<upload_keys::v3::Request>,
 ) -> ApiResult<upload_keys::v3::Response> {
+    if session.device_id.as_str().is_empty() {
+        let message = "Keys belong to a device: name one in \"device_id\".";
+        return Err(ApiError::bad_request(ErrorKind::Unknown, message));
+    }
     let keys = NewKeys {
         one_time: request.one_time_keys,
         fallback: request.fallback_keys,
@@ -35,10 +51,15 @@ pub(super) async fn upload_keys(
         .e2ee
         .upload_keys(&session, request.device_keys, keys)
         .await?;
-    let counts = counts
+    let mut counts: BTreeMap<_, _> = counts
         .into_iter()
-        .map(|(algorithm, count)| (OneTimeKeyAlgorithm::from(algorithm), UInt::from(count)));
-    Ok(upload_keys::v3::Response::new(counts.collect()))
+        .map(|(algorithm, count)| (OneTimeKeyAlgorithm::from(algorithm), UInt::from(count)))
+        .collect();
+    // What is not there counts as none, but some clients look at this one without asking.
+    counts
+        .entry(OneTimeKeyAlgorithm::SignedCurve25519)
+        .or_default();
+    Ok(upload_keys::v3::Response::new(counts))
 }
 
 /// Tells keys of users and their devices.
@@ -47,7 +68,7 @@ pub(super) async fn query_keys(
     State(server): State<Server>,
     session: Session,
     Ruma(request): Ruma<get_keys::v3::Request>,
-) -> ApiResult<get_keys::v3::Response> {
+) -> ApiResult<Whole<get_keys::v3::Response>> {
     let mut response = get_keys::v3::Response::new();
     let (local, remote): (BTreeMap<_, _>, BTreeMap<_, _>) = request
         .device_keys
@@ -76,7 +97,7 @@ pub(super) async fn query_keys(
             .extend(keys.user_signing.map(|key| (user.clone(), key)));
         response.device_keys.insert(user, keys.devices);
     }
-    Ok(response)
+    Ok(Whole(response, QUERIED))
 }
 
 /// Since when this server is told of changes of those of some users with whom it shares rooms.
@@ -107,7 +128,7 @@ pub(super) async fn claim_keys(
     State(server): State<Server>,
     _session: Session,
     Ruma(request): Ruma<claim_keys::v3::Request>,
-) -> ApiResult<claim_keys::v3::Response> {
+) -> ApiResult<Whole<claim_keys::v3::Response>> {
     let (local, remote): (BTreeMap<_, _>, BTreeMap<_, _>) = request
         .one_time_keys
         .into_iter()
@@ -120,7 +141,7 @@ pub(super) async fn claim_keys(
     let mut response = claim_keys::v3::Response::new(own?);
     response.one_time_keys.extend(others.one_time_keys);
     response.failures = failures(others.failures);
-    Ok(response)
+    Ok(Whole(response, &["failures"]))
 }
 
 /// What a client is told about servers that did not answer.

@@ -4,7 +4,8 @@ use axum::extract::State;
 use ruma::api::client::to_device::send_event_to_device;
 
 use crate::{
-    ApiResult, Server,
+    ApiError, ApiResult, Server,
+    e2ee::are_objects,
     http::{Ruma, Session},
 };
 
@@ -15,6 +16,9 @@ pub(super) async fn send_to_device(
     session: Session,
     Ruma(request): Ruma<send_event_to_device::v3::Request>,
 ) -> ApiResult<send_event_to_device::v3::Response> {
+    if !request.messages.values().all(are_objects) {
+        return Err(ApiError::bad_json("A message has to be a JSON object."));
+    }
     server
         .e2ee
         .send_to_device(
