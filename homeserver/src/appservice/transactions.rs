@@ -19,6 +19,7 @@ use crate::{
     jobs::Jobs,
     outbound::{Call, Origin},
     rooms::{
+        event::RoomEvent,
         receipts::{ReceiptKind, ReceiptRow},
         rows::Membership,
     },
@@ -233,7 +234,10 @@ impl Inner {
             (id, row.upto.plus(1)),
         )? {
             let (_, nid) = row?;
-            events.push(self.event(snapshot, nid)?);
+            // What was deleted meanwhile is told to nobody.
+            if let Some(event) = self.rooms.event(snapshot, nid)? {
+                events.push(self.show(snapshot, &event)?);
+            }
         }
         let mut body = json!({ "events": events });
         if !row.ephemeral.is_empty() {
@@ -250,8 +254,7 @@ impl Inner {
         Ok(body)
     }
 
-    fn event(&self, snapshot: &Snapshot<'_>, nid: EventNid) -> ApiResult<Value> {
-        let event = self.rooms.known_event(snapshot, nid)?;
+    fn show(&self, snapshot: &Snapshot<'_>, event: &RoomEvent) -> ApiResult<Value> {
         let replaced = match event.row.replaces {
             EventNid(0) => None,
             replaced => self.rooms.event(snapshot, replaced)?,

@@ -128,7 +128,7 @@ impl Users {
         user: UserNid,
         device_id: OwnedDeviceId,
         display_name: Option<String>,
-    ) -> ApiResult {
+    ) -> ApiResult<bool> {
         let length = device_id.as_str().len();
         if length == 0 || length > MAX_DEVICE_ID_LENGTH {
             return Err(ApiError::invalid_param(
@@ -148,6 +148,7 @@ impl Users {
                 None => Ok(Some(Addition::default())),
             })
             .await?;
+        let is_new = addition.is_some();
         if let Some(addition) = addition {
             let key = device_id.clone();
             let commit =
@@ -155,7 +156,8 @@ impl Users {
             self.inner.storage.commit(commit).await?;
         }
         drop(turn);
-        self.rename_device(user, device_id, display_name).await
+        self.rename_device(user, device_id, display_name).await?;
+        Ok(is_new)
     }
 
     /// Removes devices with everything they have: their tokens at once.

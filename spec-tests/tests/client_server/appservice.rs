@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use spec_tests::{
     appservice::{Bridge, bridge, hs_token},
     covers,
+    crypto::Key,
     http::encode,
     matchers::contains,
     must::text,
@@ -54,13 +55,61 @@ fn a_service_makes_devices_and_acts_as_them() {
         .acting(&ghost, "PUT", "/v3/devices/TABLET")
         .json(&name)
         .send();
-    assert!(matches!(made.status, 200 | 201), "{made}");
+    assert_eq!(made.status, 201, "{made}");
+    let renamed = bridge
+        .acting(&ghost, "PUT", "/v3/devices/TABLET")
+        .json(&name)
+        .send();
+    assert_eq!(renamed.status, 200, "{renamed}");
     let known = bridge.acting(&ghost, "GET", "/v3/account/whoami?device_id=TABLET");
     assert_eq!(known.send().ok()["device_id"], "TABLET");
     let gone = bridge.acting(&ghost, "DELETE", "/v3/devices/TABLET");
     gone.json(&json!({})).send().ok();
     let devices = bridge.acting(&ghost, "GET", "/v3/devices").send().ok();
     assert_eq!(devices["devices"], json!([]));
+}
+
+/// [spec](https://spec.matrix.org/v1.19/application-service-api/#cross-signing)
+#[test]
+fn a_service_replaces_cross_signing_keys_without_a_password() {
+    covers!(POST "/_matrix/client/v3/keys/device_signing/upload");
+    let Some(bridge) = bridge() else { return };
+    let ghost = bridge.ghost("ghost");
+    let device = bridge.acting(&ghost, "PUT", "/v3/devices/PHONE");
+    device.json(&json!({})).send().ok();
+    let upload = "/v3/keys/device_signing/upload?device_id=PHONE";
+    let mut master = String::new();
+    for _ in 0..2 {
+        master = Key::new().public();
+        let body = json!({ "master_key": {
+            "user_id": ghost,
+            "usage": ["master"],
+            "keys": { format!("ed25519:{master}"): master },
+        } });
+        let uploading = bridge.acting(&ghost, "POST", upload);
+        uploading.json(&body).send().ok();
+    }
+    let query = json!({ "device_keys": { &ghost: [] } });
+    let queried = bridge.acting(&ghost, "POST", "/v3/keys/query");
+    let queried = queried.json(&query).send().ok();
+    let keys = &queried["master_keys"][&ghost]["keys"];
+    assert_eq!(keys[format!("ed25519:{master}")], master, "{queried}");
+}
+
+/// [spec](https://spec.matrix.org/v1.19/application-service-api/#identity-assertion)
+#[test]
+fn keys_are_uploaded_for_a_device_only() {
+    covers!(POST "/_matrix/client/v3/keys/upload");
+    let Some(bridge) = bridge() else { return };
+    let ghost = bridge.ghost("ghost");
+    let body = json!({ "one_time_keys": { "curve25519:1": "abc" } });
+    let nowhere = bridge.acting(&ghost, "POST", "/v3/keys/upload");
+    nowhere.json(&body).send().must_be(400);
+    let device = bridge.acting(&ghost, "PUT", "/v3/devices/PHONE");
+    device.json(&json!({})).send().ok();
+    let there = bridge.acting(&ghost, "POST", "/v3/keys/upload?device_id=PHONE");
+    let counts = there.json(&body).send().ok();
+    assert_eq!(counts["one_time_key_counts"]["curve25519"], 1, "{counts}");
 }
 
 /// [spec](https://spec.matrix.org/v1.19/application-service-api/#server-admin-style-permissions)
@@ -254,6 +303,35 @@ fn a_service_is_told_of_invitations_and_of_rooms_with_its_aliases() {
         .send()
         .ok();
     bridge.must_hear(&alice.say(&named, "the alias is there still"));
+}
+
+/// A service that was away is not held up by what is gone when it comes back.
+#[test]
+fn what_was_deleted_while_a_service_was_away_is_left_out() {
+    let Some(bridge) = Bridge::start() else {
+        return;
+    };
+    let Some(admin) = bridge.server.register_with_secret("admin", true) else {
+        return;
+    };
+    let alice = bridge.server.register("alice");
+    let ghost = bridge.ghost("ghost");
+    let (doomed, other) = (
+        bridge.room_with(&alice, &ghost),
+        bridge.room_with(&alice, &ghost),
+    );
+    bridge.must_hear(&alice.say(&other, "before"));
+    bridge.listener.answer(|_| (503, json!({})));
+    let gone = alice.say(&doomed, "gone");
+    bridge.listener.must_receive(|request| {
+        let is_it = request.body["events"][0]["event_id"] == gone.as_str();
+        is_it.then_some(())
+    });
+    let path = path!("/_synapse/admin/v1/rooms/{}", doomed);
+    let purge = json!({ "force_purge": true });
+    admin.request("DELETE", &path).json(&purge).send().ok();
+    bridge.answer_as_usual();
+    bridge.must_hear(&alice.say(&other, "after"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One's own devices.
 
 use axum::extract::State;
+use http::StatusCode;
 use ruma::{
     MilliSecondsSinceUnixEpoch, OwnedDeviceId,
     api::client::device::{delete_device, delete_devices, get_device, get_devices, update_device},
@@ -71,15 +72,20 @@ pub(super) async fn update_device(
     State(server): State<Server>,
     session: Session,
     Ruma(request): Ruma<update_device::v3::Request>,
-) -> ApiResult<update_device::v3::Response> {
+) -> ApiResult<Raw> {
     let (users, user) = (&server.users, session.user);
     let (device_id, name) = (request.device_id, request.display_name);
-    if session.appservice.is_some() {
-        users.create_device(user, device_id, name).await?;
+    let is_new = if session.appservice.is_some() {
+        users.create_device(user, device_id, name).await?
     } else {
         users.rename_device(user, device_id, name).await?;
+        false
+    };
+    let mut answer = json(&json!({}))?;
+    if is_new {
+        *answer.status_mut() = StatusCode::CREATED;
     }
-    Ok(update_device::v3::Response::new())
+    Ok(Raw(answer))
 }
 
 /// Removes a device.
