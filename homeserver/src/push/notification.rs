@@ -166,6 +166,12 @@ fn add_names(
     if is_target {
         notification["user_is_target"] = true.into();
     }
+    // The specification has no such key, but Sygnal says "invited you" only to those who are told it.
+    if *event.pdu.event_type() == TimelineEventType::RoomMember
+        && let Some(membership) = notification["content"].get("membership").cloned()
+    {
+        notification["membership"] = membership;
+    }
     let sender = name_of(inner, snapshot, room, event.pdu.sender().as_str())?;
     notification["sender_display_name"] = sender.into();
     let Some(summary) = inner.rooms.summary(snapshot, room)? else {

@@ -226,6 +226,8 @@ fn an_invitation_is_pushed_to_its_target() {
     let expected = json!({
         "type": "m.room.member",
         "user_is_target": true,
+        // Not in the specification, but what Sygnal tells an invitation by.
+        "membership": "invite",
         "content": { "membership": "invite" },
         "devices": [{ "pushkey": key }],
     });
