@@ -60,6 +60,22 @@ impl Backoffs {
         (!left.is_zero()).then_some(left)
     }
 
+    /// When a server last failed, and how long it is left alone since then.
+    pub(super) fn last_failure(
+        &self,
+        server: &ServerName,
+    ) -> Option<(MilliSecondsSinceUnixEpoch, Duration)> {
+        let row = *self.rows.lock().get(server)?;
+        let pause = pause(row.failures);
+        let at = u64::from(row.until.get()).saturating_sub(pause.as_millis() as u64);
+        Some((MilliSecondsSinceUnixEpoch(UInt::new(at)?), pause))
+    }
+
+    /// The servers that did not answer when they were last asked.
+    pub(super) fn servers(&self) -> Vec<OwnedServerName> {
+        self.rows.lock().keys().cloned().collect()
+    }
+
     /// A server did not answer.
     pub(super) fn failed(&self, server: &ServerName) {
         let now = u64::from(self.clock.now().get());

@@ -315,11 +315,13 @@ impl Peers {
     }
 
     /// A server answered or spoke up. Whoever has something for it may have been waiting for that.
-    pub(super) fn is_there(&self, server: &ServerName) {
-        if self.backoffs.is_there(server) {
+    pub(super) fn is_there(&self, server: &ServerName) -> bool {
+        let was_left_alone = self.backoffs.is_there(server);
+        if was_left_alone {
             // Nobody may be listening, which is fine.
             drop(self.returns.send(server.to_owned()));
         }
+        was_left_alone
     }
 
     fn check(&self, server: &ServerName, limits: Limits) -> Result<(), RequestError> {

@@ -7,6 +7,7 @@ mod backoff;
 mod channel;
 mod client;
 mod connector;
+mod destinations;
 mod discovery;
 mod dns;
 mod erase;
@@ -51,6 +52,7 @@ pub use self::{
     auth::Credentials,
     backoff::BackoffRow,
     client::{Limits, RequestError},
+    destinations::Standing,
     erase::StagedEraser,
     policy::PolicyClient,
     queries::{ClaimedElsewhere, KeysElsewhere},

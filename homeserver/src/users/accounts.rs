@@ -130,6 +130,7 @@ impl Users {
             suspended: false,
             deactivated: false,
             erased: false,
+            kind: None,
         };
         let terms = new.accepted_terms;
         let commit = Commit::silent(move |batch| {

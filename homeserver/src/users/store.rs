@@ -34,6 +34,19 @@ pub struct AccountRow {
     /// Whether the user asked, on leaving, that newcomers do not see their messages.
     #[serde(default)]
     pub erased: bool,
+    /// What kind of user it is, as administrators' tools say. It changes nothing.
+    #[serde(default)]
+    pub kind: Option<UserKind>,
+}
+
+/// What kind of user an account is for, if it is not an ordinary one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserKind {
+    /// A program.
+    Bot,
+    /// Somebody who helps others.
+    Support,
 }
 
 /// A device of a user.

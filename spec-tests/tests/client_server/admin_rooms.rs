@@ -143,6 +143,12 @@ fn nobody_enters_a_blocked_room() {
     // A room can be blocked before anybody knows it.
     let unknown = of("!unknown:elsewhere.test", "/block");
     admin.put(&unknown, &json!({ "block": true })).ok();
+    // Tools do that by deleting it.
+    let unseen = format!("!{}:elsewhere.test", unique("unseen"));
+    let deletion = admin.request("DELETE", &of(&unseen, ""));
+    let deleted = deletion.json(&json!({ "block": true })).send().ok();
+    assert_eq!(deleted["kicked_users"], json!([]), "{deleted}");
+    assert_eq!(admin.get(&of(&unseen, "/block")).ok()["block"], true);
 }
 
 #[test]

@@ -101,6 +101,21 @@ fn an_ordinary_user_becomes_an_administrator_and_back() {
 }
 
 #[test]
+fn the_type_of_a_user_is_kept_until_it_is_taken_away() {
+    let Some(admin) = admin() else { return };
+    let alice = homeserver().register("alice");
+    let change = |body| admin.put(&of(&alice.id), &body);
+    assert_eq!(
+        change(json!({ "user_type": "bot" })).ok()["user_type"],
+        "bot"
+    );
+    assert_eq!(change(json!({ "admin": false })).ok()["user_type"], "bot");
+    change(json!({ "user_type": "no such type" })).must_be(400);
+    let ordinary = change(json!({ "user_type": null })).ok();
+    assert_eq!(ordinary["user_type"], Value::Null);
+}
+
+#[test]
 fn the_list_is_searched_sorted_and_paged() {
     let Some(admin) = admin() else { return };
     let stem = unique("listed");

@@ -1,6 +1,7 @@
 //! The server-server API, one module for each section of the specification.
 
 mod acl;
+mod administration;
 mod asking;
 mod devices;
 mod files;

@@ -1,6 +1,7 @@
 //! The endpoints of administrators, by what they are about. docs/administration.md lists them.
 
 mod call;
+mod destinations;
 mod media;
 mod media_of;
 mod notices;
@@ -40,6 +41,7 @@ pub fn router() -> Router<Server> {
         .merge(media_of::router())
         .merge(reports::router())
         .merge(statistics::router())
+        .merge(destinations::router())
         .merge(notices::router())
         .merge(other::router())
 }

@@ -124,13 +124,12 @@ async fn show(call: &Call, report: &Report) -> ApiResult<Value> {
         "user_id": row.reporter,
         "reason": row.reason,
     });
-    if let Some(score) = row.score {
-        shown["score"] = score.into();
-    }
     match &row.subject {
         Subject::Event { event, sender, .. } => {
             shown["event_id"] = event.as_str().into();
             shown["sender"] = sender.as_str().into();
+            // Tools have a column for it, though the specification has it no longer.
+            shown["score"] = json!(row.score);
         }
         Subject::User { user } => shown["target_user_id"] = user.as_str().into(),
         Subject::Room { .. } => {}

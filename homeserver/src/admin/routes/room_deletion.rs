@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use http::Method;
-use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId};
+use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -75,15 +75,19 @@ fn yes() -> bool {
     true
 }
 
-async fn begin(call: &Call) -> ApiResult<(String, Option<OwnedRoomId>)> {
+/// Begins to delete a room. Nothing if there is none, but nobody may enter it from now on.
+async fn begin(call: &Call) -> ApiResult<Option<String>> {
     let room_id = call.room_id(0)?;
     let body: Body = call.body()?;
     let server = &call.server;
-    let room = server.rooms.find(&room_id)?;
     if body.block {
         let by = Some(&*call.session.user_id);
         server.rooms.set_blocked(&room_id, by).await?;
     }
+    let room = match server.rooms.find(&room_id) {
+        Err(_) if body.block => return Ok(None),
+        found => found?,
+    };
     let new_room = match &body.new_room_user_id {
         Some(user_id) => {
             call.require_local(user_id)?;
@@ -107,17 +111,27 @@ async fn begin(call: &Call) -> ApiResult<(String, Option<OwnedRoomId>)> {
     let id = server.rooms.delete_room(room, options).await?;
     let admin = &server.admin;
     admin.remember_new_room(&id, new_room.as_deref()).await?;
-    Ok((id, new_room))
+    Ok(Some(id))
 }
 
 async fn delete(call: Call) -> ApiResult<Value> {
-    let (id, _) = begin(&call).await?;
+    let Some(id) = begin(&call).await? else {
+        let message = "There is no such room here, but nobody can enter it any more.";
+        return Err(ApiError::not_found(message));
+    };
     Ok(json!({ "delete_id": id }))
 }
 
 /// Deletes a room and answers when it is done.
 async fn delete_and_wait(call: Call) -> ApiResult<Value> {
-    let (id, _) = begin(&call).await?;
+    let Some(id) = begin(&call).await? else {
+        return Ok(json!({
+            "kicked_users": [],
+            "failed_to_kick_users": [],
+            "local_aliases": [],
+            "new_room_id": null,
+        }));
+    };
     loop {
         let job = find(&call, &id).await?;
         if job.row.stage == Stage::Failed {

@@ -193,6 +193,13 @@ async fn members(call: Call) -> ApiResult<Value> {
 }
 
 async fn state(call: Call) -> ApiResult<Value> {
+    #[derive(Deserialize)]
+    struct Query {
+        /// Of which type; of all if absent.
+        #[serde(rename = "type")]
+        event_type: Option<String>,
+    }
+    let Query { event_type } = call.query()?;
     let admin = call.session.user_id.clone();
     read(&call, move |rooms, snapshot, room| {
         let viewer = Viewer::new(rooms, snapshot, room, &admin)?;
@@ -204,6 +211,10 @@ async fn state(call: Call) -> ApiResult<Value> {
         let mut state: Vec<Raw<AnyStateEvent>> = Vec::new();
         for row in tables::CURRENT_STATE.scan(snapshot, (room,))? {
             let event = rooms.known_event(snapshot, row?.1)?;
+            let found = event.pdu.event_type().to_string();
+            if event_type.as_ref().is_some_and(|wanted| *wanted != found) {
+                continue;
+            }
             state.push(rooms.show(snapshot, &event, &viewer, how)?);
         }
         Ok(json!({ "state": state }))

@@ -3,7 +3,7 @@
 use axum::Router;
 use http::Method;
 use ruma::{MilliSecondsSinceUnixEpoch, UserId, api::error::ErrorKind};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ApiError, ApiResult, Server,
-    users::{Account, Device, DevicesOf, NewAccount},
+    users::{Account, Device, DevicesOf, NewAccount, UserKind},
 };
 
 pub(super) fn router() -> Router<Server> {
@@ -53,6 +53,18 @@ struct Wish {
     deactivated: Option<bool>,
     locked: Option<bool>,
     suspended: Option<bool>,
+    /// An ordinary user if it is null.
+    #[serde(default, deserialize_with = "given")]
+    user_type: Option<Option<UserKind>>,
+}
+
+/// What is there, were it null.
+fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 impl Wish {
@@ -146,6 +158,7 @@ async fn change(server: &Server, account: &Account, wish: Wish) -> ApiResult {
             row.admin = wish.admin.unwrap_or(row.admin);
             row.locked = wish.locked.unwrap_or(row.locked);
             row.suspended = wish.suspended.unwrap_or(row.suspended);
+            row.kind = wish.user_type.unwrap_or(row.kind);
         })
         .await?;
     if wish.deactivated == Some(true) {

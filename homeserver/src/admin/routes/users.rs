@@ -54,6 +54,16 @@ pub(super) fn router() -> Router<Server> {
             "/_synapse/admin/v1/username_available",
             username_available,
         )
+        .admin(
+            Method::GET,
+            "/_synapse/admin/v1/threepid/{medium}/users/{address}",
+            known_elsewhere,
+        )
+        .admin(
+            Method::GET,
+            "/_synapse/admin/v1/auth_providers/{provider}/users/{external_id}",
+            known_elsewhere,
+        )
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -98,7 +108,8 @@ impl OrderBy {
         let (row_a, row_b) = (&a.account.row, &b.account.row);
         match self {
             // All accounts are alike in these.
-            Self::Name | Self::IsGuest | Self::UserType | Self::ShadowBanned => Ordering::Equal,
+            Self::Name | Self::IsGuest | Self::ShadowBanned => Ordering::Equal,
+            Self::UserType => row_a.kind.cmp(&row_b.kind),
             Self::Admin => row_a.admin.cmp(&row_b.admin),
             Self::Deactivated => row_a.deactivated.cmp(&row_b.deactivated),
             Self::DisplayName => a.display_name.cmp(&b.display_name),
@@ -172,7 +183,7 @@ fn row(listed: &Listed) -> Value {
     let row = &listed.account.row;
     json!({
         "name": listed.account.user_id,
-        "user_type": null,
+        "user_type": row.kind,
         "is_guest": false,
         "admin": row.admin,
         "deactivated": row.deactivated,
@@ -279,6 +290,11 @@ async fn username_available(call: Call) -> ApiResult<Value> {
     let Query { username } = call.query()?;
     let _: OwnedUserId = call.server.users.check_username(&username).await?;
     Ok(json!({ "available": true }))
+}
+
+/// Who has an address or a name at another service: nobody, since this server keeps neither.
+async fn known_elsewhere(_: Call) -> ApiResult<Value> {
+    Err(ApiError::not_found("Nobody is known here by that."))
 }
 
 /// A time as administrators' tools read it.

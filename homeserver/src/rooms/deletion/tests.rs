@@ -36,6 +36,7 @@ impl TestServer {
             suspended: false,
             deactivated: false,
             erased: false,
+            kind: None,
         };
         let commit = Commit::silent(move |batch| tables::ACCOUNT.put(batch, user, &row));
         self.storage.commit(commit).await.unwrap();
