@@ -47,8 +47,10 @@ impl Registered {
         what: &Happening<'_>,
     ) -> Result<bool> {
         let service = &self.service;
-        Ok(service.owns_user(what.sender)
-            || what.target.is_some_and(|target| service.owns_user(target))
+        Ok(service.follows_user(what.sender)
+            || what
+                .target
+                .is_some_and(|target| service.follows_user(target))
             || covers(&service.rooms, what.room_id.as_str())
             || self.owns_some(storage, &what.members)?
             || self.has_alias(snapshot, what.room)?)

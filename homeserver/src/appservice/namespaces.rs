@@ -16,6 +16,11 @@ impl Service {
             && (*user_id == self.sender || covers(&self.users, user_id.as_str()))
     }
 
+    /// Whether the service is told of what a user does, who may be another server's.
+    pub(super) fn follows_user(&self, user_id: &UserId) -> bool {
+        *user_id == self.sender || covers(&self.users, user_id.as_str())
+    }
+
     /// Whether the service has a say in an alias.
     pub fn owns_alias(&self, alias: &RoomAliasId) -> bool {
         covers(&self.aliases, alias.as_str())

@@ -311,7 +311,7 @@ impl Inner {
         let Some(now) = self.presence.get(user) else {
             return Ok(None);
         };
-        let mut concerns = one.service.owns_user(&user_id);
+        let mut concerns = one.service.follows_user(&user_id);
         for room in self.rooms.rooms_of(snapshot, user, &[Membership::Join])? {
             if concerns {
                 break;

@@ -309,10 +309,7 @@ fn a_to_device_message_reaches_one_device_or_all() {
     let phone = homeserver().register("bob");
     let laptop = phone.new_device();
     alice.send_to_device("test.one", &phone, &json!({}));
-    let path = path!(
-        "/v3/sendToDevice/test.all/{}",
-        spec_tests::server::unique("txn")
-    );
+    let path = path!("/v3/sendToDevice/test.all/{}", unique("txn"));
     alice
         .put(&path, &json!({ "messages": { &phone.id: { "*": {} } } }))
         .ok();
