@@ -101,6 +101,20 @@ fn an_ordinary_user_becomes_an_administrator_and_back() {
 }
 
 #[test]
+fn no_account_is_made_under_another_name_than_the_one_asked_for() {
+    let Some(admin) = admin() else { return };
+    let name = unique("small");
+    let server = homeserver();
+    let capital = format!("@{}:{}", name.to_uppercase(), server.server_name());
+    let wish = json!({ "password": "a password of 1" });
+    admin
+        .put(&of(&capital), &wish)
+        .must_fail(400, "M_INVALID_USERNAME");
+    let small = format!("@{name}:{}", server.server_name());
+    admin.get(&of(&small)).must_fail(404, "M_NOT_FOUND");
+}
+
+#[test]
 fn the_type_of_a_user_is_kept_until_it_is_taken_away() {
     let Some(admin) = admin() else { return };
     let alice = homeserver().register("alice");

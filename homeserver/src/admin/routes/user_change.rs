@@ -125,13 +125,18 @@ async fn find(server: &Server, user_id: &UserId) -> ApiResult<Account> {
 
 async fn create(server: &Server, user_id: &UserId, wish: &Wish) -> ApiResult {
     let users = &server.users;
-    let user_id = users.check_username(user_id.localpart()).await?;
+    let checked = users.check_username(user_id.localpart()).await?;
+    if checked != *user_id {
+        // Small letters would be another user than the one that was asked for.
+        let message = "New accounts have no capital letters in their names.";
+        return Err(ApiError::bad_request(ErrorKind::InvalidUsername, message));
+    }
     let password = match wish.password.clone() {
         Some(password) => Some(users.hash_password(password).await?),
         None => None,
     };
     let new = NewAccount {
-        user_id,
+        user_id: checked,
         password,
         admin: wish.admin.unwrap_or(false),
         display_name: wish.displayname.clone(),
