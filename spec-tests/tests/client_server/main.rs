@@ -12,6 +12,7 @@ mod admin_users;
 mod aggregations;
 mod aliases;
 mod appservice;
+mod appservice_devices;
 mod authentication;
 mod bad_input;
 mod calls;
