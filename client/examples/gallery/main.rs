@@ -20,7 +20,7 @@ use client::{
     bridge::command::Commands,
     render::Language,
     settings::{Settings, Theme},
-    view::{AppAdapter, Ui},
+    view::Ui,
 };
 use slint::{ComponentHandle, Timer};
 
@@ -124,13 +124,6 @@ fn show(request: &Request) -> anyhow::Result<()> {
     let ui = Ui::new(commands, settings)?;
     let ui = Rc::new(ui);
     let _session = screens::fill(&ui, receiver, &request.screen);
-    let zoomed = ui.window().as_weak();
-    // The window system tells the screen's own scale first.
-    Timer::single_shot(Duration::from_millis(200), move || {
-        if let Some(window) = zoomed.upgrade() {
-            window.global::<AppAdapter>().invoke_zoomed(0);
-        }
-    });
     if let Some(file) = request.save.clone() {
         let window = ui.window().as_weak();
         // Long enough for scrolling to the end and for the caret to be drawn.

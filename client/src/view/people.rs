@@ -149,12 +149,15 @@ impl People {
         self.context.ask(command, move |result| {
             if people.search.get() == number {
                 match result {
-                    Ok(Answer::People(found)) => people.show_found(found),
+                    Ok(Answer::People(found)) => {
+                        people.show_found(found);
+                        if people.hurried.take() {
+                            people.accept();
+                        }
+                    }
                     Ok(_) => {}
+                    // Those shown belong to what was typed before: none of them is meant.
                     Err(trouble) => people.fail(&trouble),
-                }
-                if people.hurried.take() {
-                    people.accept();
                 }
             }
         });
