@@ -84,6 +84,7 @@ impl UserHooks for Hooks {
             self.rooms.erase_sender(user).await?;
             self.rooms.erase_subscriptions(user).await?;
             self.feedback.erase(user).await?;
+            self.e2ee.erase_backups(user).await?;
             self.account_data.erase(user).await
         })
     }

@@ -1,7 +1,7 @@
 //! Filters: what a client wants to see in a sync, stored under a short id.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ruma::api::client::filter::FilterDefinition;
+use ruma::api::client::filter::{EventFormat, FilterDefinition};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
@@ -22,7 +22,7 @@ impl AccountData {
     /// every start is given the same id, and nothing grows.
     pub async fn create_filter(&self, user: UserNid, filter: &RawValue) -> ApiResult<String> {
         check_object(filter)?;
-        parse_filter(filter.get())?;
+        check_filter(&parse_filter(filter.get())?)?;
         if filter.get().len() > MAX_LENGTH {
             return Err(ApiError::too_large("A filter may have 64 KiB."));
         }
@@ -63,4 +63,14 @@ impl AccountData {
 pub fn parse_filter(json: &str) -> ApiResult<FilterDefinition> {
     serde_json::from_str(json)
         .map_err(|error| ApiError::bad_json(format!("This is not a filter: {error}.")))
+}
+
+/// Refuses values that the specification does not have. Filters that were stored before are read all the same.
+pub fn check_filter(filter: &FilterDefinition) -> ApiResult {
+    match filter.event_format {
+        EventFormat::Client | EventFormat::Federation => Ok(()),
+        _ => Err(ApiError::bad_json(
+            "event_format is \"client\" or \"federation\".",
+        )),
+    }
 }

@@ -48,7 +48,7 @@ async fn authenticate(parts: &mut Parts, server: &Server, token: &str) -> ApiRes
         service.is_none_or(|service| service.rate_limited && session.user_id != service.sender);
     if let Some(route) = &route {
         if is_limited {
-            server.limits.check(route.class, session.user)?;
+            server.limits.check_session(route.class, &session)?;
         }
         standing::check(&session, &parts.method, route.path)?;
         if standing::shows_presence(&parts.method, route) {

@@ -110,26 +110,40 @@ impl Rooms {
             _ => None,
         };
         let redaction = self.other(snapshot, event.row.redacted_by)?;
-        let transaction = self.transaction_of(snapshot, event, viewer, how)?;
-        let membership = MembershipState::from(viewer.membership_at(event)?.as_str());
+        let redacting = match &redaction {
+            Some(redaction) => Some(self.asked_about(snapshot, redaction, viewer, how)?),
+            None => None,
+        };
+        let asked = self.asked_about(snapshot, event, viewer, how)?;
         let unsigned = Unsigned {
-            age: Some(age(event.pdu.origin_server_ts(), self.clock().now())),
-            membership: Some(&membership),
             prev_content: seen.map(|event| event.pdu.content()),
             prev_sender: seen.map(|event| event.pdu.sender().as_str()),
             redacted_because: redaction
                 .as_ref()
-                .map(|event| Box::new(ClientEvent::from_pdu(&event.pdu))),
+                .zip(redacting.as_ref())
+                .map(|(event, asked)| Box::new(shown_as(event, asked.unsigned(), how))),
             redacted_by: redaction.as_ref().map(|event| event.id()),
             replaces_state: replaced.as_ref().map(|event| event.id()),
-            transaction_id: transaction.as_deref(),
             relations,
+            ..asked.unsigned()
         };
-        let mut shown = ClientEvent::from_pdu(&event.pdu).with_unsigned(unsigned);
-        if how.room_id {
-            shown = shown.in_room(event.pdu.room_id());
-        }
-        shown.to_raw().map_err(ApiError::internal)
+        shown_as(event, unsigned, how)
+            .to_raw()
+            .map_err(ApiError::internal)
+    }
+
+    fn asked_about(
+        &self,
+        snapshot: &Snapshot<'_>,
+        event: &RoomEvent,
+        viewer: &Viewer<'_>,
+        how: Show<'_>,
+    ) -> Result<Asked> {
+        Ok(Asked {
+            age: age(event.pdu.origin_server_ts(), self.clock().now()),
+            membership: MembershipState::from(viewer.membership_at(event)?.as_str()),
+            transaction_id: self.transaction_of(snapshot, event, viewer, how)?,
+        })
     }
 
     fn other(&self, snapshot: &Snapshot<'_>, nid: EventNid) -> Result<Option<Arc<RoomEvent>>> {
@@ -155,6 +169,33 @@ impl Rooms {
         Ok(sent
             .filter(|(by, _)| by == device.as_str())
             .map(|(_, id)| id.into()))
+    }
+}
+
+/// What the server tells one device about any event.
+struct Asked {
+    age: u64,
+    membership: MembershipState,
+    transaction_id: Option<OwnedTransactionId>,
+}
+
+impl Asked {
+    fn unsigned(&self) -> Unsigned<'_> {
+        Unsigned {
+            age: Some(self.age),
+            membership: Some(&self.membership),
+            transaction_id: self.transaction_id.as_deref(),
+            ..Unsigned::default()
+        }
+    }
+}
+
+fn shown_as<'a>(event: &'a RoomEvent, unsigned: Unsigned<'a>, how: Show<'_>) -> ClientEvent<'a> {
+    let shown = ClientEvent::from_pdu(&event.pdu).with_unsigned(unsigned);
+    if how.room_id {
+        shown.in_room(event.pdu.room_id())
+    } else {
+        shown
     }
 }
 

@@ -96,10 +96,11 @@ pub struct Ahead {
     depth: u64,
 }
 
-/// A walk through a space, for one user.
+/// A walk through a space.
 #[derive(Debug)]
 pub struct Walk {
-    user: UserNid,
+    /// Who may know of the rooms; without anybody, all of them are shown.
+    user: Option<UserNid>,
     query: HierarchyQuery,
     limit: usize,
     /// What is ahead, the next one last.
@@ -120,8 +121,8 @@ struct Child {
 }
 
 impl Walk {
-    /// A walk that begins at a room.
-    pub fn new(user: UserNid, root: &RoomId, query: HierarchyQuery) -> Self {
+    /// A walk that begins at a room, for a user, or for an administrator who sees every room of this server.
+    pub fn new(user: Option<UserNid>, root: &RoomId, query: HierarchyQuery) -> Self {
         let root = Ahead {
             room_id: root.to_owned(),
             via: Vec::new(),
@@ -187,7 +188,10 @@ impl Walk {
             }
             return Ok(());
         };
-        let room = rooms.preview_from_elsewhere(snapshot, told.room, self.user)?;
+        let Some(user) = self.user else {
+            return Ok(());
+        };
+        let room = rooms.preview_from_elsewhere(snapshot, told.room, user)?;
         let Some(room) = room.map(|previewed| previewed.room) else {
             return Ok(());
         };
@@ -223,9 +227,7 @@ impl Walk {
         room: RoomNid,
         summary: RoomSummary,
     ) -> ApiResult<()> {
-        let membership = rooms.membership_in(snapshot, room, self.user)?;
-        let is_banned = ahead.depth == 0 && membership == Some(Membership::Ban);
-        if is_banned || !rooms.may_know(snapshot, &summary, Some(self.user), membership)? {
+        if !self.may_show(rooms, snapshot, ahead, (room, &summary))? {
             if ahead.depth == 0 {
                 return Err(ApiError::forbidden(
                     "You are not allowed to view this room.",
@@ -244,6 +246,21 @@ impl Walk {
             children,
         );
         Ok(())
+    }
+
+    fn may_show(
+        &self,
+        rooms: &Rooms,
+        snapshot: &Snapshot<'_>,
+        ahead: &Ahead,
+        (room, summary): (RoomNid, &RoomSummary),
+    ) -> Result<bool> {
+        let Some(user) = self.user else {
+            return Ok(true);
+        };
+        let membership = rooms.membership_in(snapshot, room, user)?;
+        let is_banned = ahead.depth == 0 && membership == Some(Membership::Ban);
+        Ok(!is_banned && rooms.may_know(snapshot, summary, Some(user), membership)?)
     }
 
     fn show(&mut self, ahead: &Ahead, room: RoomPreview, children: Vec<Child>) {
@@ -362,7 +379,7 @@ impl Child {
             .iter()
             .filter_map(|name| name.as_str()?.try_into().ok())
             .collect();
-        if content.via.is_empty() {
+        if content.via.is_empty() || !content.via.iter().all(serde_json::Value::is_string) {
             return None;
         }
         let order = content.order.as_str().filter(|order| is_valid(order));

@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     ApiError, ApiResult, Server,
-    account_data::filters::parse_filter,
+    account_data::filters::{check_filter, parse_filter},
     http::{Also, FilterText, Raw, RouterExt, Ruma, json},
     ids::StreamPos,
     presence::{PresentPoll, routes::parse_state},
@@ -179,6 +179,7 @@ async fn filter(
     match asked {
         None => Ok(Default::default()),
         Some(v3::Filter::FilterDefinition(filter)) => {
+            check_filter(&filter)?;
             Ok((filter, relations(text.as_deref().unwrap_or("{}"))?))
         }
         Some(v3::Filter::FilterId(id)) => {

@@ -131,6 +131,7 @@ impl Users {
             deactivated: false,
             erased: false,
             kind: None,
+            rate_limit: None,
         };
         let terms = new.accepted_terms;
         let commit = Commit::silent(move |batch| {

@@ -44,7 +44,7 @@ pub use self::{
     registration_tokens::{NewRegistrationToken, RegistrationToken, TokenChange},
     sessions::{Session, SignIn, SignedIn},
     shared_secret::SharedSecretRegistration,
-    store::{AcceptedPolicy, AccountRow, UserKind},
+    store::{AcceptedPolicy, AccountRow, RateLimit, UserKind},
     uiaa::{Operation, Proof, StageState},
 };
 use self::{

@@ -14,7 +14,9 @@ use ruma::{MilliSecondsSinceUnixEpoch, OwnedDeviceId, OwnedUserId, UInt, api::er
 
 use super::{
     Users,
-    store::{self, DeviceRow, LastSeenRow, RefreshTokenRow, SessionRow, TokenHash, TokenKind},
+    store::{
+        self, DeviceRow, LastSeenRow, RateLimit, RefreshTokenRow, SessionRow, TokenHash, TokenKind,
+    },
     tokens::{self, Purpose},
 };
 use crate::{
@@ -53,6 +55,8 @@ pub struct SessionDetails {
     pub is_suspended: bool,
     /// Whether the user is shut out.
     pub is_locked: bool,
+    /// How often the user may send, if an administrator says so.
+    pub rate_limit: Option<RateLimit>,
     token: TokenHash,
     /// The application service that acts as the user, by its id.
     pub appservice: Option<Arc<str>>,
@@ -71,6 +75,7 @@ impl Session {
             is_suspended: false,
             appservice: None,
             is_locked: false,
+            rate_limit: None,
             token: [0; 32],
             expires: None,
             last_seen: AtomicU64::new(0),
@@ -301,6 +306,7 @@ impl Users {
                 is_suspended: account.suspended,
                 appservice: Some(appservice),
                 is_locked: false,
+                rate_limit: account.rate_limit,
                 token: [0; 32],
                 expires: None,
                 last_seen: AtomicU64::new(0),
@@ -357,6 +363,7 @@ impl Users {
                     is_suspended: account.suspended,
                     appservice: None,
                     is_locked: account.locked,
+                    rate_limit: account.rate_limit,
                     token: hash,
                     expires: row.expires,
                     last_seen: AtomicU64::new(last_seen.map_or(0, |seen| seen.at.get().into())),

@@ -37,6 +37,18 @@ pub struct AccountRow {
     /// What kind of user it is, as administrators' tools say. It changes nothing.
     #[serde(default)]
     pub kind: Option<UserKind>,
+    /// How often the user may send instead of what holds for everybody, as administrators say.
+    #[serde(default)]
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// How often one user may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateLimit {
+    /// Steadily; zero stands for no limit of anything the user does.
+    pub messages_per_second: u32,
+    /// At once, after a rest.
+    pub burst_count: u32,
 }
 
 /// What kind of user an account is for, if it is not an ordinary one.

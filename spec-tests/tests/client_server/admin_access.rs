@@ -24,7 +24,15 @@ fn routes(alice: &User, room: &str) -> Vec<(&'static str, String, Value)> {
         ("GET", "v1/users/{user}/media?order_by=colour", Value::Null),
         ("DELETE", "v1/users/{user}/media?limit=-1", Value::Null),
         ("POST", "v1/users/{user}/login", json!({})),
+        ("GET", "v1/users/{user}/override_ratelimit", Value::Null),
+        (
+            "POST",
+            "v1/users/{user}/override_ratelimit",
+            json!({ "burst_count": -1 }),
+        ),
+        ("DELETE", "v1/users/{user}/override_ratelimit", Value::Null),
         ("GET", "v2/users/{user}/devices", Value::Null),
+        ("POST", "v2/users/{user}/devices", json!({})),
         (
             "POST",
             "v2/users/{user}/delete_devices",
@@ -47,6 +55,7 @@ fn routes(alice: &User, room: &str) -> Vec<(&'static str, String, Value)> {
         ("GET", "v1/rooms?order_by=colour", Value::Null),
         ("GET", "v1/rooms/{room}", Value::Null),
         ("GET", "v1/rooms/{room}/members", Value::Null),
+        ("GET", "v1/rooms/{room}/hierarchy?limit=many", Value::Null),
         ("GET", "v1/rooms/{room}/state", Value::Null),
         (
             "GET",

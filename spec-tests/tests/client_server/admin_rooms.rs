@@ -360,3 +360,35 @@ fn a_notice_is_sent_once_for_one_transaction() {
         .post("/_synapse/admin/v1/send_server_notice", &nobody)
         .must_fail(404, "M_NOT_FOUND");
 }
+
+#[test]
+fn a_space_is_shown_with_all_its_rooms_whoever_may_know_of_them() {
+    let Some(admin) = admin() else { return };
+    let alice = homeserver().register("alice");
+    let space = || alice.create_room(&json!({ "creation_content": { "type": "m.space" } }));
+    let (root, below, room) = (space(), space(), alice.private_room());
+    let via = json!({ "via": ["localhost"] });
+    alice.set_state(&root, "m.space.child", &below, &via);
+    alice.set_state(&below, "m.space.child", &room, &via);
+    // Nobody is asked for what is not here.
+    alice.set_state(&below, "m.space.child", "!unknown:elsewhere.test", &via);
+    let shown = |query: &str| admin.get(&of(&root, &format!("/hierarchy{query}"))).ok();
+    let ids = |page: &Value| -> Vec<String> {
+        let rooms = page["rooms"].as_array().cloned().unwrap();
+        rooms.iter().map(|room| text(&room["room_id"])).collect()
+    };
+    assert_eq!(ids(&shown("")), [&root, &below, &room].map(String::clone));
+    assert_eq!(
+        ids(&shown("?max_depth=1")),
+        [&root, &below].map(String::clone)
+    );
+    let first = shown("?limit=1");
+    assert_eq!(ids(&first), std::slice::from_ref(&root));
+    let from = spec_tests::http::encode(&text(&first["next_batch"]));
+    // Synapse wants the rest of the query as it was.
+    let second = shown(&format!("?limit=1&from={from}"));
+    assert_eq!(ids(&second), [below]);
+    admin
+        .get(&of("!nowhere:localhost", "/hierarchy"))
+        .must_be(404);
+}

@@ -257,6 +257,10 @@ fn devices_are_listed_named_and_removed() {
     assert_eq!(admin.get(&one).ok()["display_name"], "Telephone");
     admin.delete(&one).ok();
     admin.get(&one).must_fail(404, "M_NOT_FOUND");
+    let made = admin.post(&devices, &json!({ "device_id": second.device_id }));
+    assert_eq!(made.status, 201, "{made}");
+    assert_eq!(admin.get(&one).ok()["device_id"], second.device_id.as_str());
+    admin.delete(&one).ok();
     second
         .get("/v3/account/whoami")
         .must_fail(401, "M_UNKNOWN_TOKEN");

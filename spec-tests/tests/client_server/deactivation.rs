@@ -55,6 +55,32 @@ fn without_the_wish_messages_stay() {
     bob.must_see(timeline_has(&room, words));
 }
 
+/// An administrator opens the account again to look.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#server-side-key-backups)
+#[test]
+fn key_backups_of_erased_users_are_gone() {
+    covers!(POST "/_matrix/client/v3/account/deactivate", GET "/_matrix/client/v3/room_keys/version");
+    let Some(admin) = homeserver().register_admin() else {
+        return;
+    };
+    let alice = homeserver().register("alice");
+    let backup = json!({
+        "algorithm": "m.megolm_backup.v1.curve25519-aes-sha2",
+        "auth_data": { "public_key": "abcdefg", "signatures": {} },
+    });
+    alice.post("/v3/room_keys/version", &backup).ok();
+    alice
+        .with_password("POST", "/v3/account/deactivate", &json!({ "erase": true }))
+        .ok();
+    let opened = json!({ "deactivated": false, "password": alice.password });
+    let account = path!("/_synapse/admin/v2/users/{}", alice.id);
+    admin.put(&account, &opened).ok();
+    alice
+        .new_device()
+        .get("/v3/room_keys/version")
+        .must_fail(404, "M_NOT_FOUND");
+}
+
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#events-on-change-of-profile-information)
 #[test]
 fn of_two_names_in_a_row_rooms_show_the_second() {

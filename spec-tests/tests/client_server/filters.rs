@@ -60,7 +60,7 @@ fn filters_of_others_are_out_of_reach() {
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3useruseridfilter)
 #[test]
 fn a_filter_of_the_wrong_shape_is_refused() {
-    covers!(POST "/_matrix/client/v3/user/{userId}/filter");
+    covers!(POST "/_matrix/client/v3/user/{userId}/filter", GET "/_matrix/client/v3/sync");
     let alice = homeserver().register("alice");
     let path = path!("/v3/user/{}/filter", alice.id);
     for filter in [
@@ -68,7 +68,12 @@ fn a_filter_of_the_wrong_shape_is_refused() {
         json!({ "room": { "timeline": { "limit": "many" } } }),
         json!({ "room": { "timeline": { "types": "m.room.message" } } }),
         json!({ "presence": { "senders": ["not a user id"] } }),
+        json!({ "event_format": "no such format" }),
     ] {
         alice.post(&path, &filter).must_be(400);
+        let given = spec_tests::http::encode(&filter.to_string());
+        alice
+            .get(&format!("/v3/sync?timeout=0&filter={given}"))
+            .must_be(400);
     }
 }

@@ -1,11 +1,11 @@
 //! What clients called before there was `/sync`.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3events)
 
-use serde_json::json;
+use serde_json::{Value, json};
 use spec_tests::{
     covers, homeserver,
     http::encode,
-    matchers::{bodies, event_ids, has_item, items},
+    matchers::{at, bodies, event_ids, has_item, items},
     must::{must_contain, must_find, text},
     path,
     sync_until::eventually,
@@ -22,10 +22,10 @@ fn a_room_is_shown_with_its_state_and_newest_messages() {
     alice.say_all(&room, &["1", "2", "3"]);
     let path = path!("/v3/rooms/{}/initialSync", room);
     let info = alice.get(&format!("{path}?limit=2")).ok();
-    must_contain(
-        &info,
-        &json!({ "room_id": room, "membership": "join", "visibility": "private" }),
-    );
+    must_contain(&info, &json!({ "room_id": room, "membership": "join" }));
+    // Servers may leave out whether the room is in the directory.
+    let visibility = info.get("visibility").and_then(Value::as_str);
+    assert_eq!(visibility.unwrap_or("private"), "private", "{info}");
     assert_eq!(bodies(&info["messages"]["chunk"]), ["2", "3"]);
     must_find(&info["state"], &json!({ "type": "m.room.create" }));
     // The tokens are those of /messages.
@@ -44,12 +44,13 @@ fn who_is_online_is_told_at_the_start() {
     let alice = homeserver().register("alice");
     let bob = homeserver().register("bob");
     alice.room_with(&[&bob]);
-    let status = json!({ "presence": "unavailable", "status_msg": "in a lesson" });
+    let mut status = json!({ "presence": "unavailable", "status_msg": "in a lesson" });
     bob.put(&path!("/v3/presence/{}/status", bob.id), &status)
         .ok();
+    status["user_id"] = json!(bob.id);
     eventually(|| {
         let all = alice.get("/v3/initialSync?limit=1").ok();
-        let event = json!({ "type": "m.presence", "sender": bob.id, "content": status });
+        let event = json!({ "type": "m.presence", "content": status });
         has_item(&["presence"], &event)(&all)
     });
 }
@@ -101,6 +102,10 @@ fn receipts_presence_and_account_data_are_told_at_the_start() {
     let alice = homeserver().register("alice");
     let bob = homeserver().register("bob");
     let room = alice.room_with(&[&bob]);
+    let online = json!({ "presence": "online" });
+    alice
+        .put(&path!("/v3/presence/{}/status", alice.id), &online)
+        .ok();
     let event = alice.say(&room, "words");
     bob.read(&room, "m.read", &event, None);
     let receipt = json!({ &event: { "m.read": { &bob.id: {} } } });
@@ -165,16 +170,13 @@ fn messages_of_ignored_users_are_not_told_and_their_state_is() {
     bob.say(&room, "not heard");
     alice.say(&room, "heard");
     bob.set_display_name("Bob");
-    let response = alice.must_see(|response| {
-        let events = &response["rooms"]["join"][&room]["timeline"]["events"];
-        let renamed = json!({ "type": "m.room.member", "content": { "displayname": "Bob" } });
-        let found = items(events)
-            .iter()
-            .any(|event| spec_tests::matchers::contains(event, &renamed).is_ok());
-        found.then_some(()).ok_or_else(|| format!("{events}"))
+    let renamed = json!({ "type": "m.room.member", "content": { "displayname": "Bob" } });
+    let timeline = ["rooms", "join", &room, "timeline", "events"];
+    let response = eventually(|| {
+        let response = alice.initial_sync();
+        has_item(&timeline, &renamed)(&response).map(|()| response)
     });
-    let timeline = &response["rooms"]["join"][&room]["timeline"]["events"];
-    assert_eq!(bodies(timeline), ["heard"]);
+    assert_eq!(bodies(at(&response, &timeline)), ["heard"]);
     assert_eq!(
         bodies(&alice.messages(&room, "dir=b&limit=20")["chunk"]),
         ["heard"]

@@ -80,6 +80,32 @@ fn sending_joining_and_changing_a_profile_are_limited() {
     bob.say(&room, "hello");
 }
 
+/// Bots speak more than people do.
+#[test]
+fn an_administrator_frees_an_account_from_its_limits() {
+    covers!(PUT "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}");
+    let Some(server) = limited() else { return };
+    let Some(admin) = server.register_admin() else {
+        return;
+    };
+    let bot = server.register("bot");
+    let room = bot.public_room();
+    let path = path!("/_synapse/admin/v1/users/{}/override_ratelimit", bot.id);
+    assert_eq!(admin.get(&path).ok(), json!({}));
+    until_limited(|| bot.try_send(&room, "m.room.message", &message("x")));
+    let none = json!({ "messages_per_second": 0, "burst_count": 0 });
+    assert_eq!(admin.post(&path, &none).ok(), none);
+    assert_eq!(admin.get(&path).ok(), none);
+    for _ in 0..150 {
+        bot.say(&room, "x");
+    }
+    let few = json!({ "messages_per_second": 1, "burst_count": 5 });
+    admin.post(&path, &few).ok();
+    until_limited(|| bot.try_send(&room, "m.room.message", &message("x")));
+    admin.delete(&path).ok();
+    assert_eq!(admin.get(&path).ok(), json!({}));
+}
+
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#content-repository)
 #[test]
 fn uploading_and_reporting_are_limited() {
@@ -106,12 +132,39 @@ fn any_other_request_is_limited_too() {
     let refused = thread::scope(|scope| {
         let workers: Vec<_> = (0..8)
             .map(|_| {
-                scope.spawn(|| (0..400).any(|_| alice.get("/v3/account/whoami").status == 429))
+                scope.spawn(|| (0..1_000).any(|_| alice.get("/v3/account/whoami").status == 429))
             })
             .collect();
         workers.into_iter().any(|worker| worker.join().unwrap())
     });
-    assert!(refused, "3200 requests of one account within seconds");
+    assert!(refused, "8000 requests of one account within seconds");
+}
+
+/// What a client asks in a row when somebody opens a large space, types names or sets up many rooms.
+#[test]
+fn what_clients_ask_in_a_row_is_let_through() {
+    covers!(
+        GET "/_matrix/client/v3/rooms/{roomId}/members",
+        PUT "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}",
+        POST "/_matrix/client/v3/user_directory/search",
+        GET "/_matrix/client/v1/rooms/{roomId}/hierarchy",
+        POST "/_matrix/client/v3/publicRooms",
+    );
+    let Some(server) = limited() else { return };
+    let alice = server.register("alice");
+    let room = alice.public_room();
+    for number in 0..60 {
+        alice.get(&path!("/v3/rooms/{}/members", room)).ok();
+        alice.get(&path!("/v1/rooms/{}/hierarchy", room)).ok();
+        let rule = path!(
+            "/v3/pushrules/global/room/{}",
+            format!("!{number}:localhost")
+        );
+        alice.put(&rule, &json!({ "actions": ["notify"] })).ok();
+        let words = json!({ "search_term": format!("name {number}") });
+        alice.post("/v3/user_directory/search", &words).ok();
+        alice.post("/v3/publicRooms", &json!({})).ok();
+    }
 }
 
 /// A whole class sits behind one router and starts at the same minute.

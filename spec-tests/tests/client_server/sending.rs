@@ -162,8 +162,9 @@ fn a_redacted_message_loses_its_content_for_everybody() {
     let because = &redacted["unsigned"]["redacted_because"];
     must_contain(
         because,
-        &json!({ "event_id": redaction, "type": "m.room.redaction" }),
+        &json!({ "event_id": redaction, "type": "m.room.redaction", "room_id": room }),
     );
+    assert!(because["unsigned"]["age"].is_u64(), "{because}");
     let history = bob.messages(&room, "dir=b");
     must_contain(
         must_find(&history["chunk"], &json!({ "event_id": event })),

@@ -285,6 +285,11 @@ fn filters_choose_between_kinds_of_rooms() {
         assert_eq!(shown, expected, "{filter}");
         assert_eq!(response["lists"]["all"]["count"], 1, "{filter}");
     }
+    // No room has one of no types.
+    let mut body = list(0, 9);
+    body["lists"]["all"]["filters"] = json!({ "room_types": [] });
+    let response = alice.sliding_sync("c").next(&body);
+    assert_eq!(response["lists"]["all"]["count"], 0, "{response}");
 }
 
 #[test]

@@ -172,10 +172,12 @@ fn a_child_without_servers_is_none() {
     covers!(GET "/_matrix/client/v1/rooms/{roomId}/hierarchy");
     let alice = homeserver().register("alice");
     let root = space(&alice, "private_chat", "root");
-    let (gone, malformed) = (alice.private_room(), alice.private_room());
+    let [gone, malformed, numbered] = [(); 3].map(|()| alice.private_room());
     add(&alice, &root, &gone, &json!({}));
     alice.set_state(&root, "m.space.child", &gone, &json!({}));
     alice.set_state(&root, "m.space.child", &malformed, &json!({ "via": "x" }));
+    let numbers = json!({ "via": ["localhost", 5] });
+    alice.set_state(&root, "m.space.child", &numbered, &numbers);
     alice.set_state(&root, "m.space.child", "no room", &json!({ "via": ["x"] }));
     add(&alice, &root, "!unknown:localhost", &json!({}));
     assert_eq!(ids(&hierarchy(&alice, &root, "")), [root]);

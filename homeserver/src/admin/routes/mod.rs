@@ -10,6 +10,7 @@ mod page;
 mod redaction;
 mod reports;
 mod room_access;
+mod room_children;
 mod room_deletion;
 mod room_history;
 mod rooms;
@@ -17,6 +18,7 @@ mod statistics;
 mod tokens;
 mod user_change;
 mod user_devices;
+mod user_limits;
 mod users;
 mod work;
 
@@ -31,10 +33,12 @@ pub fn router() -> Router<Server> {
         .merge(users::router())
         .merge(user_change::router())
         .merge(user_devices::router())
+        .merge(user_limits::router())
         .merge(redaction::router())
         .merge(tokens::router())
         .merge(rooms::router())
         .merge(room_access::router())
+        .merge(room_children::router())
         .merge(room_deletion::router())
         .merge(room_history::router())
         .merge(media::router())

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    call::{AdminRoutes, Call},
+    call::{AdminRoutes, Call, Reply},
     users::millis,
 };
 use crate::{
@@ -21,6 +21,11 @@ pub(super) fn router() -> Router<Server> {
             Method::GET,
             "/_synapse/admin/v2/users/{user_id}/devices",
             list,
+        )
+        .admin(
+            Method::POST,
+            "/_synapse/admin/v2/users/{user_id}/devices",
+            create,
         )
         .admin(
             Method::POST,
@@ -64,6 +69,21 @@ async fn list(call: Call) -> ApiResult<Value> {
         .map(|device| show(&account, device))
         .collect();
     Ok(json!({ "total": devices.len(), "devices": devices }))
+}
+
+/// Makes a device that nobody is signed in to; one that is there already stays as it is.
+async fn create(call: Call) -> ApiResult<Reply> {
+    #[derive(Deserialize)]
+    struct Body {
+        device_id: OwnedDeviceId,
+    }
+    let Body { device_id } = call.body()?;
+    let account = call.account(0).await?;
+    call.server
+        .users
+        .create_device(account.user, device_id, None)
+        .await?;
+    Ok(Reply::created(json!({})))
 }
 
 async fn details(call: Call) -> ApiResult<Value> {

@@ -188,6 +188,18 @@ impl E2ee {
         self.storage().commit(delete).await?;
         Ok(())
     }
+
+    /// Removes all versions with their keys, for a user who closed their account and wants everything gone. Numbers
+    /// start again then: no device is left that knows one.
+    pub async fn erase_backups(&self, user: UserNid) -> ApiResult {
+        let _turn = self.inner.users.lock(user).await;
+        let erase = Commit::silent(move |batch| {
+            tables::BACKUP_VERSION.delete_prefix(batch, (user,));
+            tables::BACKUP_KEY.delete_prefix(batch, (user,));
+        });
+        self.storage().commit(erase).await?;
+        Ok(())
+    }
 }
 
 /// A version that was not deleted, by the text a client has for it.

@@ -56,7 +56,7 @@ pub async fn hierarchy(
     root: &RoomId,
     query: HierarchyQuery,
 ) -> ApiResult<HierarchyPage> {
-    let mut walk = Walk::new(user, root, query);
+    let mut walk = Walk::new(Some(user), root, query);
     let mut asked = 0;
     // What a space tells of its children holds within this walk only: for others, its server does not speak.
     let mut children: HashMap<OwnedRoomId, Option<HierarchyRoom>> = HashMap::new();

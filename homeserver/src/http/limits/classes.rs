@@ -70,7 +70,7 @@ impl Class {
             Self::Join => (600, 20.0),
             Self::Upload => (300, 20.0),
             Self::Download => (6_000, 300.0),
-            Self::Search => (300, 20.0),
+            Self::Search => (900, 60.0),
             Self::Feedback => (300, 1.0),
             Self::Federation => (5_000, 500.0),
             Self::Other => (6_000, 400.0),
@@ -87,10 +87,11 @@ impl Class {
             Self::Join => (100, 1.0),
             Self::Upload => (60, 2.0),
             Self::Download => (1_000, 50.0),
-            Self::Search => (40, 3.0),
+            Self::Search => (200, 5.0),
             Self::Feedback => (10, 1.0 / 360.0),
             Self::Federation => (5_000, 500.0),
-            Self::Other => (600, 50.0),
+            // A client that opens a large space, or sets the notifications of every room, asks hundreds of times.
+            Self::Other => (1_500, 50.0),
         };
         Allowance { burst, per_second }
     }

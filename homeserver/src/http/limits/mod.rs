@@ -16,6 +16,7 @@ use crate::{
     clock::SharedClock,
     error::{ApiError, ApiResult},
     ids::UserNid,
+    users::Session,
 };
 
 /// Who asks.
@@ -67,13 +68,32 @@ impl Limits {
 
     /// Takes one request from an allowance; 429 `M_LIMIT_EXCEEDED` when there is none left.
     pub fn check(&self, class: Class, subject: impl Into<Subject>) -> ApiResult {
-        let Some(buckets) = &self.buckets else {
-            return Ok(());
-        };
         let subject = subject.into();
         let allowance = match subject {
             Subject::Address(_) => class.per_address(),
             Subject::Account(_) | Subject::Name(_) => class.per_account(),
+        };
+        self.take(class, subject, allowance)
+    }
+
+    /// The same for a signed-in user, for whom an administrator may have set a limit of their own.
+    pub fn check_session(&self, class: Class, session: &Session) -> ApiResult {
+        match session.rate_limit {
+            Some(own) if own.messages_per_second == 0 => Ok(()),
+            Some(own) if class == Class::Send => {
+                let allowance = Allowance {
+                    burst: own.burst_count.max(1),
+                    per_second: own.messages_per_second.into(),
+                };
+                self.take(class, session.user.into(), allowance)
+            }
+            _ => self.check(class, session.user),
+        }
+    }
+
+    fn take(&self, class: Class, subject: Subject, allowance: Allowance) -> ApiResult {
+        let Some(buckets) = &self.buckets else {
+            return Ok(());
         };
         match buckets.take((class, subject), allowance, self.clock.elapsed()) {
             Ok(()) => Ok(()),

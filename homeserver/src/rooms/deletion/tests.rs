@@ -37,6 +37,7 @@ impl TestServer {
             deactivated: false,
             erased: false,
             kind: None,
+            rate_limit: None,
         };
         let commit = Commit::silent(move |batch| tables::ACCOUNT.put(batch, user, &row));
         self.storage.commit(commit).await.unwrap();

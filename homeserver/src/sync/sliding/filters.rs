@@ -61,6 +61,9 @@ impl Build<'_> {
         if filters.is_invited.is_some_and(|wanted| wanted != invited) {
             return Ok(false);
         }
+        if filters.room_types.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(false);
+        }
         if filters.tags.is_some() || filters.not_tags.is_some() {
             let tags = self.tags_of(candidate)?;
             let has_one = |wanted: &Vec<String>| wanted.iter().any(|tag| tags.contains(tag));

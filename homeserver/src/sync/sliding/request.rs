@@ -33,6 +33,8 @@ struct FilteredList {
 /// The filters of one list that Ruma's type does not have.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct MoreListFilters {
+    /// Rooms of these types; Ruma's type does not tell an empty list, which no room passes, from none.
+    pub(super) room_types: Option<Vec<Option<String>>>,
     /// Rooms with one of these tags.
     pub(super) tags: Option<Vec<String>>,
     /// Rooms with none of these tags.
