@@ -79,8 +79,8 @@ struct UserSlot {
     knows_rooms: AtomicBool,
     /// When each session was last told of ephemeral changes alone.
     pauses: Mutex<HashMap<String, Instant>>,
-    /// Until when sessions that send something wait for its echo.
-    echoes: Mutex<HashMap<String, Instant>>,
+    /// What each session has sent lately.
+    echoes: Mutex<HashMap<String, echo::Echo>>,
 }
 
 /// What there may be for a session that polls.

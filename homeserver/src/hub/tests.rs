@@ -239,10 +239,24 @@ async fn a_session_is_told_of_receipts_alone_once_a_second() {
 async fn only_the_session_that_sends_waits_for_the_echo() {
     let hub = Fixture::new().hub;
     assert!(hub.echo_pause(USER, "PHONE").is_none());
-    hub.begin_echo_pause(USER, "PHONE");
+    drop(hub.begin_sending(USER, "PHONE"));
     let until = hub.echo_pause(USER, "PHONE").unwrap();
     assert!(hub.echo_pause(USER, "TABLET").is_none());
     assert!(hub.echo_pause(UserNid(8), "PHONE").is_none());
+    tokio::time::sleep_until(until).await;
+    assert!(hub.echo_pause(USER, "PHONE").is_none());
+}
+
+#[tokio::test]
+async fn the_echo_waits_for_an_answer_that_takes_long() {
+    let hub = Fixture::new().hub;
+    let slow = hub.begin_sending(USER, "PHONE");
+    let first = hub.echo_pause(USER, "PHONE").unwrap();
+    drop(hub.begin_sending(USER, "PHONE"));
+    tokio::time::sleep_until(first).await;
+    assert!(hub.echo_pause(USER, "PHONE").is_some());
+    drop(slow);
+    let until = hub.echo_pause(USER, "PHONE").unwrap();
     tokio::time::sleep_until(until).await;
     assert!(hub.echo_pause(USER, "PHONE").is_none());
 }

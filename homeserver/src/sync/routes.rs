@@ -99,10 +99,10 @@ async fn sync(
     loop {
         let (upto, may_have_news) = match seen {
             Some(seen) => {
-                let (mut upto, may_have_news) = poll.next(seen).await;
+                // What comes while this waits is for the next poll: this session may be sending again.
+                let (upto, may_have_news) = poll.next(seen).await;
                 if may_have_news {
                     poll.let_answer_pass().await;
-                    upto = server.storage.position();
                 }
                 // Meanwhile the user may have signed out, or been shut out.
                 server.users.check_again(&session).await?;

@@ -75,9 +75,7 @@ async fn send(
         return schedule_instead(&server, &session, new).await;
     }
     let transaction = transaction(&session, scope, &request.txn_id);
-    server
-        .hub
-        .begin_echo_pause(session.user, &transaction.device);
+    let _sending = server.hub.begin_sending(session.user, &transaction.device);
     let now = timestamp(&session, request.timestamp).unwrap_or_else(|| server.clock.now());
     let draft = draft::message(&session.user_id, kind.into(), &request.body, now)?;
     let event_id = server.rooms.send(room, draft, Some(transaction)).await?;
@@ -96,9 +94,7 @@ async fn redact(
     let room = server.rooms.find_to_write(&request.room_id)?;
     let scope = format!("redact {} {}", request.room_id, request.event_id);
     let transaction = transaction(&session, scope, &request.txn_id);
-    server
-        .hub
-        .begin_echo_pause(session.user, &transaction.device);
+    let _sending = server.hub.begin_sending(session.user, &transaction.device);
     let redaction = Redaction {
         sender: session.user_id.clone(),
         target: request.event_id,
