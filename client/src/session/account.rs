@@ -21,9 +21,12 @@ use super::{
     account_store::{Account, AccountStore, Keys},
     aftermath, brake,
     certificates::extra_roots,
-    connection, encryption,
+    connection,
+    direct::DirectChats,
+    encryption,
     ending::{SessionEnded, Watch},
     feedback::Feedback,
+    followed::Followed,
     media::MediaLoader,
     outbox::Outbox,
     profile,
@@ -63,6 +66,9 @@ pub(super) struct SignedIn {
     bot: watch::Receiver<Option<OwnedUserId>>,
     /// Asks the server again what it has.
     ask_server: Arc<Notify>,
+    /// Whose chat is whose.
+    direct: DirectChats,
+    followed: Followed,
     outbox: Outbox,
     tasks: Vec<AbortHandle>,
 }
@@ -116,6 +122,8 @@ impl SignedIn {
             tasks: Vec::new(),
             account,
             keys: keys.clone(),
+            direct: DirectChats::new(client.clone()),
+            followed: Followed::new(sync.room_list_service()),
             client,
         };
         let watch = Watch {
@@ -143,6 +151,7 @@ impl SignedIn {
         encryption::introduce(&this.client, &base).await;
         this.spawn(verification::run(
             this.client.clone(),
+            (this.direct.clone(), this.followed.clone()),
             base,
             steps,
             coming,
@@ -226,8 +235,7 @@ impl SignedIn {
                 self.open_rooms.remove(&oldest);
             }
         }
-        let service = self.sync.room_list_service();
-        service.subscribe_to_rooms(&[&room]).await;
+        self.followed.open(room).await;
     }
 
     /// How many messages the rooms at hand hold.
@@ -237,9 +245,13 @@ impl SignedIn {
 
     /// Carries out what is asked of rooms.
     pub(super) fn rooms(&self, request: RequestId, command: RoomsCommand) {
-        let (client, ask_server) = (self.client.clone(), self.ask_server.clone());
+        let (client, direct, ask_server) = (
+            self.client.clone(),
+            self.direct.clone(),
+            self.ask_server.clone(),
+        );
         self.outbox.answer_later(request, async move {
-            let done = rooms::carry_out(&client, command).await;
+            let done = rooms::carry_out(&client, &direct, command).await;
             ask_server.notify_one();
             done
         });

@@ -11,13 +11,20 @@ use matrix_sdk::{
     },
 };
 
-use super::{brake, directory, room_settings, search};
+use super::{brake, direct::DirectChats, directory, room_settings, search};
 use crate::bridge::{command::RoomsCommand, trouble::Trouble, update::Answer};
 
 /// Carries out a command about rooms.
-pub(super) async fn carry_out(client: &Client, command: RoomsCommand) -> Result<Answer, Trouble> {
+pub(super) async fn carry_out(
+    client: &Client,
+    direct: &DirectChats,
+    command: RoomsCommand,
+) -> Result<Answer, Trouble> {
     match command {
-        RoomsCommand::StartDirect { user } => start_direct(client, user).await,
+        RoomsCommand::StartDirect { user } => {
+            let room = direct.with(&user).await?;
+            Ok(Answer::Room(room.room_id().to_owned()))
+        }
         RoomsCommand::CreateGroup {
             name,
             topic,
@@ -26,7 +33,7 @@ pub(super) async fn carry_out(client: &Client, command: RoomsCommand) -> Result<
         } => create_group(client, name, topic, invite, encrypted).await,
         RoomsCommand::Join { address } => join(client, &address).await,
         RoomsCommand::AcceptInvite { room } => {
-            find(client, &room)?.join().await?;
+            direct.accept(&find(client, &room)?).await?;
             Ok(Answer::Room(room))
         }
         RoomsCommand::DeclineInvite { room } | RoomsCommand::Leave { room } => {
@@ -96,36 +103,6 @@ async fn settings(client: &Client, command: RoomsCommand) -> Result<Answer, Trou
 /// The room with this id.
 pub(super) fn find(client: &Client, room: &RoomId) -> Result<Room, Trouble> {
     client.get_room(room).ok_or(Trouble::NotFound)
-}
-
-/// One chat per person: the existing one is opened, an invitation from them accepted, otherwise one is created.
-async fn start_direct(client: &Client, user: OwnedUserId) -> Result<Answer, Trouble> {
-    let room = match client.get_dm_room(&user) {
-        Some(room) => room,
-        None => match invitation_from(client, &user).await {
-            Some(room) => {
-                room.join().await?;
-                room
-            }
-            None => client.create_dm(&user).await?,
-        },
-    };
-    Ok(Answer::Room(room.room_id().to_owned()))
-}
-
-async fn invitation_from(client: &Client, user: &OwnedUserId) -> Option<Room> {
-    for room in client.invited_rooms() {
-        let Ok(details) = room.invite_details().await else {
-            continue;
-        };
-        let is_from_user = details
-            .inviter
-            .is_some_and(|inviter| inviter.user_id() == user);
-        if is_from_user && room.compute_is_dm().await.unwrap_or(false) {
-            return Some(room);
-        }
-    }
-    None
 }
 
 async fn create_group(

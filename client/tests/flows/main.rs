@@ -4,6 +4,7 @@
 
 mod accounts;
 mod conversation;
+mod direct;
 mod expiry;
 mod feedback;
 mod games;

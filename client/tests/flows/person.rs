@@ -362,9 +362,10 @@ impl Screen {
             })
             .collect();
         format!(
-            "connection {:?}, keys {:?}, rooms {rooms:#?}\n  timelines\n    {}",
+            "connection {:?}, keys {:?}, comparison {:?}, rooms {rooms:#?}\n  timelines\n    {}",
             self.connection,
             self.keys,
+            self.verification,
             timelines.join("\n  and\n    ")
         )
     }

@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use matrix_sdk::{
     Client, Room,
     deserialized_responses::TimelineEventKind,
+    encryption::verification::VerificationRequestState,
     event_cache::RedecryptorReport,
     event_handler::SyncEvent,
     ruma::{
@@ -137,7 +138,11 @@ impl Events {
         let Some(request) = encryption.get_verification_request(sender, flow).await else {
             return false;
         };
-        if !request.we_started() && self.steps.send(Step::Asked(Box::new(request))).is_err() {
+        let is_new = matches!(request.state(), VerificationRequestState::Requested { .. });
+        if is_new
+            && !request.we_started()
+            && self.steps.send(Step::Asked(Box::new(request))).is_err()
+        {
             tracing::debug!("a request to compare came after the session had ended");
         }
         true

@@ -24,7 +24,7 @@ use matrix_sdk_base::BaseClient;
 use tokio::sync::mpsc;
 
 use self::events::Events;
-use super::outbox::Outbox;
+use super::{direct::DirectChats, followed::Followed, outbox::Outbox};
 use crate::{
     bridge::{
         command::{RequestId, VerificationCommand},
@@ -49,25 +49,31 @@ pub(super) enum Step {
 /// Runs comparisons for as long as the session lives.
 pub(super) async fn run(
     client: Client,
+    (direct, followed): (DirectChats, Followed),
     base: BaseClient,
     steps: mpsc::UnboundedSender<Step>,
     mut coming: mpsc::UnboundedReceiver<Step>,
     outbox: Outbox,
 ) {
     let events = Events::listen(client.clone(), base, steps);
-    let comparisons = compare(&client, &mut coming, &outbox);
+    let comparisons = compare(&client, (&direct, &followed), &mut coming, &outbox);
     tokio::select! {
         () = events.run() => {}
         () = comparisons => {}
     }
 }
 
-async fn compare(client: &Client, coming: &mut mpsc::UnboundedReceiver<Step>, outbox: &Outbox) {
+async fn compare(
+    client: &Client,
+    (direct, followed): (&DirectChats, &Followed),
+    coming: &mut mpsc::UnboundedReceiver<Step>,
+    outbox: &Outbox,
+) {
     while let Some(step) = coming.recv().await {
         let request = match step {
             Step::Asked(request) => *request,
             Step::Command(id, VerificationCommand::Start { user }) => {
-                match ask(client, user).await {
+                match ask(client, direct, user).await {
                     Ok(request) => {
                         outbox.answer(id, Ok(Answer::Done)).await;
                         request
@@ -85,6 +91,9 @@ async fn compare(client: &Client, coming: &mut mpsc::UnboundedReceiver<Step>, ou
                 continue;
             }
         };
+        followed
+            .compare_in(request.room_id().map(ToOwned::to_owned))
+            .await;
         let comparison = Comparison {
             name: name_of(client, &request).await,
             request,
@@ -93,6 +102,7 @@ async fn compare(client: &Client, coming: &mut mpsc::UnboundedReceiver<Step>, ou
             outbox,
         };
         comparison.run(coming).await;
+        followed.compare_in(None).await;
     }
 }
 
@@ -107,11 +117,19 @@ pub(super) async fn trust(client: &Client, user: OwnedUserId) -> Result<Answer, 
     }))
 }
 
-async fn ask(client: &Client, user: Option<OwnedUserId>) -> Result<VerificationRequest, Trouble> {
+async fn ask(
+    client: &Client,
+    direct: &DirectChats,
+    user: Option<OwnedUserId>,
+) -> Result<VerificationRequest, Trouble> {
     let own = client.user_id().ok_or(Trouble::SessionEnded)?;
     let user = user.as_deref().unwrap_or(own);
     let identity = client.encryption().request_user_identity(user).await?;
     let identity = identity.ok_or(Trouble::NotFound)?;
+    if user != own {
+        // The request goes there, and the SDK would make a chat of its own.
+        direct.with(user).await?;
+    }
     identity
         .request_verification_with_methods(vec![VerificationMethod::SasV1])
         .await
@@ -199,6 +217,8 @@ impl Comparison<'_> {
     async fn decide(&mut self, step: Step) {
         let (id, command) = match step {
             Step::Command(id, command) => (id, command),
+            // It came once more.
+            Step::Asked(other) if other.flow_id() == self.request.flow_id() => return,
             Step::Asked(other) => {
                 if let Err(error) = other.cancel().await {
                     tracing::info!(%error, "a second request to compare was not declined");
