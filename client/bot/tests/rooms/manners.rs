@@ -136,6 +136,7 @@ impl Flood {
                         .is_some_and(|body| body.contains("айл"))
             })
             .await;
+        self.noisy.wait_for_bot(&self.room, "Игры").await;
         let events = self.noisy.events(&self.room).await;
         let answers = events.iter().filter(|event| is_bots(event)).count();
         assert!((2..=40).contains(&answers), "{answers} answers");
