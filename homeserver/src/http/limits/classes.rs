@@ -14,7 +14,7 @@ pub enum Class {
     SignIn,
     /// Making an account.
     Register,
-    /// Writing an event.
+    /// Writing an event, or a profile that every room shows.
     Send,
     /// Making, joining and inviting to rooms.
     Join,
@@ -26,6 +26,8 @@ pub enum Class {
     Search,
     /// Reporting a problem.
     Feedback,
+    /// Reporting a person, a room or an event.
+    Report,
     /// Requests of other homeservers.
     Federation,
     /// Everything else.
@@ -49,7 +51,8 @@ impl Class {
         match last.unwrap_or_default() {
             "login" | "password" | "refresh" | "get_token" if !is_read => Self::SignIn,
             "register" | "available" | "validity" => Self::Register,
-            "send" | "redact" | "state" if !is_read => Self::Send,
+            "send" | "redact" | "state" | "profile" if !is_read => Self::Send,
+            "report" if !is_read => Self::Report,
             "createRoom" | "join" | "knock" | "invite" | "upgrade" if !is_read => Self::Join,
             "upload" => Self::Upload,
             "download" | "thumbnail" | "preview_url" => Self::Download,
@@ -72,6 +75,7 @@ impl Class {
             Self::Download => (6_000, 300.0),
             Self::Search => (900, 60.0),
             Self::Feedback => (300, 1.0),
+            Self::Report => (300, 5.0),
             Self::Federation => (5_000, 500.0),
             Self::Other => (6_000, 400.0),
         };
@@ -89,6 +93,7 @@ impl Class {
             Self::Download => (1_000, 50.0),
             Self::Search => (200, 5.0),
             Self::Feedback => (10, 1.0 / 360.0),
+            Self::Report => (30, 0.2),
             Self::Federation => (5_000, 500.0),
             // A client that opens a large space, or sets the notifications of every room, asks hundreds of times.
             Self::Other => (1_500, 50.0),
@@ -104,6 +109,16 @@ mod tests {
     #[test]
     fn endpoints_have_their_classes() {
         let cases = [
+            (
+                Method::PUT,
+                "/_matrix/client/v3/profile/{userId}/{keyName}",
+                Class::Send,
+            ),
+            (
+                Method::POST,
+                "/_matrix/client/v3/rooms/{roomId}/report/{eventId}",
+                Class::Report,
+            ),
             (Method::POST, "/_matrix/client/v3/login", Class::SignIn),
             (Method::GET, "/_matrix/client/v3/login", Class::Other),
             (Method::POST, "/_matrix/client/v3/register", Class::Register),
