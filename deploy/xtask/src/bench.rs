@@ -164,7 +164,10 @@ fn client(workspace: &Workspace, options: &Options) -> Result<()> {
         true => measure.args(["--write", "docs/performance.md"]),
         false => measure,
     };
-    processes.run("The measurement", measure)
+    processes.run("The measurement", measure)?;
+    workspace
+        .cargo(["bench", "--package", "client", "--bench", "scrolling"])
+        .run()
 }
 
 /// `NAME=ADDRESS=PROCESS[,PROCESS…]`, as the load generator wants it.
