@@ -59,6 +59,7 @@ mod search;
 mod sending;
 mod server_discovery;
 mod sliding_connections;
+mod sliding_departures;
 mod sliding_extensions;
 mod sliding_sync;
 mod spaces;

@@ -42,7 +42,7 @@ fn the_last_request_of_a_registration_can_be_sent_again() {
     let name = unique("alice");
     let mut body = json!({ "username": name, "password": "a long enough password" });
     let mut question = server.post("/v3/register", &body).must_be(401);
-    assert_eq!(question["completed"], json!([]));
+    assert!(spec_tests::matchers::items(&question["completed"]).is_empty());
     body["auth"] = json!({ "type": "m.login.dummy", "session": question["session"].take() });
     let answer = server.post("/v3/register", &body).ok();
     let again = server.post("/v3/register", &body).ok();

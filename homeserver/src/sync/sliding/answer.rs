@@ -30,6 +30,9 @@ pub struct RoomAnswer {
     /// What Ruma's type has.
     #[serde(flatten)]
     pub room: Room,
+    /// That the room has no name any more: null, as nothing stands for no change.
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none")]
+    pub unnamed: Option<()>,
     /// Whether the timeline has events that were told before, because more of it is wanted now.
     #[serde(
         rename = "unstable_expanded_timeline",

@@ -31,6 +31,11 @@ use crate::{
     },
 };
 
+/// Whether something happened to a user who has not been in the room since it was told of.
+fn was_outside(row: &UserRoomRow, told: &Told) -> bool {
+    row.membership != Membership::Join && row.pos > told.upto && row.left_at <= told.upto
+}
+
 /// Which state of a room is asked for.
 struct Asked<'a> {
     room: RoomNid,
@@ -73,6 +78,8 @@ impl Build<'_> {
             self.deleted(event, row, told)?
         } else if matches!(row.membership, Membership::Invite | Membership::Knock) {
             self.outside(room, row, told)?
+        } else if told.is_some_and(|told| was_outside(row, told)) {
+            self.turned_away(row)?
         } else {
             self.inside(room, row, wanted, told)?
         };
@@ -85,8 +92,11 @@ impl Build<'_> {
             answer.is_dm = Some(self.is_direct(room)?);
         }
         let expands = told.is_some_and(|told| told.timeline_limit < wanted.timeline_limit);
+        // Heroes are told of rooms without a name.
+        let is_unnamed = told.is_some() && answer.heroes.is_some();
         Ok(Some(RoomAnswer {
             expanded_timeline: expands && !answer.timeline.is_empty(),
+            unnamed: is_unnamed.then_some(()),
             room: answer,
             membership: row.membership.as_str(),
             lists: Vec::new(),
@@ -116,6 +126,30 @@ impl Build<'_> {
         if let Some(summary) = self.rooms.summary(self.snapshot, room)? {
             self.describe(&mut answer, room, &summary)?;
         }
+        Ok(Some(answer))
+    }
+
+    /// A room whose invitation or knock came to nothing, or from which a user was banned who was not in it: they see
+    /// that, and nothing of what became of the room meanwhile.
+    fn turned_away(&self, row: &UserRoomRow) -> ApiResult<Option<Room>> {
+        let viewer = Viewer::with_row(
+            self.rooms,
+            self.snapshot,
+            self.ask.user,
+            &self.ask.user_id,
+            row.clone(),
+        );
+        let own = [self.rooms.known_event(self.snapshot, row.event)?];
+        let show = Show {
+            device: Some(&self.ask.device),
+            room_id: false,
+            bundle: false,
+        };
+        let mut answer = Room::new();
+        answer.timeline = self.rooms.show_all(self.snapshot, &own, &viewer, show)?;
+        answer.required_state = self.rooms.show_all(self.snapshot, &own, &viewer, show)?;
+        answer.num_live = Some(UInt::from(1_u32));
+        answer.bump_stamp = UInt::try_from(row.pos.0).ok();
         Ok(Some(answer))
     }
 
@@ -172,10 +206,15 @@ impl Build<'_> {
             |_| Ok(true),
         )?;
         let shown = self.shown(row)?;
+        // Who was invited again after they left sees no changes of the time between.
+        let seen_upto = match row.membership {
+            Membership::Join => upto,
+            _ => upto.min(row.left_at),
+        };
         let asked = Asked {
             room,
             shown,
-            upto,
+            upto: seen_upto,
             told,
         };
         let state = self.required_state(&asked, wanted, &stretch)?;
