@@ -14,7 +14,7 @@ use crate::ids::UserNid;
 
 /// How long after a session was answered it is told what is new. A browser that draws takes as long to get round to an
 /// answer.
-const ECHO_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const ECHO_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a session sends and was not answered yet, and when it was answered last.
 pub(super) struct Echo {
@@ -49,9 +49,16 @@ impl Hub {
 
     /// Until when a session has to wait to be told what is new by now; none if it has sent nothing lately.
     pub fn echo_pause(&self, user: UserNid, session: &str) -> Option<Instant> {
-        let slot = self.user(user);
-        let now = Instant::now();
-        let until = slot.echoes.lock().get(session)?.until(now);
+        self.echo_pause_at(user, session, Instant::now())
+    }
+
+    pub(super) fn echo_pause_at(
+        &self,
+        user: UserNid,
+        session: &str,
+        now: Instant,
+    ) -> Option<Instant> {
+        let until = self.user(user).echoes.lock().get(session)?.until(now);
         (until > now).then_some(until)
     }
 }

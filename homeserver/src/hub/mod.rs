@@ -9,6 +9,7 @@
 //! so a change in between is not missed.
 
 mod echo;
+mod order;
 mod waker;
 
 use std::{
@@ -51,6 +52,8 @@ struct Inner {
     users: RwLock<HashMap<UserNid, Arc<UserSlot>>>,
     wakes: mpsc::UnboundedSender<(StreamPos, Change)>,
     clock: SharedClock,
+    /// What a session is sending to devices holds the lock of its access token for reading.
+    to_device: Mutex<HashMap<String, Arc<tokio::sync::RwLock<()>>>>,
 }
 
 /// The newest changes of a room.
@@ -104,6 +107,7 @@ impl Hub {
             users: RwLock::default(),
             wakes,
             clock,
+            to_device: Mutex::default(),
         };
         let hub = Self {
             inner: Arc::new(inner),

@@ -238,25 +238,40 @@ async fn a_session_is_told_of_receipts_alone_once_a_second() {
 #[tokio::test]
 async fn only_the_session_that_sends_waits_for_the_echo() {
     let hub = Fixture::new().hub;
-    assert!(hub.echo_pause(USER, "PHONE").is_none());
+    let before = Instant::now();
+    let waits = |user, session, now| hub.echo_pause_at(user, session, now).is_some();
+    assert!(!waits(USER, "PHONE", before));
     drop(hub.begin_sending(USER, "PHONE"));
-    let until = hub.echo_pause(USER, "PHONE").unwrap();
-    assert!(hub.echo_pause(USER, "TABLET").is_none());
-    assert!(hub.echo_pause(UserNid(8), "PHONE").is_none());
-    tokio::time::sleep_until(until).await;
-    assert!(hub.echo_pause(USER, "PHONE").is_none());
+    assert!(waits(USER, "PHONE", before));
+    assert!(!waits(USER, "TABLET", before));
+    assert!(!waits(UserNid(8), "PHONE", before));
+    assert!(!waits(USER, "PHONE", Instant::now() + echo::ECHO_PAUSE));
 }
 
 #[tokio::test]
 async fn the_echo_waits_for_an_answer_that_takes_long() {
     let hub = Fixture::new().hub;
+    let much_later = Instant::now() + Duration::from_secs(3600);
+    let waits = |now| hub.echo_pause_at(USER, "PHONE", now).is_some();
     let slow = hub.begin_sending(USER, "PHONE");
-    let first = hub.echo_pause(USER, "PHONE").unwrap();
     drop(hub.begin_sending(USER, "PHONE"));
-    tokio::time::sleep_until(first).await;
-    assert!(hub.echo_pause(USER, "PHONE").is_some());
+    assert!(waits(much_later));
     drop(slow);
-    let until = hub.echo_pause(USER, "PHONE").unwrap();
-    tokio::time::sleep_until(until).await;
-    assert!(hub.echo_pause(USER, "PHONE").is_none());
+    assert!(!waits(much_later));
+}
+
+#[tokio::test]
+async fn what_a_session_says_waits_for_the_keys_it_was_sending() {
+    let hub = Fixture::new().hub;
+    let keys = hub.begin_to_device("PHONE").await;
+    hub.after_to_device("TABLET").await;
+    let says = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.after_to_device("PHONE").await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!says.is_finished());
+    drop(keys);
+    says.await.unwrap();
+    hub.after_to_device("PHONE").await;
 }

@@ -184,6 +184,26 @@ fn data_of_a_room_that_was_left_comes_with_it() {
     );
 }
 
+/// Whoever was removed is told once, like whoever left: a first sync lists the room only when it is asked to.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#leaving-rooms)
+#[test]
+fn a_room_somebody_was_removed_from_is_listed_only_when_asked_for() {
+    covers!(GET "/_matrix/client/v3/sync");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let include = path!("{}", json!({ "room": { "include_leave": true } }));
+    for how in ["kick", "ban"] {
+        let room = alice.room_with(&[&bob]);
+        let before = bob.initial_sync();
+        alice.membership(how, &room, &bob).ok();
+        bob.must_see_after(&before, left(&room));
+        let response = bob.initial_sync();
+        assert!(room_left(&response, &room).is_null(), "{response}");
+        let response = bob.sync(&format!("timeout=0&filter={include}"));
+        must(&response, left(&room));
+    }
+}
+
 /// The heroes of a room that everybody else has left are those who left.
 #[test]
 fn a_room_is_named_after_those_who_left_when_nobody_else_is_there() {

@@ -16,7 +16,7 @@ use crate::{
         NewDelayedEvent,
         routes::{Delay, schedule_instead},
     },
-    http::{Answer, Own, Raw, RouterExt, Ruma},
+    http::{AccessToken, Answer, Own, Raw, RouterExt, Ruma},
     rooms::{draft, redact::Redaction, send::Transaction},
     users::Session,
 };
@@ -57,6 +57,7 @@ fn transaction(session: &Session, scope: String, id: &TransactionId) -> Transact
 async fn send(
     State(server): State<Server>,
     session: Session,
+    token: AccessToken,
     delay: Delay,
     Ruma(request): Ruma<send_message_event::v3::Request>,
 ) -> ApiResult<Raw> {
@@ -78,6 +79,9 @@ async fn send(
     let _sending = server.hub.begin_sending(session.user, &transaction.device);
     let now = timestamp(&session, request.timestamp).unwrap_or_else(|| server.clock.now());
     let draft = draft::message(&session.user_id, kind.into(), &request.body, now)?;
+    if let Some(token) = token.0 {
+        server.hub.after_to_device(&token).await;
+    }
     let event_id = server.rooms.send(room, draft, Some(transaction)).await?;
     send_message_event::v3::Response::new(event_id)
         .into_http()
