@@ -126,6 +126,10 @@ impl Build<'_> {
         if let Some(summary) = self.rooms.summary(self.snapshot, room)? {
             self.describe(&mut answer, room, &summary)?;
         }
+        if row.membership == Membership::Knock {
+            // Who is in the room is not for those who were not let in.
+            answer.heroes = None;
+        }
         Ok(Some(answer))
     }
 
