@@ -298,6 +298,11 @@ fn detail(language: Language, device: &DeviceRow) -> String {
     match (&device.last_address, seen.is_empty()) {
         (Some(address), false) => format!("{seen} · {address}"),
         (Some(address), true) => address.clone(),
-        (None, _) => seen,
+        (None, false) => seen,
+        (None, true) => match language {
+            Language::Russian => "Ещё не выходил в сеть",
+            Language::English => "Not been online yet",
+        }
+        .to_owned(),
     }
 }
