@@ -16,8 +16,8 @@ use client::{
     render::{html, plain},
     rows::{Body, FileBody, MediaBody, MediaKey, RoomRow, TextBody},
     view::{
-        AnimationAdapter, AppAdapter, PaneAdapter, PaneKind, PeopleAdapter, PersonAdapter,
-        RoomListAdapter,
+        AnimationAdapter, AppAdapter, HeaderAdapter, PaneAdapter, PaneKind, PeopleAdapter,
+        PersonAdapter, RoomListAdapter,
     },
 };
 use eyeball_im::VectorDiff;
@@ -127,6 +127,7 @@ fn messages_do_what_they_are_clicked_for() {
     a_link_to_a_person_shows_the_person(&bench);
     a_moving_picture_moves_while_it_is_seen(&mut bench);
     the_arrows_go_from_room_to_room(&mut bench);
+    whoever_goes_back_to_the_list_goes_on_by_keyboard(&mut bench);
     whoever_closes_the_search_goes_on_by_keyboard(&mut bench);
     a_group_is_made_by_keyboard(&mut bench);
 }
@@ -210,6 +211,16 @@ fn the_arrows_go_from_room_to_room(bench: &mut Bench) {
     bench.press(&[Key::Alt, Key::DownArrow]);
     assert_eq!(bench.opened(), [bench.rooms[1].clone()]);
     bench.press(&[Key::Alt, Key::UpArrow]);
+    assert_eq!(bench.opened(), [bench.rooms[0].clone()]);
+}
+
+/// The composer that had the keyboard is gone with its room.
+fn whoever_goes_back_to_the_list_goes_on_by_keyboard(bench: &mut Bench) {
+    let window = bench.window.ui.window();
+    window.global::<HeaderAdapter>().invoke_back();
+    bench.settle();
+    bench.window.sent();
+    bench.press(&[Key::Alt, Key::DownArrow]);
     assert_eq!(bench.opened(), [bench.rooms[0].clone()]);
 }
 

@@ -3,21 +3,25 @@
 
 mod window;
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{
+    ops::{ControlFlow, Range},
+    sync::Arc,
+};
 
 use client::{
     bridge::{
         command::{Command, TimelineCommand},
-        update::{TimelineUpdate, Update},
+        update::{Pagination, TimelineUpdate, Update},
     },
     render::plain,
-    rows::{Body, TextBody, TimelineRow},
-    view::TimelineAdapter,
+    rows::{Body, RowKind, TextBody, TimelineRow},
+    view::{HeaderAdapter, RoomListAdapter, TimelineAdapter},
 };
 use eyeball_im::VectorDiff;
 use i_slint_core::{
     accessibility::AccessibleStringProperty, item_tree::ItemRc, window::WindowInner,
 };
+use imbl::Vector;
 use matrix_sdk::ruma::OwnedRoomId;
 use slint::{ComponentHandle, Rgba8Pixel};
 use window::Window;
@@ -66,6 +70,72 @@ impl Bench {
         }
     }
 
+    /// The room is left and opened anew with these messages; nothing is read from `first_new` on.
+    fn open_again(&self, numbers: Range<u32>, unread: u64, first_new: Option<u32>) {
+        let mut row = window::room_row(&self.room, 0);
+        row.unread = unread;
+        let value = Arc::new(row);
+        let window = self.window.ui.window();
+        self.window
+            .ui
+            .apply(Update::Rooms(vec![VectorDiff::Set { index: 0, value }]));
+        window.global::<HeaderAdapter>().invoke_back();
+        window
+            .global::<RoomListAdapter>()
+            .invoke_room_chosen(self.room.as_str().into());
+        let mut values = Vector::new();
+        for number in numbers {
+            if first_new == Some(number) {
+                values.push_back(window::row("mark", RowKind::ReadMarker));
+            }
+            values.push_back(message(number));
+        }
+        self.change(VectorDiff::Reset { values });
+    }
+
+    /// Older messages come from the server.
+    fn older_come(&self, numbers: Range<u32>) {
+        let older = numbers.rev().map(|number| VectorDiff::PushFront {
+            value: message(number),
+        });
+        self.change_all(older.collect());
+        self.paginated();
+    }
+
+    /// A page has come, and there are more.
+    fn paginated(&self) {
+        let update = TimelineUpdate::Pagination(Pagination::Idle);
+        self.window
+            .ui
+            .apply(Update::Timeline(self.room.clone(), update));
+        self.settle();
+    }
+
+    fn press_for_the_line(&self) {
+        assert!(self.timeline().get_new_messages() > 0);
+        self.timeline().invoke_line_requested();
+        self.settle();
+        self.settle();
+    }
+
+    /// Where a message begins and ends in the window, if it is laid out.
+    fn place_of(&self, number: u32) -> Option<(f32, f32)> {
+        let wanted = format!("№{number},");
+        let inner = WindowInner::from_pub(self.window.ui.window().window());
+        let mut found = None;
+        let stopped: Option<()> = ItemRc::new_root(inner.component()).visit_descendants(|item| {
+            let label = item.accessible_string_property(AccessibleStringProperty::Label);
+            if label.is_some_and(|label| label.contains(&wanted)) {
+                let place = item.geometry();
+                let begin = item.map_to_window(place.origin).y;
+                found = Some((begin, begin + place.size.height));
+            }
+            ControlFlow::Continue(())
+        });
+        assert!(stopped.is_none());
+        found
+    }
+
     fn timeline(&self) -> TimelineAdapter<'_> {
         self.window.ui.window().global::<TimelineAdapter>()
     }
@@ -112,6 +182,7 @@ fn text_stays_where_it_is() {
     the_beginning_of_what_is_known_asks_for_more(&mut bench);
     the_jump_button_leads_to_the_newest_message(&bench);
     the_newest_message_is_seen_in_lines_too(&bench);
+    one_press_leads_to_where_the_new_messages_begin(&mut bench);
 }
 
 fn opening_stands_at_the_newest_message(bench: &Bench) {
@@ -174,22 +245,40 @@ fn the_jump_button_leads_to_the_newest_message(bench: &Bench) {
     assert!(bench.timeline().get_following());
 }
 
+fn one_press_leads_to_where_the_new_messages_begin(bench: &mut Bench) {
+    let is_in_view = |bench: &Bench, number| {
+        let (begin, _) = bench.place_of(number).unwrap();
+        assert!(
+            (TOP as f32..BOTTOM as f32).contains(&begin),
+            "it begins at {begin}"
+        );
+        assert_eq!(bench.timeline().get_new_messages(), 0, "the way is known");
+    };
+    // They are known, but not all of them are laid out.
+    for first_new in [1100, 1010, 1003, 1649] {
+        bench.open_again(1000..1700, 100, Some(first_new));
+        bench.press_for_the_line();
+        is_in_view(bench, first_new);
+    }
+
+    // Where they begin is not known yet: older messages are fetched until it is.
+    bench.open_again(1650..1700, 190, None);
+    bench.paginated();
+    bench.pages_asked();
+    bench.press_for_the_line();
+    assert_eq!(bench.pages_asked(), 1);
+    bench.older_come(1600..1650);
+    assert_eq!(bench.pages_asked(), 1, "they are still looked for");
+    bench.older_come(1500..1600);
+    is_in_view(bench, 1510);
+}
+
 fn the_newest_message_is_seen_in_lines_too(bench: &Bench) {
     bench.timeline().set_flat(true);
     bench.settle();
     bench.timeline().invoke_jump_to_end();
     bench.settle();
-    let inner = WindowInner::from_pub(bench.window.ui.window().window());
-    let mut end = 0.0;
-    let stopped: Option<()> = ItemRc::new_root(inner.component()).visit_descendants(|item| {
-        let label = item.accessible_string_property(AccessibleStringProperty::Label);
-        if label.is_some_and(|label| label.contains("№2001")) {
-            let place = item.geometry();
-            end = item.map_to_window(place.origin).y + place.size.height;
-        }
-        ControlFlow::Continue(())
-    });
-    assert!(stopped.is_none());
+    let (_, end) = bench.place_of(2001).unwrap();
     assert!(end <= BOTTOM as f32 + 8.0, "it ends at {end}");
     assert!(end > BOTTOM as f32 - 40.0, "it ends at {end}");
 }

@@ -40,7 +40,7 @@ const PARTS: [Part; 12] = [
     part("signing-in", "sign-in", NARROW, [20, 118, 320, 330]),
     part("find-person", "new-chat", NARROW, [16, 104, 328, 280]),
     part("groups", "new-group", NARROW, [16, 16, 328, 400]),
-    part("messages", "direct", NARROW, [16, 246, 328, 386]),
+    part("messages", "direct", NARROW, [16, 276, 328, 356]),
     part("emoji", "emoji", NARROW, [8, 172, 344, 336]),
     part("files", "attach", NARROW, [16, 161, 328, 316]),
     part("search", "search", WIDE, [860, 56, 320, 290]),

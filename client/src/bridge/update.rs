@@ -39,6 +39,9 @@ pub enum Update {
     Spaces(Vec<SpaceRow>),
     /// The whole room list has arrived from the server (before that it is what was known last time).
     RoomsComplete,
+    /// So many rooms are here, of so many in all: there are thousands, and the others are on their way. As many as
+    /// there are when no more come.
+    RoomsComing { here: usize, all: usize },
     /// An open room changed.
     Timeline(OwnedRoomId, TimelineUpdate),
     /// A picture asked for is there. `pixels` fits the size asked for.

@@ -3,7 +3,7 @@
 pub mod article_search;
 pub mod diff_model;
 pub mod news;
-mod patch;
+pub(crate) mod patch;
 pub mod quiz_pack;
 pub mod sections;
 pub mod window;

@@ -7,7 +7,7 @@ use super::diff_model::DiffModel;
 /// Changes the model to hold `wanted`, telling the views only what differs. `is_same` says whether two rows are the
 /// same line with possibly other content. Lists of rooms are short (hundreds) and change in few places, so looking
 /// ahead linearly is cheaper than a real edit script.
-pub(super) fn patch<T: Clone + PartialEq + 'static>(
+pub(crate) fn patch<T: Clone + PartialEq + 'static>(
     model: &DiffModel<T>,
     wanted: Vec<T>,
     is_same: impl Fn(&T, &T) -> bool,

@@ -28,6 +28,7 @@ pub fn preview(language: Language, kind: &PreviewKind) -> String {
         PreviewKind::Video => ["Видео", "Video"],
         PreviewKind::Deleted => ["Сообщение удалено", "Message deleted"],
         PreviewKind::Encrypted => ["Зашифрованное сообщение", "Encrypted message"],
+        PreviewKind::Entered => ["Вы теперь в чате", "You joined"],
         PreviewKind::Unknown => ["Сообщение нового вида", "A newer kind of message"],
     };
     choose(language, russian, english).to_owned()

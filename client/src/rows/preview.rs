@@ -33,7 +33,8 @@ pub(crate) fn kind_of(content: &TimelineItemContent, actor: &str) -> PreviewKind
     }
 }
 
-fn message_kind(message: &MessageType) -> PreviewKind {
+/// What a message says in one line.
+pub(crate) fn message_kind(message: &MessageType) -> PreviewKind {
     match message {
         MessageType::Text(text) => match &text.formatted {
             // The plain body of formatted text is Markdown with its marks.

@@ -31,6 +31,15 @@ pub struct RoomRow {
     pub invitation: Option<Invitation>,
 }
 
+impl RoomRow {
+    /// Whether the newest that is known here is that the reader has come.
+    #[must_use]
+    pub fn has_only_entered(&self) -> bool {
+        let preview = self.preview.as_ref();
+        preview.is_some_and(|preview| preview.kind == PreviewKind::Entered)
+    }
+}
+
 /// Where a room belongs in the list, in the order of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Section {
@@ -72,6 +81,8 @@ pub enum PreviewKind {
     File(String),
     Deleted,
     Encrypted,
+    /// The reader has come, and nobody has said anything.
+    Entered,
     Notice {
         actor: String,
         target: Option<String>,

@@ -245,6 +245,12 @@ impl SignedIn {
 
     /// Carries out what is asked of rooms.
     pub(super) fn rooms(&self, request: RequestId, command: RoomsCommand) {
+        if let RoomsCommand::FetchPreview { room } = command {
+            let (client, nudges) = (self.client.clone(), self.nudges.clone());
+            return self.outbox.answer_later(request, async move {
+                Ok(brake::fetch_preview(&rooms::find(&client, &room)?, &nudges).await)
+            });
+        }
         let (client, direct, ask_server) = (
             self.client.clone(),
             self.direct.clone(),

@@ -10,8 +10,13 @@ use matrix_sdk::{
     ruma::{events::AnySyncTimelineEvent, serde::Raw},
     sync::RoomUpdates,
 };
-use tokio::{sync::Semaphore, task::yield_now, time::sleep};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::yield_now,
+    time::sleep,
+};
 
+use super::{last_said::last_said, room_list::Nudge};
 use crate::bridge::update::Answer;
 
 /// How long a room waits for its preview to come by itself: the rows of a first sign-in come before it.
@@ -38,16 +43,27 @@ pub(super) fn hold(client: &Client) {
     });
 }
 
-/// Fetches the past of a room that has nothing to show in the list.
-pub(super) async fn fetch_preview(client: &Client, room: &Room) -> Answer {
-    sleep(PATIENCE).await;
+/// Fetches the past of a room that has nothing to show in the list but that the reader has come.
+pub(super) async fn fetch_preview(room: &Room, nudges: &mpsc::UnboundedSender<Nudge>) -> Answer {
+    if room.latest_event().is_none() {
+        sleep(PATIENCE).await;
+    }
     let _turn = AT_ONCE.acquire().await;
-    if room.latest_event().is_none()
-        && let Err(error) = look_back(client, room).await
-    {
+    let fetched = match room.latest_event().is_none() {
+        true => look_back(&room.client(), room).await,
+        false => tell_last_said(room, nudges).await,
+    };
+    if let Err(error) = fetched {
         tracing::info!(%error, "a room has no preview");
     }
     Answer::Done
+}
+
+async fn tell_last_said(room: &Room, nudges: &mpsc::UnboundedSender<Nudge>) -> anyhow::Result<()> {
+    if let Some(said) = last_said(room).await? {
+        nudges.send(Nudge::Said(room.room_id().to_owned(), said))?;
+    }
+    Ok(())
 }
 
 /// Fetches some of what came before.

@@ -18,8 +18,12 @@ use matrix_sdk_ui::room_list_service::{
 };
 use tokio::sync::mpsc;
 
-use super::{outbox::Outbox, read_here::ReadHere, room_row::room_row};
-use crate::{bridge::update::Update, render::names, rows::RoomRow};
+use super::{coming::Coming, outbox::Outbox, room_row::room_row, unread::Unread};
+use crate::{
+    bridge::update::Update,
+    render::names,
+    rows::{Preview, RoomRow},
+};
 
 /// More rooms than anybody is in: the list is never cut.
 const ALL_ROOMS: usize = 100_000;
@@ -39,6 +43,8 @@ pub(super) enum Nudge {
     Typing(OwnedRoomId, Vec<OwnedUserId>),
     /// All that is there was read here. The server tells it to everybody, this computer too, but only with the next sync.
     Read(OwnedRoomId),
+    /// This was said there last, before the reader came.
+    Said(OwnedRoomId, Preview),
 }
 
 /// Sends the room list and its changes for as long as the session lives.
@@ -62,9 +68,11 @@ pub(super) async fn watch(
         Box::new(new_filter_deduplicate_versions()),
     ])));
     let rooms = Rooms {
+        service: service.clone(),
         rooms: Vector::new(),
         typing: HashMap::new(),
-        read: ReadHere::default(),
+        unread: Unread::default(),
+        said: HashMap::new(),
         outbox,
     };
     let (changes, coming) = mpsc::unbounded_channel();
@@ -101,9 +109,12 @@ pub(super) fn watch_typing(client: &Client, nudges: mpsc::UnboundedSender<Nudge>
 }
 
 struct Rooms {
+    service: Arc<RoomListService>,
     rooms: Vector<Room>,
     typing: HashMap<OwnedRoomId, Vec<String>>,
-    read: ReadHere,
+    unread: Unread,
+    /// What was said last where the reader's coming is the newest.
+    said: HashMap<OwnedRoomId, Preview>,
     outbox: Outbox,
 }
 
@@ -115,19 +126,25 @@ impl Rooms {
         mut nudges: mpsc::UnboundedReceiver<Nudge>,
     ) {
         let mut complete = false;
+        let mut coming = Coming::new(self.service.client(), self.outbox.clone());
         loop {
             tokio::select! {
                 diffs = diffs.recv() => match diffs {
-                    Some(diffs) => self.apply_all(diffs).await,
+                    Some(diffs) => {
+                        self.apply_all(diffs).await;
+                        coming.tell().await;
+                    }
                     None => return,
                 },
                 Some(nudge) = nudges.recv() => self.nudge(nudge).await,
                 Some(state) = loading.next(), if !complete => {
-                    if matches!(state, RoomListLoadingState::Loaded { .. }) {
+                    if let RoomListLoadingState::Loaded { maximum_number_of_rooms: all } = state {
                         complete = true;
                         self.outbox.send(Update::RoomsComplete).await;
+                        coming.expect(all).await;
                     }
                 }
+                () = coming.is_late() => coming.end().await,
             }
         }
     }
@@ -193,31 +210,42 @@ impl Rooms {
     async fn row(&mut self, room: &Room) -> Arc<RoomRow> {
         let typing = self.typing.get(room.room_id()).cloned().unwrap_or_default();
         let mut row = room_row(room, typing).await;
-        self.read.take_away(room, &mut row);
+        self.unread.number(room, &mut row);
+        if row.has_only_entered()
+            && let Some(said) = self.said.get(room.room_id())
+        {
+            row.preview = Some(said.clone());
+        }
         Arc::new(row)
     }
 
     async fn nudge(&mut self, nudge: Nudge) {
         let id = match &nudge {
-            Nudge::Draft(id) | Nudge::Typing(id, _) | Nudge::Read(id) => id.clone(),
+            Nudge::Draft(id) | Nudge::Typing(id, _) | Nudge::Read(id) | Nudge::Said(id, _) => {
+                id.clone()
+            }
         };
         let Some(index) = self.rooms.iter().position(|room| room.room_id() == id) else {
             return;
         };
         let room = self.rooms[index].clone();
-        if matches!(nudge, Nudge::Read(_)) && !self.read.read(&room) {
+        if matches!(nudge, Nudge::Read(_)) && !self.unread.read(&room) {
             return;
         }
-        if let Nudge::Typing(id, people) = nudge {
-            let names = names_of(&room, &people).await;
-            let before = if names.is_empty() {
-                self.typing.remove(&id)
-            } else {
-                self.typing.insert(id, names.clone())
-            };
-            if before.unwrap_or_default() == names {
-                return;
+        match nudge {
+            Nudge::Typing(id, people) => {
+                let names = names_of(&room, &people).await;
+                let before = if names.is_empty() {
+                    self.typing.remove(&id)
+                } else {
+                    self.typing.insert(id, names.clone())
+                };
+                if before.unwrap_or_default() == names {
+                    return;
+                }
             }
+            Nudge::Said(id, said) => drop(self.said.insert(id, said)),
+            Nudge::Draft(_) | Nudge::Read(_) => {}
         }
         let value = self.row(&room).await;
         self.outbox

@@ -7,14 +7,18 @@ use matrix_sdk::{
 };
 use matrix_sdk_ui::timeline::{
     LatestEventValue, LatestEventValueLocalState, Profile, RoomExt, TimelineDetails,
+    TimelineItemContent,
 };
 
 use crate::{
     render::{names, time::Timestamp},
-    rows::{Invitation, MediaKey, Preview, RoomRow, Section, message::avatar_key, preview},
+    rows::{
+        Invitation, MediaKey, Preview, PreviewKind, RoomRow, Section, message::avatar_key, preview,
+    },
 };
 
-/// Makes the row of a room. Everything comes from the local store; nothing is asked of the server.
+/// Makes the row of a room, but for what is new there. Everything comes from the local store; nothing is asked of the
+/// server.
 pub(super) async fn room_row(room: &Room, typing: Vec<String>) -> RoomRow {
     let latest = RoomExt::latest_event(room).await;
     let direct_with = match direct_with(room) {
@@ -28,8 +32,8 @@ pub(super) async fn room_row(room: &Room, typing: Vec<String>) -> RoomRow {
         section: section_of(room, direct_with.is_some()).await,
         encrypted: room.encryption_state().is_encrypted(),
         muted: room.cached_user_defined_notification_mode() == Some(RoomNotificationMode::Mute),
-        unread: unread(room),
-        mentions: room.num_unread_mentions(),
+        unread: 0,
+        mentions: 0,
         invitation: invitation(room, &latest),
         latest_at: latest_at(room, &latest),
         preview: preview_of(&latest, direct_with.is_some()),
@@ -112,15 +116,6 @@ async fn section_of(room: &Room, direct: bool) -> Section {
     }
 }
 
-/// What is known here of a room that was not opened is only its newest message: the server has counted the others.
-/// Somebody who marks a room as unread by hand gets a count of one.
-pub(super) fn unread(room: &Room) -> u64 {
-    match room.num_unread_messages() {
-        0 => u64::from(room.is_marked_unread()),
-        counted => counted.max(room.unread_notification_counts().notification_count),
-    }
-}
-
 fn invitation(room: &Room, latest: &LatestEventValue) -> Option<Invitation> {
     if room.state() != RoomState::Invited {
         return None;
@@ -156,7 +151,11 @@ fn preview_of(latest: &LatestEventValue, direct: bool) -> Option<Preview> {
             ..
         } => {
             let sender = name(sender, profile);
-            let kind = preview::kind_of(content, &sender);
+            let kind = match content {
+                // Of all that happens to people the SDK takes only this for the newest.
+                TimelineItemContent::MembershipChange(_) if *is_own => PreviewKind::Entered,
+                _ => preview::kind_of(content, &sender),
+            };
             let said_by_somebody = !direct && content.as_msglike().is_some();
             let sender = (said_by_somebody && !is_own).then_some(sender);
             Some(Preview {

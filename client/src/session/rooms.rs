@@ -11,7 +11,7 @@ use matrix_sdk::{
     },
 };
 
-use super::{brake, direct::DirectChats, directory, room_settings, search};
+use super::{direct::DirectChats, directory, room_settings, search};
 use crate::bridge::{command::RoomsCommand, trouble::Trouble, update::Answer};
 
 /// Carries out a command about rooms.
@@ -63,9 +63,6 @@ pub(super) async fn carry_out(
                 .set_name(name.trim().to_owned())
                 .await?;
             Ok(Answer::Done)
-        }
-        RoomsCommand::FetchPreview { room } => {
-            Ok(brake::fetch_preview(client, &find(client, &room)?).await)
         }
         RoomsCommand::Directory { term } => directory::search(client, &term).await,
         RoomsCommand::Search { scope, term } => search::search(client, scope, &term).await,

@@ -48,7 +48,7 @@ impl Attach {
             let attach = self.clone();
             adapter.on_attach(move || attach.choose());
             let attach = self.clone();
-            adapter.on_paste_picture(move || attach.paste());
+            adapter.on_paste_files(move || attach.paste());
             let adapter = window.global::<AttachAdapter>();
             let attach = self.clone();
             adapter.on_send(move || attach.send());
@@ -103,7 +103,13 @@ impl Attach {
         }
     }
 
+    /// Tells whether there is something to send in the clipboard: files, or a picture.
     fn paste(&self) -> bool {
+        let files = clipboard::files();
+        if !files.is_empty() {
+            self.offer(files.into_iter().map(FileSource::Path).collect());
+            return true;
+        }
         let Some(png) = clipboard::picture() else {
             return false;
         };

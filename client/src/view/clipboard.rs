@@ -1,6 +1,6 @@
 //! The system's clipboard.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, path::PathBuf};
 
 use arboard::Clipboard;
 
@@ -12,6 +12,12 @@ thread_local! {
 /// Puts text into the clipboard.
 pub(super) fn copy(text: &str) {
     with(|clipboard| clipboard.set_text(text));
+}
+
+/// The files that were copied in a file manager.
+pub(super) fn files() -> Vec<PathBuf> {
+    let files = with(|clipboard| clipboard.get().file_list());
+    files.unwrap_or_default()
 }
 
 /// The picture in the clipboard as PNG, if there is one.

@@ -173,6 +173,20 @@ impl Composer {
 
     /// Empties the composer, e.g. before another room opens.
     pub(super) fn reset(&self, text: &str) {
+        self.fill(text);
+        self.focus();
+    }
+
+    /// Another room is open, or none: then there is nothing to write in.
+    pub(super) fn room_changed(&self, is_open: bool) {
+        self.fill("");
+        if is_open {
+            self.focus();
+        }
+        self.set_people(Vec::new());
+    }
+
+    fn fill(&self, text: &str) {
         *self.purpose.borrow_mut() = Purpose::Message;
         self.suggestions.clear();
         self.mentions.borrow_mut().clear();
@@ -186,7 +200,6 @@ impl Composer {
             }
             adapter.set_editing(false);
             adapter.set_reply(ReplyItem::default());
-            adapter.set_focus_epoch(adapter.get_focus_epoch().wrapping_add(1));
         });
     }
 

@@ -197,11 +197,16 @@ impl EmojiPicker {
 
     /// Closes the picker, e.g. because another room opens.
     pub(super) fn close(&self) {
+        self.hide();
+        self.composer.focus();
+    }
+
+    /// Closes it where nobody goes on writing.
+    pub(super) fn hide(&self) {
         self.context.with_window(|window| {
             window.global::<EmojiAdapter>().set_open(false);
             window.global::<ComposerAdapter>().set_emoji_open(false);
         });
-        self.composer.focus();
     }
 
     fn show_all(&self) {

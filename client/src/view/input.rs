@@ -95,6 +95,20 @@ pub(super) fn listen(window: &AppWindow, handlers: Handlers) {
     });
 }
 
+/// Makes the window no larger than its screen: what is outside cannot be reached.
+pub(super) fn fit_to_screen(window: &AppWindow) {
+    let window = window.window();
+    let screen = window.with_winit_window(|window| window.current_monitor());
+    let Some(screen) = screen.flatten().map(|screen| screen.size()) else {
+        return;
+    };
+    let size = window.size();
+    let (width, height) = (size.width.min(screen.width), size.height.min(screen.height));
+    if width > 0 && height > 0 && (width, height) != (size.width, size.height) {
+        window.set_size(slint::PhysicalSize::new(width, height));
+    }
+}
+
 fn set_dropping(window: &slint::Weak<AppWindow>, dropping: bool) {
     if let Some(window) = window.upgrade() {
         window.global::<AppAdapter>().set_dropping(dropping);

@@ -11,9 +11,9 @@ use slint::{ComponentHandle, ModelExt, ModelRc};
 
 use super::{MemberItem, MembersAdapter, avatars::avatar, context::Context, roles::tag};
 use crate::{
-    model::diff_model::DiffModel,
+    model::{diff_model::DiffModel, patch::patch},
     render::{Language, words},
-    rows::{MediaKey, MemberRow, Role},
+    rows::{MediaKey, MemberRow, PresenceRow, Role},
 };
 
 /// The member pane. What is shown of somebody is made when their line comes into view: a room may have thousands.
@@ -25,12 +25,26 @@ pub(super) struct Members {
     lines: Rc<DiffModel<Line>>,
 }
 
-/// A line of the pane.
-#[derive(Clone)]
+/// A line of the pane, with all that changes in it.
+#[derive(Clone, PartialEq)]
 enum Line {
     Title(Group, usize),
-    Person(Rc<MemberRow>),
+    Person(Rc<MemberRow>, Option<PresenceRow>),
 }
+
+impl Line {
+    /// Whether this is the same line, perhaps with something else in it.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Title(one, _), Self::Title(other, _)) => one == other,
+            (Self::Person(one, _), Self::Person(other, _)) => one.user_id == other.user_id,
+            _ => false,
+        }
+    }
+}
+
+/// When more people than these come or go at once, the list is made anew: nobody keeps a place in that.
+const FEW: usize = 100;
 
 impl Members {
     pub(super) fn new(context: &Rc<Context>) -> Rc<Self> {
@@ -58,7 +72,7 @@ impl Members {
     /// Shows these people.
     pub(super) fn show(&self, rows: Vec<MemberRow>) {
         *self.rows.borrow_mut() = rows.into_iter().map(Rc::new).collect();
-        self.refresh_all();
+        self.show_rows();
     }
 
     /// Says whether this is the room of a class.
@@ -97,7 +111,7 @@ impl Members {
     /// Draws those again whose picture has arrived.
     pub(super) fn refresh_picture(&self, media: &MediaKey) {
         for (index, value) in self.lines.to_vec().into_iter().enumerate() {
-            if matches!(&value, Line::Person(row) if row.avatar.as_ref() == Some(media)) {
+            if matches!(&value, Line::Person(row, _) if row.avatar.as_ref() == Some(media)) {
                 self.lines.apply(VectorDiff::Set { index, value });
             }
         }
@@ -105,6 +119,25 @@ impl Members {
 
     /// Draws everything again.
     pub(super) fn refresh_all(&self) {
+        let values = self.wanted().into_iter().collect();
+        self.lines.apply(VectorDiff::Reset { values });
+        self.show_count();
+    }
+
+    /// Draws those again who came or went, or are called otherwise, or of whom more is known: the others keep their
+    /// place, and the keyboard its own.
+    pub(super) fn show_rows(&self) {
+        let wanted = self.wanted();
+        let before = slint::Model::row_count(&*self.lines);
+        if wanted.len().abs_diff(before) > FEW {
+            self.refresh_all();
+        } else {
+            patch(&self.lines, wanted, Line::is);
+            self.show_count();
+        }
+    }
+
+    fn wanted(&self) -> Vec<Line> {
         let search = self.search.borrow();
         let rows = self.rows.borrow();
         let mut shown: Vec<_> = rows
@@ -115,12 +148,16 @@ impl Members {
         let mut lines = Vec::with_capacity(shown.len() + 3);
         for people in shown.chunk_by(|a, b| group(a) == group(b)) {
             lines.push(Line::Title(group(people[0]), people.len()));
-            lines.extend(people.iter().map(|row| Line::Person(Rc::clone(row))));
+            lines.extend(people.iter().map(|row| {
+                let presence = self.context.presence.of(row.user_id.as_str());
+                Line::Person(Rc::clone(row), presence)
+            }));
         }
-        self.lines.apply(VectorDiff::Reset {
-            values: lines.into_iter().collect(),
-        });
-        let count = i32::try_from(rows.len()).unwrap_or(i32::MAX);
+        lines
+    }
+
+    fn show_count(&self) {
+        let count = i32::try_from(self.rows.borrow().len()).unwrap_or(i32::MAX);
         self.context
             .with_window(|window| window.global::<MembersAdapter>().set_count(count));
     }
@@ -136,7 +173,7 @@ impl Members {
                     ..MemberItem::default()
                 }
             }
-            Line::Person(row) => self.person(language, row),
+            Line::Person(row, _) => self.person(language, row),
         }
     }
 
@@ -158,6 +195,7 @@ impl Members {
             presence: self.context.presence.dot(id),
             avatar: avatar(&self.context, id, &row.name, row.avatar.as_ref()),
             role: tag(row.role, self.in_class.get()),
+            own: row.own,
             can_kick: row.rights.kick,
             can_ban: row.rights.ban,
         }

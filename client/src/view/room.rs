@@ -226,9 +226,8 @@ impl Room {
         }
         tracing::info!("a room is opened");
         self.show_known(room.as_deref());
-        self.picker.close();
-        self.composer.reset("");
-        self.composer.set_people(Vec::new());
+        self.picker.hide();
+        self.composer.room_changed(room.is_some());
         self.page.clear();
         self.person.close();
         let new = self.list.unread(room.as_deref());
@@ -314,7 +313,7 @@ impl Room {
 
     /// Draws again who is online.
     pub(super) fn refresh_presence(&self) {
-        self.members.refresh_all();
+        self.members.show_rows();
         self.show_header();
     }
 

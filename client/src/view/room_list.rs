@@ -120,6 +120,16 @@ impl RoomList {
             .with_window(|window| window.global::<RoomListAdapter>().set_complete(true));
     }
 
+    /// More rooms are on their way, until all are here.
+    pub(super) fn coming(&self, here: usize, all: usize) {
+        let count = |rooms| i32::try_from(rooms).unwrap_or(i32::MAX);
+        self.context.with_window(|window| {
+            let adapter = window.global::<RoomListAdapter>();
+            adapter.set_here(count(here));
+            adapter.set_all(count(all));
+        });
+    }
+
     /// Marks the room that is open.
     pub(super) fn select(&self, room: Option<&RoomId>) {
         self.context.with_window(|window| {
@@ -275,7 +285,7 @@ fn item(context: &Context, entry: &ListEntry) -> RoomItem {
 
 fn room_item(context: &Context, room: &RoomRow) -> RoomItem {
     let language = context.language();
-    if room.preview.is_none() && room.invitation.is_none() {
+    if (room.preview.is_none() || room.has_only_entered()) && room.invitation.is_none() {
         context.fetch_preview(&room.id);
     }
     let colour_of = room

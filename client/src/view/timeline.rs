@@ -31,7 +31,7 @@ pub(super) struct Timeline {
     pub(super) context: Rc<Context>,
     room: RefCell<Option<OwnedRoomId>>,
     pub(super) window: RefCell<Window<Arc<TimelineRow>>>,
-    pagination: RefCell<Pagination>,
+    pub(super) pagination: RefCell<Pagination>,
     typing: RefCell<Vec<String>>,
     /// What may be pinned, and what is.
     pins: RefCell<Pins>,
@@ -47,6 +47,8 @@ pub(super) struct Timeline {
     pub(super) read_line: RefCell<ReadLine>,
     /// Somebody has seen where the new messages begin.
     pub(super) line_seen: Cell<bool>,
+    /// Somebody wants to see it; so many pages were fetched for that.
+    pub(super) line_pages: Cell<Option<u8>>,
 }
 
 /// The pins of the open room.
@@ -71,6 +73,7 @@ impl Timeline {
             away: Cell::new(false),
             read_line: RefCell::default(),
             line_seen: Cell::default(),
+            line_pages: Cell::default(),
         });
         timeline.bind();
         timeline
@@ -157,6 +160,7 @@ impl Timeline {
         *self.pins.borrow_mut() = Pins::default();
         *self.read_line.borrow_mut() = ReadLine::opened(new);
         self.line_seen.set(false);
+        self.line_pages.set(None);
         *self.sought.borrow_mut() = None;
         self.choose_current(None);
         self.show_rows();
@@ -202,6 +206,7 @@ impl Timeline {
         }
         self.show_position();
         self.reveal_sought();
+        self.look_for_line();
         self.context.with_window(|window| {
             if window.global::<TimelineAdapter>().get_following() {
                 self.mark_read();
@@ -224,6 +229,7 @@ impl Timeline {
             let adapter = window.global::<TimelineAdapter>();
             adapter.set_loading(pagination == Pagination::Loading);
         });
+        self.look_for_line();
     }
 
     /// Says who is typing.
@@ -306,6 +312,7 @@ impl Timeline {
 
     /// Jumps to the newest row.
     pub(super) fn jump_to_end(&self) {
+        self.line_pages.set(None);
         self.window.borrow_mut().show_end();
         self.show_position();
         self.context.with_window(|window| {
@@ -364,18 +371,6 @@ impl Timeline {
                 .global::<TimelineAdapter>()
                 .set_typing(sentence.as_str().into());
         });
-    }
-
-    fn show_older(&self) {
-        let shown = self.window.borrow_mut().show_older();
-        if shown {
-            self.show_position();
-        } else if *self.pagination.borrow() == Pagination::Idle
-            && !self.window.borrow().all().is_empty()
-        {
-            *self.pagination.borrow_mut() = Pagination::Loading;
-            self.send(TimelineCommand::Paginate);
-        }
     }
 
     fn follow(&self, following: bool) {

@@ -7,7 +7,10 @@ use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
 use super::{TextAdapter, TimelineAdapter, timeline::Timeline};
 use crate::{
-    bridge::command::{Command, TimelineCommand},
+    bridge::{
+        command::{Command, TimelineCommand},
+        update::Pagination,
+    },
     render::text::beginning,
     rows::{Body, MessageRow, RowId, RowKind, TimelineRow},
 };
@@ -16,25 +19,44 @@ use crate::{
 const TEXT_PAGE: usize = 4096;
 const TEXT_PAGES: usize = 64;
 
+/// Pages of older messages that are fetched at most to find where the new ones begin, for one press.
+const LINE_PAGES: u8 = 20;
+
 impl Timeline {
     pub(super) fn bind_line(self: &Rc<Self>, adapter: &TimelineAdapter<'_>) {
         let timeline = self.clone();
         adapter.on_line_seen(move || timeline.see_line());
         let timeline = self.clone();
         adapter.on_line_requested(move || {
-            let at = {
-                let (window, line) = (timeline.window.borrow(), timeline.read_line.borrow());
-                line.new_messages(window.all()).and_then(|(at, _)| at)
-            };
-            // Until it is known where the line stands, the way up leads to what is known.
-            let wanted = timeline.window.borrow().all().get(at.unwrap_or(0)).cloned();
-            if at.is_some() {
-                timeline.see_line();
-            }
-            if let Some(row) = wanted {
-                timeline.reveal_row(row.id.as_str());
-            }
+            timeline.line_pages.set(Some(0));
+            timeline.look_for_line();
         });
+    }
+
+    /// Shows where the new messages begin, if somebody wants to see that, and fetches older ones until it is known.
+    pub(super) fn look_for_line(&self) {
+        let Some(pages) = self.line_pages.get() else {
+            return;
+        };
+        let (row, is_line) = {
+            let (window, line) = (self.window.borrow(), self.read_line.borrow());
+            let at = line.new_messages(window.all()).and_then(|(at, _)| at);
+            let row = window.all().get(at.unwrap_or(0));
+            (row.map(|row| row.id.clone()), at.is_some())
+        };
+        if !is_line && !self.is_complete() && pages < LINE_PAGES {
+            if self.ask_for_older() {
+                self.line_pages.set(Some(pages + 1));
+            }
+            return;
+        }
+        self.line_pages.set(None);
+        if is_line {
+            self.see_line();
+        }
+        if let Some(row) = row {
+            self.reveal_row(row.as_str());
+        }
     }
 
     fn see_line(&self) {
@@ -54,6 +76,26 @@ impl Timeline {
             adapter.set_line_out(is_out);
             adapter.set_new_messages(i32::try_from(new).unwrap_or(i32::MAX));
         });
+    }
+
+    pub(super) fn show_older(&self) {
+        let shown = self.window.borrow_mut().show_older();
+        if shown {
+            self.show_position();
+        } else {
+            self.ask_for_older();
+        }
+    }
+
+    /// Asks the server for older messages. Tells whether it was time for that.
+    fn ask_for_older(&self) -> bool {
+        let is_time =
+            *self.pagination.borrow() == Pagination::Idle && !self.window.borrow().all().is_empty();
+        if is_time {
+            *self.pagination.borrow_mut() = Pagination::Loading;
+            self.send(TimelineCommand::Paginate);
+        }
+        is_time
     }
 
     /// The newest message somebody has written here.
@@ -195,13 +237,14 @@ impl Timeline {
     fn reveal(&self, wanted: impl Fn(&TimelineRow) -> bool) -> Option<RowId> {
         let index = self.window.borrow_mut().reveal(|row| wanted(row))?;
         self.show_position();
+        let model = self.window.borrow().model();
+        let row = slint::Model::row_data(&*model, index)?.id.clone();
         self.context.with_window(|window| {
             let adapter = window.global::<TimelineAdapter>();
-            adapter.set_revealed(i32::try_from(index).unwrap_or(0));
+            adapter.set_revealed(row.as_str().into());
             adapter.set_reveal_epoch(adapter.get_reveal_epoch().wrapping_add(1));
         });
-        let model = self.window.borrow().model();
-        slint::Model::row_data(&*model, index).map(|row| row.id.clone())
+        Some(row)
     }
 }
 

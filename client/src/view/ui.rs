@@ -197,6 +197,7 @@ impl Ui {
                 self.presence.set_silent(false);
                 self.notices.start();
             }
+            Update::RoomsComing { here, all } => self.list.coming(here, all),
             Update::Timeline(room, update) => {
                 let shows_others = matches!(
                     update,

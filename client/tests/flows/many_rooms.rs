@@ -38,6 +38,11 @@ fn every_one_of_many_rooms_shows_what_was_said_last() {
         let with_preview = screen.rooms.iter().filter(|room| room.preview.is_some());
         screen.rooms.len() == rooms + 1 && with_preview.count() >= rooms
     });
+    anna.until("see no word of more to come", |screen| {
+        let last = screen.coming.last();
+        last.is_none_or(|(here, all)| here == all)
+    });
+    assert!(anna.screen.coming.is_sorted());
     anna.ask(Command::Rooms(RoomsCommand::FetchPreview {
         room: quiet.clone(),
     }));

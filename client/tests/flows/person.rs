@@ -52,6 +52,8 @@ pub(crate) struct Screen {
     pub(crate) draft: String,
     pub(crate) server: Option<ServerFacts>,
     pub(crate) disk_full: bool,
+    /// How many rooms were there, of how many, while they came.
+    pub(crate) coming: Vec<(usize, usize)>,
     /// How many frames of moving pictures have come.
     pub(crate) frames: usize,
     /// Why nobody is signed in any more.
@@ -269,6 +271,7 @@ impl Screen {
             Update::Server(facts) => self.server = Some(facts),
             Update::DiskFull(full) => self.disk_full = full,
             Update::Frame { .. } => self.frames += 1,
+            Update::RoomsComing { here, all } => self.coming.push((here, all)),
             Update::RoomsComplete | Update::Spaces(_) => {}
             Update::Picture { pixels, .. } => self.picture = Some(pixels),
             Update::Timeline(room, update) => self.apply_to_timeline(room, update),

@@ -131,6 +131,10 @@ pub(crate) fn message(
         can_redact: false,
         can_reply: true,
     }));
+    row(id, kind)
+}
+
+pub(crate) fn row(id: &str, kind: RowKind) -> Arc<TimelineRow> {
     Arc::new(TimelineRow {
         id: RowId::new(id),
         kind,

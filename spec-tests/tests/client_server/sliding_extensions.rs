@@ -135,3 +135,23 @@ fn receipts_and_typing_come_for_the_rooms_of_the_lists() {
         contains(receipt, &expected)
     });
 }
+
+#[test]
+fn what_is_read_on_another_device_changes_the_count_of_its_room() {
+    covers!(POST "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let room = alice.room_with(&[&bob]);
+    let mut body = list(0, 9);
+    body["extensions"] = json!({ "receipts": { "enabled": true } });
+    let mut connection = alice.sliding_sync("c");
+    bob.say(&room, "one");
+    let second = bob.say(&room, "two");
+    bob.say(&room, "three");
+    settled(&mut connection, &body);
+    alice.read(&room, "m.read", &second, None);
+    connection.must_see(&body, |response| {
+        let count = at(response, &["rooms", &room, "notification_count"]);
+        contains(count, &json!(1))
+    });
+}

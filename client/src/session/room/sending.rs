@@ -102,8 +102,8 @@ impl Task {
         reply_to: Option<RowId>,
     ) -> Result<(), Trouble> {
         let in_reply_to = reply_to.map(|row| self.event_id(&row)).transpose()?;
+        self.refuse_too_large(size_of(&file).await?).await?;
         let (name, bytes) = read(file).await?;
-        self.refuse_too_large(bytes.len()).await?;
         let mime = mime_guess::from_path(&name).first_or_octet_stream();
         let (bytes, info) = describe(bytes, mime.type_().as_str()).await;
         let config = AttachmentConfig {
@@ -123,13 +123,11 @@ impl Task {
         Ok(())
     }
 
-    /// Says "too large" before the upload rather than after it. When the server does not tell its limit, it will
-    /// refuse by itself.
-    async fn refuse_too_large(&self, size: usize) -> Result<(), Trouble> {
+    /// Says "too large" before the file is read and uploaded rather than after it. When the server does not tell its
+    /// limit, it will refuse by itself.
+    async fn refuse_too_large(&self, size: u64) -> Result<(), Trouble> {
         match self.room.client().load_or_fetch_max_upload_size().await {
-            Ok(limit) if u64::from(limit) < size as u64 => {
-                Err(Trouble::TooLarge(Some(limit.into())))
-            }
+            Ok(limit) if u64::from(limit) < size => Err(Trouble::TooLarge(Some(limit.into()))),
             _ => Ok(()),
         }
     }
@@ -341,6 +339,21 @@ fn is_media(message: &MessageType) -> bool {
     )
 }
 
+async fn size_of(file: &FileSource) -> Result<u64, Trouble> {
+    match file {
+        FileSource::Bytes { bytes, .. } => Ok(bytes.len() as u64),
+        FileSource::Path(path) => {
+            let found = tokio::fs::metadata(path).await.map_err(unreadable)?;
+            Ok(found.len())
+        }
+    }
+}
+
+fn unreadable(error: std::io::Error) -> Trouble {
+    tracing::info!(%error, "a file to send cannot be read");
+    Trouble::FileUnreadable
+}
+
 async fn read(file: FileSource) -> Result<(String, Vec<u8>), Trouble> {
     match file {
         FileSource::Bytes { name, bytes } => Ok((name, bytes.to_vec())),
@@ -350,10 +363,7 @@ async fn read(file: FileSource) -> Result<(String, Vec<u8>), Trouble> {
                 .ok_or(Trouble::FileUnreadable)?
                 .to_string_lossy()
                 .into_owned();
-            let bytes = tokio::fs::read(&path).await.map_err(|error| {
-                tracing::info!(%error, "a file to send cannot be read");
-                Trouble::FileUnreadable
-            })?;
+            let bytes = tokio::fs::read(&path).await.map_err(unreadable)?;
             Ok((name, bytes))
         }
     }

@@ -76,11 +76,17 @@ impl Ui {
             notices.set_away(true);
             CloseRequestResponse::HideWindow
         });
-        let settings = self.settings.clone();
+        let (settings, window) = (self.settings.clone(), self.window.as_weak());
+        let shown = move || {
+            if let Some(window) = window.upgrade() {
+                input::fit_to_screen(&window);
+            }
+            settings.apply_zoom();
+        };
         input::listen(
             &self.window,
             input::Handlers {
-                shown: Box::new(move || settings.apply_zoom()),
+                shown: Box::new(shown),
                 files: Box::new(files),
                 away: Box::new(away),
                 stirred: Box::new(move || blinking.stir()),

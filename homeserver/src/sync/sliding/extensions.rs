@@ -8,6 +8,8 @@ use ruma::{
             AccountData, E2EE, Extensions, Receipts, ThreadSubscriptions, ToDevice, Typing,
         },
     },
+    events::receipt::SyncReceiptEvent,
+    serde::Raw,
 };
 
 use super::{
@@ -251,6 +253,17 @@ impl Build<'_> {
             }
         }
         Ok(section)
+    }
+
+    /// Whether the user's own receipt is among these.
+    pub(super) fn is_reader(&self, receipts: &Raw<SyncReceiptEvent>) -> bool {
+        let Ok(event) = receipts.deserialize() else {
+            return false;
+        };
+        let of_events = event.content.0.values().flat_map(|kinds| kinds.values());
+        of_events
+            .into_iter()
+            .any(|readers| readers.contains_key(&self.ask.user_id))
     }
 
     fn typing(&self, rooms: &[RoomNid]) -> ApiResult<Typing> {

@@ -104,7 +104,7 @@ impl Ask {
             ..Response::default()
         };
         let mut telling = Telling::default();
-        let mut inside = Vec::new();
+        let (mut inside, mut joined) = (Vec::new(), Vec::new());
         for (room, row, wanted) in windows.rooms {
             if row.membership == Membership::Join {
                 inside.push((room, wanted.lists.clone()));
@@ -119,9 +119,24 @@ impl Ask {
                     is_direct: build.is_direct(room)?,
                 };
                 telling.rooms.push((room, told));
+            } else if row.membership == Membership::Join {
+                joined.push((room, row, wanted.lists));
             }
         }
         response.extensions = build.extensions(&inside, &mut telling.beside)?;
+        if response.extensions.receipts.is_empty() {
+            joined.clear();
+        }
+        for (room, row, lists) in joined {
+            let id = rooms.room_id(room)?;
+            let receipts = response.extensions.receipts.rooms.get(&id);
+            let reads = receipts.is_some_and(|receipts| build.is_reader(receipts));
+            if reads && !response.rooms.contains_key(&id) {
+                let mut counts = build.only_counts(room, &row)?;
+                counts.lists = lists;
+                response.rooms.insert(id, counts);
+            }
+        }
         let has_news = !response.rooms.is_empty() || extensions::has_news(&response.extensions);
         Ok(Answer {
             response,

@@ -103,6 +103,20 @@ impl Build<'_> {
         }))
     }
 
+    /// A room in which nothing has happened but that the user has read something, perhaps on another device: a client
+    /// that does not have the event that was read cannot count what is left.
+    pub(super) fn only_counts(&self, room: RoomNid, row: &UserRoomRow) -> ApiResult<RoomAnswer> {
+        let mut counts = Room::new();
+        counts.unread_notifications = self.unread(room, row)?;
+        Ok(RoomAnswer {
+            expanded_timeline: false,
+            room: counts,
+            membership: row.membership.as_str(),
+            lists: Vec::new(),
+            unnamed: None,
+        })
+    }
+
     /// A room the user is invited to or knocks at.
     fn outside(
         &self,
