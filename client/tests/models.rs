@@ -2,11 +2,16 @@
 //! notifications ends with the same rows.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
-use std::{cell::RefCell, pin::Pin, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    pin::Pin,
+    rc::Rc,
+};
 
 use client::model::{
     diff_model::DiffModel,
-    window::{LIMIT, PAGE, Window},
+    kept_map::KeptMap,
+    window::{LIMIT, PAGE, STEP, Window},
 };
 use eyeball_im::VectorDiff;
 use i_slint_core::model::{Model, ModelChangeListener, ModelChangeListenerContainer};
@@ -161,6 +166,30 @@ proptest! {
     }
 
     #[test]
+    fn a_kept_map_agrees_with_its_model_and_maps_what_is_unchanged_once(changes in prop::collection::vec(change(), 0..60)) {
+        let model = Rc::new(DiffModel::new());
+        let mapped = Rc::new(Cell::new(0));
+        let count = mapped.clone();
+        let map = KeptMap::new(model.clone(), move |row: u32| {
+            count.set(count.get() + 1);
+            u64::from(row) + 1
+        });
+        let mut length = 0;
+        for change in changes {
+            let Some(diff) = change.fit(length) else { continue };
+            model.apply(diff);
+            length = model.len();
+            let expected: Vec<_> = model.to_vec().into_iter().map(|row| u64::from(row) + 1).collect();
+            prop_assert_eq!(map.iter().collect::<Vec<_>>(), expected.clone());
+            let before = mapped.get();
+            model.apply(VectorDiff::PushFront { value: 7 });
+            prop_assert_eq!(map.iter().skip(1).collect::<Vec<_>>(), expected);
+            prop_assert_eq!(mapped.get(), before);
+            model.apply(VectorDiff::PopFront);
+        }
+    }
+
+    #[test]
     fn diffs_that_do_not_fit_do_no_harm(index in 0_usize..50, length in 0_usize..5) {
         let model = DiffModel::new();
         model.apply(VectorDiff::Append { values: (0..length as u32).collect() });
@@ -237,14 +266,14 @@ fn older_rows_come_at_the_front_and_are_announced() {
     let mut window = filled(1000);
     let epoch = window.front_epoch();
     assert!(window.show_older());
-    assert_eq!(window.model().to_vec().first(), Some(&900));
+    assert_eq!(window.model().to_vec().first(), Some(&(950 - STEP as u32)));
     assert_eq!(window.front_epoch(), epoch + 1);
 }
 
 #[test]
 fn walking_back_drops_the_newest_rows_only_when_settled() {
     let mut window = filled(1000);
-    for _ in 0..3 {
+    for _ in 0..3 * PAGE / STEP {
         window.show_older();
     }
     assert_eq!(window.model().len(), 4 * PAGE);
@@ -264,7 +293,10 @@ fn rows_paged_in_from_the_server_wait_above_the_window() {
     assert_eq!(window.model().to_vec(), shown);
     assert!(!window.at_start());
     window.show_older();
-    assert_eq!(window.model().to_vec().first(), Some(&5019));
+    assert_eq!(
+        window.model().to_vec().first(),
+        Some(&(5000 + STEP as u32 - 1))
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod article_search;
 pub mod diff_model;
+pub mod kept_map;
 pub mod news;
 pub(crate) mod patch;
 pub mod quiz_pack;

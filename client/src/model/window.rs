@@ -18,8 +18,10 @@ use super::diff_model::DiffModel;
 
 /// Rows in the window after [`Window::settle`].
 pub const LIMIT: usize = 150;
-/// Rows by which the window grows, and its smallest size when there are enough rows.
+/// Its smallest size when there are enough rows.
 pub const PAGE: usize = 50;
+/// Rows by which the window grows when the view comes near its end: few, since all of them are laid out in one frame.
+pub const STEP: usize = 5;
 
 /// A bounded window over a list of rows, moved by the view and kept true by diffs.
 pub struct Window<T: Clone + 'static> {
@@ -111,18 +113,14 @@ impl<T: Clone + 'static> Window<T> {
         self.fill();
     }
 
-    /// Adds a page at the front. Returns whether there was anything to add.
+    /// Adds some rows at the front. Returns whether there was anything to add.
     pub fn show_older(&mut self) -> bool {
-        self.extend_front(PAGE)
+        self.extend_front(STEP)
     }
 
-    /// Adds a page at the back. Returns whether there was anything to add.
+    /// Adds some rows at the back. Returns whether there was anything to add.
     pub fn show_newer(&mut self) -> bool {
-        let old_end = self.end;
-        self.end = (self.end + PAGE).min(self.all.len());
-        let values = self.slice(old_end, self.end);
-        self.model.insert_all(old_end - self.start, values);
-        self.end > old_end
+        self.extend_back(STEP)
     }
 
     /// Takes away what is too much, at the end the view is not near. Call it after the layout that followed
@@ -259,10 +257,18 @@ impl<T: Clone + 'static> Window<T> {
         true
     }
 
+    fn extend_back(&mut self, count: usize) -> bool {
+        let old_end = self.end;
+        self.end = (old_end + count).min(self.all.len());
+        let values = self.slice(old_end, self.end);
+        self.model.insert_all(old_end - self.start, values);
+        self.end > old_end
+    }
+
     /// A window smaller than a page takes what there is, below first.
     fn fill(&mut self) {
         if self.end - self.start < PAGE && !self.at_end() {
-            self.show_newer();
+            self.extend_back(PAGE);
         }
         let missing = PAGE.saturating_sub(self.end - self.start);
         self.extend_front(missing);

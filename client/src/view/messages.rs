@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use chrono::Local;
-use slint::{ModelRc, SharedString, VecModel};
+use slint::{Image, ModelRc, SharedPixelBuffer, SharedString, VecModel};
 
 use super::{
     AvatarData, ItemKind, MediaItem, MediaKind, PictureData, ReactionItem, ReplyItem, Role,
@@ -68,6 +68,20 @@ pub(super) fn item(
         RowKind::ReadMarker => line(ItemKind::Hidden, ""),
         RowKind::Start => line(ItemKind::Notice, start(language)),
     }
+}
+
+/// The item with a dot nobody sees in the place of pictures that it does not have. Slint (1.18) takes no empty picture
+/// for equal to another, and lays out anew what is not equal to what it was.
+pub(super) fn comparable(mut item: TimelineItem) -> TimelineItem {
+    thread_local! {
+        static DOT: Image = Image::from_rgba8(SharedPixelBuffer::new(1, 1));
+    }
+    for picture in [&mut item.avatar.picture, &mut item.media.picture] {
+        if !picture.ready {
+            picture.image = DOT.with(Image::clone);
+        }
+    }
+    item
 }
 
 /// Whether a picture is a part of this row.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use eyeball_im::VectorDiff;
-use slint::{ComponentHandle, ModelExt, ModelRc};
+use slint::{ComponentHandle, ModelRc};
 
 use super::{
     TimelineAdapter, TimelineItem,
@@ -20,7 +20,7 @@ use crate::{
         command::{Command, TimelineCommand},
         update::Pagination,
     },
-    model::{diff_model::DiffModel, window::Window},
+    model::{diff_model::DiffModel, kept_map::KeptMap, window::Window},
     render::words,
     rows::{MediaKey, MessageRow, RowId, RowKind, TimelineRow},
 };
@@ -335,13 +335,14 @@ impl Timeline {
         let rows: Rc<DiffModel<_>> = self.window.borrow().model();
         let context = self.context.clone();
         let timeline = Rc::downgrade(self);
-        let items = rows.map(move |row: Arc<TimelineRow>| {
+        let items = KeptMap::new(rows, move |row: Arc<TimelineRow>| {
             let Some(timeline) = timeline.upgrade() else {
                 return TimelineItem::default();
             };
             let unread = timeline.read_line.borrow().stands_before(&row);
             let pins = timeline.pins.borrow().clone();
-            messages::item(&context, &row, &pins, timeline.in_class.get(), unread)
+            let item = messages::item(&context, &row, &pins, timeline.in_class.get(), unread);
+            messages::comparable(item)
         });
         self.context.with_window(|window| {
             window
