@@ -7,8 +7,9 @@ use slint::{Model, ModelNotify, ModelTracker};
 
 /// Rows for a Slint list, changed only by [`VectorDiff`]s, so that a change of one row repaints one row.
 ///
-/// Views map the rows to their Slint structs with `slint::ModelExt::map` or [`KeptMap`](super::kept_map::KeptMap). A diff that does not fit the rows (which
-/// would be an error of the sender) is ignored rather than allowed to end the program.
+/// Views map the rows to their Slint structs with `slint::ModelExt::map`, or with
+/// [`KeptMap`](super::kept_map::KeptMap). A diff that does not fit the rows (which would be an error of the sender) is
+/// ignored rather than allowed to end the program.
 pub struct DiffModel<T> {
     rows: RefCell<VecDeque<T>>,
     notify: ModelNotify,
