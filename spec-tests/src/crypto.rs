@@ -160,7 +160,8 @@ pub struct CrossSigning {
     pub master: Key,
     /// Signs the user's own devices.
     pub self_signing: Key,
-    user_signing: Key,
+    /// Signs other users' master keys.
+    pub user_signing: Key,
 }
 
 impl CrossSigning {

@@ -30,7 +30,7 @@ pub use self::{
     key_backup::{BackupInfo, BackupScope, BackupState, KeysByRoom},
     one_time_keys::{ClaimableKeys, ClaimedKeys, NewKeys},
     other_servers::is_canonical,
-    signatures::{SignatureFailure, SignatureFailures, SignedObjects},
+    signatures::{MasterKeys, SignatureFailure, SignatureFailures, SignedObjects},
     to_device::{Recipients, TO_DEVICE_PAGE, ToDeviceMessage, ToDevicePage, are_objects},
 };
 use crate::{

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ruma::OwnedUserId;
+use ruma::{OwnedUserId, UserId, encryption::CrossSigningKey, serde::Raw};
 
 use super::{
     E2ee, announcing,
@@ -25,6 +25,9 @@ pub type SignedObjects = BTreeMap<OwnedUserId, BTreeMap<String, String>>;
 /// Why objects were refused: by owner, by device id or public key.
 pub type SignatureFailures = BTreeMap<OwnedUserId, BTreeMap<String, SignatureFailure>>;
 
+/// Master keys of users of other servers, as those tell them.
+pub type MasterKeys = BTreeMap<OwnedUserId, Raw<CrossSigningKey>>;
+
 /// Why an object was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignatureFailure {
@@ -35,7 +38,8 @@ pub struct SignatureFailure {
 }
 
 impl SignatureFailure {
-    fn new(code: &'static str, message: impl Into<String>) -> Self {
+    /// A failure with a code.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -58,18 +62,21 @@ struct Accepted {
 }
 
 impl E2ee {
-    /// Stores the valid ones of some signatures of the session's user.
+    /// Stores the valid ones of some signatures of the session's user. `elsewhere` are the master keys of those signed
+    /// users who are not of this server.
     pub async fn upload_signatures(
         &self,
         session: &Session,
         objects: SignedObjects,
+        elsewhere: MasterKeys,
     ) -> ApiResult<SignatureFailures> {
         let user = session.user;
         let _turn = self.inner.users.lock(user).await;
         let session = session.clone();
         let (commit, failures) = self
             .read(move |this, snapshot| {
-                let (accepted, failures) = this.check_signatures(snapshot, &session, &objects)?;
+                let (accepted, failures) =
+                    this.check_signatures(snapshot, &session, &objects, &elsewhere)?;
                 Ok((this.prepare_signatures(snapshot, user, accepted)?, failures))
             })
             .await?;
@@ -79,22 +86,76 @@ impl E2ee {
         Ok(failures)
     }
 
+    /// Adds a user's own signatures to the master keys of users of other servers, who are not told of them.
+    /// [spec](https://spec.matrix.org/v1.19/client-server-api/#key-and-signature-security)
+    pub async fn with_signatures_of(
+        &self,
+        signer: UserNid,
+        mut keys: MasterKeys,
+    ) -> ApiResult<MasterKeys> {
+        if keys.is_empty() {
+            return Ok(keys);
+        }
+        self.read(move |this, snapshot| {
+            for (owner_id, key) in &mut keys {
+                if let Some(signed) = this.signed_by(snapshot, signer, (owner_id, key))? {
+                    *key = signed;
+                }
+            }
+            Ok(keys)
+        })
+        .await
+    }
+
+    /// A master key with the signatures of somebody who has signed it.
+    fn signed_by(
+        &self,
+        snapshot: &Snapshot<'_>,
+        signer: UserNid,
+        (owner_id, key): (&UserId, &Raw<CrossSigningKey>),
+    ) -> storage::Result<Option<Raw<CrossSigningKey>>> {
+        let interner = self.storage().interner();
+        let Some(owner) = interner.find_user(owner_id)? else {
+            return Ok(None);
+        };
+        let Ok(mut object) = SignedObject::parse(key.json().get(), "The master key") else {
+            return Ok(None);
+        };
+        let Some(public_key) = object.only_ed25519_key().map(str::to_owned) else {
+            return Ok(None);
+        };
+        let signer_id = interner.user_id(signer)?;
+        let mut is_signed = false;
+        for row in tables::KEY_SIGNATURE.scan(snapshot, (owner, &public_key, signer))? {
+            let ((.., key_id), signature) = row?;
+            object.add_signature(&signer_id, key_id, signature);
+            is_signed = true;
+        }
+        is_signed.then(|| object.to_raw()).transpose()
+    }
+
     fn check_signatures(
         &self,
         snapshot: &Snapshot<'_>,
         session: &Session,
         objects: &SignedObjects,
+        elsewhere: &MasterKeys,
     ) -> storage::Result<(Accepted, SignatureFailures)> {
         let mut accepted = Accepted::default();
         let mut failures = SignatureFailures::new();
         let interner = self.storage().interner();
         for (owner_id, objects) in objects {
-            let owner = interner.find_user(owner_id)?;
+            let elsewhere = elsewhere.get(owner_id);
+            let owner = match elsewhere {
+                Some(_) => Some(interner.user(owner_id)?),
+                None => interner.find_user(owner_id)?,
+            };
             for (target, json) in objects {
                 let check = Check {
                     snapshot,
                     session,
                     owner,
+                    elsewhere,
                     target,
                 };
                 match check.run(json)? {
@@ -164,6 +225,8 @@ struct Check<'a> {
     snapshot: &'a Snapshot<'a>,
     session: &'a Session,
     owner: Option<UserNid>,
+    /// The owner's master key if they are of another server.
+    elsewhere: Option<&'a Raw<CrossSigningKey>>,
     target: &'a str,
 }
 
@@ -223,7 +286,13 @@ impl Check<'_> {
         let Some(owner) = self.owner else {
             return Ok(None);
         };
-        let key = stored_key(self.snapshot, owner, CrossSigningUsage::Master)?;
+        let usage = CrossSigningUsage::Master;
+        let key = match self.elsewhere {
+            Some(key) => SignedObject::parse(key.json().get(), "The master key")
+                .ok()
+                .filter(|key| key.has_usage(usage.as_str())),
+            None => stored_key(self.snapshot, owner, usage)?,
+        };
         Ok(key.filter(|key| key.only_ed25519_key() == Some(self.target)))
     }
 

@@ -26,3 +26,4 @@ mod third_party_invites;
 mod two_servers;
 mod unsupported;
 mod user_keys;
+mod verification;

@@ -7,9 +7,13 @@ use ruma::api::client::keys::{
 };
 use serde_json::json;
 
+use super::keys::{PATIENCE, followed_since};
 use crate::{
     ApiError, ApiResult, Server,
-    e2ee::{NewCrossSigningKeys, SignatureFailure, SignedObjects, UploadOutcome},
+    e2ee::{
+        MasterKeys, NewCrossSigningKeys, SignatureFailure, SignatureFailures, SignedObjects,
+        UploadOutcome,
+    },
     http::{Ruma, Session, Whole},
     users::routes::confirm_password,
 };
@@ -55,8 +59,14 @@ pub(super) async fn upload_signatures(
             .map(|(id, json)| (id.to_owned(), json.get().to_owned()));
         objects.insert(owner, signed.collect());
     }
+    let (elsewhere, mut failures) = master_keys_elsewhere(&server, &mut objects).await?;
+    let refused = server
+        .e2ee
+        .upload_signatures(&session, objects, elsewhere)
+        .await?;
+    failures.extend(refused);
     let mut response = upload_signatures::v3::Response::new();
-    for (owner, failures) in server.e2ee.upload_signatures(&session, objects).await? {
+    for (owner, failures) in failures {
         for (id, failure) in failures {
             response
                 .failures
@@ -66,6 +76,41 @@ pub(super) async fn upload_signatures(
         }
     }
     Ok(Whole(response, &["failures"]))
+}
+
+/// The master keys of those who are signed and of other servers. Takes out, as failures, what is about users whose
+/// server does not answer.
+async fn master_keys_elsewhere(
+    server: &Server,
+    objects: &mut SignedObjects,
+) -> ApiResult<(MasterKeys, SignatureFailures)> {
+    let mut failures = SignatureFailures::new();
+    let users: Vec<_> = objects
+        .keys()
+        .filter(|user| !server.e2ee.is_local(user))
+        .cloned()
+        .collect();
+    if users.is_empty() {
+        return Ok((MasterKeys::new(), failures));
+    }
+    let followed = followed_since(server, users.clone()).await?;
+    let wanted = users.into_iter().map(|user| (user, Vec::new())).collect();
+    let found = server
+        .federation
+        .query_keys(wanted, &followed, PATIENCE)
+        .await;
+    objects.retain(|user, signed| {
+        let Some(reason) = found.failures.get(user.server_name()) else {
+            return true;
+        };
+        let failure = |id: &String| {
+            let failure = SignatureFailure::new("M_UNKNOWN", reason.clone());
+            (id.clone(), failure)
+        };
+        failures.insert(user.clone(), signed.keys().map(failure).collect());
+        false
+    });
+    Ok((found.master_keys, failures))
 }
 
 fn to_ruma(failure: SignatureFailure) -> ApiResult<Failure> {

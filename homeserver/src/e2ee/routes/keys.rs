@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long other servers may take when the client does not say.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What every answer to a query has.
 const QUERIED: &[&str] = &[
@@ -82,7 +82,10 @@ pub(super) async fn query_keys(
         server.federation.query_keys(remote, &followed, patience),
     );
     response.device_keys = others.device_keys;
-    response.master_keys = others.master_keys;
+    response.master_keys = server
+        .e2ee
+        .with_signatures_of(session.user, others.master_keys)
+        .await?;
     response.self_signing_keys = others.self_signing_keys;
     response.failures = failures(others.failures);
     for (user, keys) in own? {
@@ -101,7 +104,7 @@ pub(super) async fn query_keys(
 }
 
 /// Since when this server is told of changes of those of some users with whom it shares rooms.
-async fn followed_since(
+pub(super) async fn followed_since(
     server: &Server,
     users: Vec<OwnedUserId>,
 ) -> ApiResult<BTreeMap<OwnedUserId, StreamPos>> {

@@ -224,7 +224,7 @@ async fn send(
     let objects = BTreeMap::from([(owner.user_id.clone(), objects)]);
     bench
         .e2ee()
-        .upload_signatures(signer, objects)
+        .upload_signatures(signer, objects, BTreeMap::new())
         .await
         .unwrap()
 }
