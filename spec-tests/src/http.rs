@@ -205,12 +205,16 @@ impl Reply {
             coverage::record(endpoint, self);
             // Synapse says null where it means that a field is absent. Of the names of members everybody has to: matrix-nio
             // takes no list in which one is missing.
-            let judged = if is_synapse || endpoint.operation == "getJoinedMembersByRoom" {
-                &without_nulls(&self.json)
+            let mut judged = if is_synapse || endpoint.operation == "getJoinedMembersByRoom" {
+                without_nulls(&self.json)
             } else {
-                &self.json
+                self.json.clone()
             };
-            let violations = schema::violations(&endpoint.operation, self.status, judged);
+            // Synapse leaves `origin` out of its templates, see `rooms::a_template_names_the_server_that_made_it`.
+            if is_synapse && self.path.contains("/make_") && judged["event"].is_object() {
+                judged["event"]["origin"] = "".into();
+            }
+            let violations = schema::violations(&endpoint.operation, self.status, &judged);
             assert!(
                 violations.is_empty(),
                 "the answer breaks the schema of {} {}:\n{}\n{self}",

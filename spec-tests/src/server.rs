@@ -78,7 +78,16 @@ pub fn homeserver() -> Homeserver {
             say_what_is_tested(&target);
             match target {
                 Target::Url(url) => Ok(Homeserver::running(url)),
-                _ => Homeserver::start(&target, &Settings::default(), None),
+                // Synapse cannot be told where a server is whose name is not its address, and tests of federation
+                // have another one look for this one.
+                Target::Synapse(_) => {
+                    let settings = Settings {
+                        named_after_address: true,
+                        ..Settings::default()
+                    };
+                    Homeserver::start(&target, &settings, None)
+                }
+                Target::Fialka(_) => Homeserver::start(&target, &Settings::default(), None),
             }
         })
         .clone()

@@ -1,6 +1,8 @@
 //! Cross-signing keys: one that stands for the user, one that signs the user's devices, one that signs other users.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#cross-signing)
 
+use std::time::Duration;
+
 use ruma::{encryption::CrossSigningKey, serde::Raw};
 
 use super::{E2ee, announcing, device_lists, signed::SignedObject, store::CrossSigningUsage};
@@ -10,6 +12,9 @@ use crate::{
     storage::{self, Commit, Snapshot, tables},
     users::Session,
 };
+
+/// How long keys can be replaced without the password once an administrator has allowed it.
+const UNLOCKED: Duration = Duration::from_secs(10 * 60);
 
 /// Keys a client publishes.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +52,7 @@ impl E2ee {
         let prepared = self
             .read(move |this, snapshot| {
                 let upload = Upload::check(snapshot, &session, &keys)?;
-                if upload.replaces_keys && !authenticated {
+                if upload.replaces_keys && !authenticated && !this.is_unlocked(snapshot, user)? {
                     return Ok(None);
                 }
                 this.prepare_cross_signing(snapshot, user, upload).map(Some)
@@ -62,6 +67,31 @@ impl E2ee {
                 Ok(UploadOutcome::Stored)
             }
         }
+    }
+
+    /// Lets a user replace their keys once without their password, for a while. Returns until when, in milliseconds.
+    pub async fn allow_replacement(&self, user: UserNid) -> ApiResult<u64> {
+        let _turn = self.inner.users.lock(user).await;
+        let master = self
+            .read(move |_, snapshot| Ok(stored_key(snapshot, user, CrossSigningUsage::Master)?))
+            .await?;
+        if master.is_none() {
+            return Err(ApiError::not_found("The user has no master key."));
+        }
+        let until = self.now().saturating_add(UNLOCKED.as_millis() as u64);
+        let unlock =
+            Commit::silent(move |batch| tables::CROSS_SIGNING_UNLOCKED.put(batch, user, &until));
+        self.storage().commit(unlock).await?;
+        Ok(until)
+    }
+
+    fn is_unlocked(&self, snapshot: &Snapshot<'_>, user: UserNid) -> storage::Result<bool> {
+        let until = tables::CROSS_SIGNING_UNLOCKED.get(snapshot, user)?;
+        Ok(until.is_some_and(|until| self.now() < until))
+    }
+
+    fn now(&self) -> u64 {
+        self.inner.clock.now().get().into()
     }
 
     fn prepare_cross_signing(
@@ -82,6 +112,9 @@ impl E2ee {
         // With what somebody signs others is for their own devices to know.
         let is_private = upload.is_user_signing_only();
         let commit = Commit::new(move |batch, pos| {
+            if upload.replaces_keys {
+                tables::CROSS_SIGNING_UNLOCKED.delete(batch, user);
+            }
             for target in upload.replaced {
                 tables::KEY_SIGNATURE.delete_prefix(batch, (user, &target));
             }

@@ -14,7 +14,6 @@ use super::{
     device_keys::check_device_keys,
     one_time_keys::{self, NewKeys},
     store::DehydratedDeviceRow,
-    to_device::TO_DEVICE_PAGE,
 };
 use crate::{
     ApiError, ApiResult,
@@ -129,13 +128,13 @@ impl E2ee {
         row.ok_or_else(|| ApiError::not_found("You have no dehydrated device."))
     }
 
-    /// Messages to a user's dehydrated device after a position.
+    /// Messages to a user's dehydrated device after a position, and whether there are more.
     pub async fn dehydrated_messages(
         &self,
-        user: UserNid,
-        device_id: OwnedDeviceId,
+        (user, device_id): (UserNid, OwnedDeviceId),
         since: StreamPos,
-    ) -> ApiResult<ToDevicePage> {
+        limit: usize,
+    ) -> ApiResult<(ToDevicePage, bool)> {
         let upto = self.storage().position();
         self.read(move |this, snapshot| {
             let row = tables::DEHYDRATED_DEVICE.get(snapshot, user)?;
@@ -145,8 +144,9 @@ impl E2ee {
                 ));
             }
             let queue = (user, &*device_id);
-            let page = this.to_device_since(snapshot, queue, (since, upto), TO_DEVICE_PAGE)?;
-            Ok(page)
+            let page = this.to_device_since(snapshot, queue, (since, upto), limit)?;
+            let are_more = page.upto < upto;
+            Ok((page, are_more))
         })
         .await
     }

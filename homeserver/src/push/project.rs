@@ -13,6 +13,7 @@ use ruma::{
     serde::Raw,
 };
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     Inner,
@@ -44,12 +45,24 @@ pub(super) struct Addressed {
     mentions: Option<Mentions>,
 }
 
+/// Values of another type address nobody, and those beside them all the same.
 #[derive(Default, Deserialize)]
 struct Mentions {
     #[serde(default)]
-    user_ids: Vec<OwnedUserId>,
+    user_ids: Value,
     #[serde(default)]
-    room: bool,
+    room: Value,
+}
+
+impl Mentions {
+    fn users(&self) -> impl Iterator<Item = OwnedUserId> {
+        let ids = self.user_ids.as_array().into_iter().flatten();
+        ids.filter_map(|id| UserId::parse(id.as_str()?).ok())
+    }
+
+    fn is_of_room(&self) -> bool {
+        self.room == Value::Bool(true)
+    }
 }
 
 /// The members for whom the rules may say something else than the defaults.
@@ -191,9 +204,9 @@ impl Inner {
             }
         }
         let own = |user: &UserId| user.server_name() == txn.rooms.server_name();
-        let mentioned = addressed.mentions.iter().flat_map(|all| &all.user_ids);
+        let mentioned = addressed.mentions.iter().flat_map(Mentions::users);
         for user in mentioned.filter(|user| own(user)) {
-            if let Some(user) = interner.find_user(user)?
+            if let Some(user) = interner.find_user(&user)?
                 && tables::MEMBER.contains(txn.snapshot, (txn.room, Membership::Join, user))?
             {
                 all.insert(user, Standing::Own);
@@ -305,7 +318,10 @@ fn context(
     candidates: &Candidates,
 ) -> ApiResult<RoomContext> {
     // Asked for by the default rule about the whole room, and by whatever rules users have made.
-    let to_all = addressed.mentions.as_ref().is_some_and(|all| all.room);
+    let to_all = addressed
+        .mentions
+        .as_ref()
+        .is_some_and(Mentions::is_of_room);
     let power_levels = if to_all || !candidates.0.is_empty() {
         Some(txn.power_levels()?.into())
     } else {

@@ -13,7 +13,7 @@ use crate::{
     storage::{Batch, Commit, Fill, Result, Snapshot, tables},
 };
 
-/// Bytes of the longest app id, as the specification says.
+/// Characters of the longest app id, as the specification says.
 const MAX_APP_ID: usize = 64;
 /// Bytes of the longest pushkey, as the specification says.
 const MAX_PUSHKEY: usize = 512;
@@ -174,7 +174,6 @@ fn with_same_device(snapshot: &Snapshot<'_>, key: &PusherKey) -> Result<Vec<Push
 impl NewPusher {
     fn check(&self) -> ApiResult<()> {
         let bounded = [
-            ("app_id", &self.app_id, MAX_APP_ID),
             ("pushkey", &self.pushkey, MAX_PUSHKEY),
             ("app_display_name", &self.app_display_name, MAX_TEXT),
             ("device_display_name", &self.device_display_name, MAX_TEXT),
@@ -191,6 +190,11 @@ impl NewPusher {
             return Err(ApiError::invalid_param(
                 "\"app_id\" and \"pushkey\" cannot be empty.",
             ));
+        }
+        if self.app_id.chars().count() > MAX_APP_ID {
+            return Err(ApiError::invalid_param(format!(
+                "\"app_id\" may have {MAX_APP_ID} characters."
+            )));
         }
         let tag = self.profile_tag.as_ref().map_or(0, String::len);
         let data = serde_json::to_string(&self.data).map_err(ApiError::internal)?;

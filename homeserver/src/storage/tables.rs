@@ -185,6 +185,11 @@ tables! {
     /// The device that sent an event and the transaction id it gave.
     EVENT_TRANSACTION: EventNid => (String, String), Users 2;
 
+    /// Rooms that a user of this server has entered: user, when, in milliseconds, room.
+    ROOM_ENTERED: (UserNid, u64, RoomNid) => (), Rooms 187;
+    /// Invitations that a user of this server has sent: user, when, in milliseconds, position.
+    INVITATION_SENT: (UserNid, u64, StreamPos) => (), Rooms 188;
+
     // Deletion
 
     /// Deletions of rooms and of history by their ids, under way or over.
@@ -319,6 +324,8 @@ tables! {
     TO_DEVICE: (UserNid, OwnedDeviceId, StreamPos) => String, E2ee 10;
     /// Transactions of messages to devices: sender, device, type, transaction; when it was, in milliseconds.
     TO_DEVICE_TXN: (UserNid, OwnedDeviceId, String, String) => u64, E2ee 11;
+    /// Until when a user may replace their cross-signing keys without their password, in milliseconds.
+    CROSS_SIGNING_UNLOCKED: UserNid => u64, E2ee 189;
     /// The device of a user that only receives.
     DEHYDRATED_DEVICE: UserNid => DehydratedDeviceRow, E2ee 150;
     /// Versions of key backups.

@@ -8,6 +8,7 @@ use spec_tests::{
     homeserver,
     matchers::{at, items, joined},
     must::{must_contain, must_find},
+    path,
 };
 
 const UPLOAD: &str = "/v3/keys/device_signing/upload";
@@ -127,6 +128,29 @@ fn keys_of_somebody_else_are_refused() {
     let body = CrossSigning::of(&bob).upload_body();
     let answer = alice.with_password("POST", UPLOAD, &body);
     assert!(matches!(answer.status, 400 | 403), "{answer}");
+}
+
+/// Through the API that Synapse's tools use, for somebody who has lost both.
+#[test]
+fn an_administrator_lets_somebody_replace_their_keys_once_without_the_password() {
+    let Some(admin) = crate::admin_users::admin() else {
+        return;
+    };
+    let alice = homeserver().register("alice");
+    let allow = path!("/_synapse/admin/v1/users/{}", alice.id)
+        + "/_allow_cross_signing_replacement_without_uia";
+    admin.post(&allow, &json!({})).must_fail(404, "M_NOT_FOUND");
+    set_up(&alice);
+    let new = || CrossSigning::of(&alice).upload_body();
+    assert_eq!(alice.post(UPLOAD, &new()).status, 401);
+    let answer = admin.post(&allow, &json!({})).ok();
+    assert!(
+        answer["updatable_without_uia_before_ms"].is_u64(),
+        "{answer}"
+    );
+    alice.post(UPLOAD, &new()).ok();
+    assert_eq!(alice.post(UPLOAD, &new()).status, 401);
+    alice.post(&allow, &json!({})).must_fail(403, "M_FORBIDDEN");
 }
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keyssignaturesupload)

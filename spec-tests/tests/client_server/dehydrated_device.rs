@@ -6,6 +6,7 @@ use spec_tests::{
     User,
     crypto::Device,
     homeserver,
+    http::encode,
     matchers::items,
     must::{must_contain, text},
     path,
@@ -96,6 +97,33 @@ fn messages_to_it_are_read_page_by_page_and_stay() {
         }
         assert_eq!(numbers, (0..count as u64).collect::<Vec<_>>());
     }
+}
+
+/// The way of the proposal today, where the last page has no token; the one above is that of an earlier draft.
+#[test]
+fn messages_to_it_are_read_until_there_is_no_token() {
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let (device_id, body) = dehydrated(&alice);
+    alice.put(BASE, &body).ok();
+    (0..5).for_each(|number| send(&bob, &alice, &device_id, number));
+    let path = format!("{BASE}/{device_id}/events");
+    let mut numbers = Vec::new();
+    let mut query = "?limit=2".to_owned();
+    for is_last in [false, false, true] {
+        let page = alice.get(&(path.clone() + &query)).ok();
+        let events = items(&page["events"]).iter();
+        numbers.extend(events.filter_map(|event| event["content"]["n"].as_u64()));
+        assert_eq!(page.get("next_batch").is_none(), is_last, "{page}");
+        if !is_last {
+            query = format!("?limit=2&from={}", encode(&text(&page["next_batch"])));
+        }
+    }
+    assert_eq!(numbers, [0, 1, 2, 3, 4]);
+    alice
+        .get(&format!("{path}?from=nonsense"))
+        .must_fail(400, "M_INVALID_PARAM");
+    bob.get(&path).must_fail(403, "M_FORBIDDEN");
 }
 
 #[test]

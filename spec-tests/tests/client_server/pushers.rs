@@ -105,6 +105,23 @@ fn pushers_that_make_no_sense_are_refused() {
     assert!(alice.pushkeys().is_empty());
 }
 
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3pushersset)
+#[test]
+fn an_app_id_has_sixty_four_characters_whatever_they_are() {
+    let gateway = Gateway::start();
+    let alice = homeserver().register("alice");
+    let mut pusher = alice.pusher("key", &gateway.url());
+    pusher["app_id"] = "ф".repeat(64).into();
+    alice.post("/v3/pushers/set", &pusher).ok();
+    // Synapse takes longer ones.
+    if !homeserver().is_synapse() {
+        pusher["app_id"] = "ф".repeat(65).into();
+        alice
+            .post("/v3/pushers/set", &pusher)
+            .must_fail(400, "M_INVALID_PARAM");
+    }
+}
+
 #[test]
 fn pushers_go_with_their_device() {
     covers!(GET "/_matrix/client/v3/pushers", POST "/_matrix/client/v3/logout");

@@ -112,6 +112,28 @@ fn a_name_that_was_taken_away_is_null() {
     must_contain(&next["rooms"][&room], &json!({ "name": null }));
 }
 
+/// MSC4186: what is told with an invitation is the stripped state.
+#[test]
+fn who_is_invited_does_not_learn_who_is_in() {
+    covers!(POST "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let carol = homeserver().register("carol");
+    let room = alice.private_room();
+    alice.invite(&room, &carol);
+    carol.join(&room);
+    alice.invite(&room, &bob);
+    let response = bob.sliding_sync("c").next(&everything());
+    let shown = &response["rooms"][&room];
+    assert!(shown.is_object(), "{response}");
+    assert!(!response.to_string().contains(&carol.id), "{response}");
+    for told in ["joined_count", "invited_count", "heroes"] {
+        let value = shown.get(told).unwrap_or(&Value::Null);
+        let is_empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        assert!(is_empty, "{told} in {shown}");
+    }
+}
+
 #[test]
 fn who_knocks_does_not_learn_who_is_in() {
     covers!(POST "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync");

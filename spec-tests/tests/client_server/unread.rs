@@ -82,6 +82,21 @@ fn mentions_highlight() {
     must_count(&carol, &room, 3, 1);
 }
 
+/// Whatever else is in the list.
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#conditions)
+#[test]
+fn a_mention_beside_what_is_no_user_highlights() {
+    covers!(GET "/_matrix/client/v3/sync");
+    let (alice, bob, carol, room) = three(false);
+    let mut content = message("look, all of you");
+    content["m.mentions"] = json!({ "user_ids": ["nobody", bob.id], "room": true });
+    bob.send(&room, "m.room.message", &content);
+    must_count(&carol, &room, 1, 0);
+    alice.send(&room, "m.room.message", &content);
+    must_count(&bob, &room, 1, 1);
+    must_count(&carol, &room, 2, 1);
+}
+
 #[test]
 fn encrypted_messages_count() {
     covers!(GET "/_matrix/client/v3/sync");

@@ -2,7 +2,7 @@
 //! [spec](https://spec.matrix.org/v1.19/server-server-api/#joining-rooms)
 
 use serde_json::{Value, json};
-use spec_tests::{User, covers, http::encode, path, sync_until::eventually};
+use spec_tests::{Peer, User, covers, homeserver, http::encode, path, sync_until::eventually};
 
 use crate::people::{join_via, two_users};
 
@@ -34,6 +34,22 @@ fn becomes(user: &User, room: &str, of: &User, membership: &str) {
         Some(seen) if seen == membership => Ok(()),
         other => Err(format!("the membership is {other:?}")),
     });
+}
+
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1make_joinroomiduserid)
+#[test]
+fn a_template_names_the_server_that_made_it() {
+    let peer = Peer::start();
+    let alice = homeserver().register("alice");
+    let room = alice.public_room();
+    let mallory = peer.user("mallory");
+    let path = path!("/_matrix/federation/v1/make_join/{}/{}", room, mallory) + "?ver=12";
+    let template = peer.request(&alice.server, "GET", &path, None).send().ok();
+    assert_eq!(
+        template["event"]["origin"],
+        alice.server.server_name(),
+        "{template}"
+    );
 }
 
 const VERSIONS: [&str; 7] = ["3", "4", "5", "6", "10", "11", "12"];

@@ -18,7 +18,9 @@ mod statistics;
 mod tokens;
 mod user_change;
 mod user_devices;
+mod user_keys;
 mod user_limits;
+mod user_moves;
 mod users;
 mod work;
 
@@ -33,7 +35,9 @@ pub fn router() -> Router<Server> {
         .merge(users::router())
         .merge(user_change::router())
         .merge(user_devices::router())
+        .merge(user_keys::router())
         .merge(user_limits::router())
+        .merge(user_moves::router())
         .merge(redaction::router())
         .merge(tokens::router())
         .merge(rooms::router())

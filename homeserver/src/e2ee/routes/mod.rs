@@ -24,7 +24,8 @@ pub fn router() -> Router<Server> {
         .ruma_route(dehydrated::put)
         .ruma_route(dehydrated::get)
         .ruma_route(dehydrated::delete)
-        .ruma_route(dehydrated::messages);
+        .ruma_route_at(dehydrated::MESSAGES_PATH, dehydrated::messages)
+        .ruma_route(dehydrated::messages_by_post);
     let versions = Router::new()
         .ruma_route(key_backup::create_version)
         .ruma_route(key_backup::latest_version)

@@ -137,12 +137,13 @@ impl Build<'_> {
             row,
         )?);
         answer.bump_stamp = UInt::try_from(row.pos.0).ok();
-        if let Some(summary) = self.rooms.summary(self.snapshot, room)? {
-            self.describe(&mut answer, room, &summary)?;
-        }
-        if row.membership == Membership::Knock {
-            // Who is in the room is not for those who were not let in.
-            answer.heroes = None;
+        answer.is_dm = self.is_direct(room)?.then_some(true);
+        // What is not in the stripped state, such as who and how many are in the room, is not for those outside. Another
+        // server has chosen that state if it was kept with the invitation: clients read the name there.
+        if row.stripped_state.is_empty()
+            && let Some(summary) = self.rooms.summary(self.snapshot, room)?
+        {
+            name(&mut answer, &summary);
         }
         Ok(Some(answer))
     }
@@ -308,11 +309,7 @@ impl Build<'_> {
 
     /// Name, picture, counts and heroes.
     fn describe(&self, answer: &mut Room, room: RoomNid, summary: &RoomSummary) -> ApiResult<()> {
-        answer.name = summary.name.clone().or_else(|| summary.alias.clone());
-        answer.avatar = match &summary.avatar {
-            Some(url) => JsOption::Some(OwnedMxcUri::from(url.as_str())),
-            None => JsOption::Null,
-        };
+        name(answer, summary);
         answer.joined_count = UInt::try_from(summary.joined).ok();
         answer.invited_count = UInt::try_from(summary.invited).ok();
         answer.is_dm = self.is_direct(room)?.then_some(true);
@@ -430,4 +427,13 @@ impl Build<'_> {
         (kind == "*" || *kind == event.pdu.event_type().to_string())
             && (key == "*" || key == state_key)
     }
+}
+
+/// The room's name and picture.
+fn name(answer: &mut Room, summary: &RoomSummary) {
+    answer.name = summary.name.clone().or_else(|| summary.alias.clone());
+    answer.avatar = match &summary.avatar {
+        Some(url) => JsOption::Some(OwnedMxcUri::from(url.as_str())),
+        None => JsOption::Null,
+    };
 }
