@@ -20,7 +20,6 @@ pub mod invite_permission;
 pub mod look;
 pub mod members;
 pub mod membership;
-mod moves;
 pub mod mutual;
 pub mod news;
 pub mod outside;

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{
     event::{Changed, RoomEvent},
-    gaps, moves, relations,
+    gaps, relations,
     rows::{Membership, Place, TimelineRow, UserRoomRow},
     servers, summary,
     txn::{NewEvent, StateChange, Txn},
@@ -198,7 +198,6 @@ fn membership(
         find_heroes(txn, user)?;
     }
     servers::count(txn, user_id, old, membership);
-    moves::note(txn, new, user_id, change, (old, membership))?;
     let (room, is_member) = (txn.room, change.event.is_some());
     let event = change.event.as_ref().or(change.replaces.as_ref());
     let nid = event.map_or(EventNid(0), |event| event.nid);

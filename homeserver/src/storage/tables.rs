@@ -185,11 +185,6 @@ tables! {
     /// The device that sent an event and the transaction id it gave.
     EVENT_TRANSACTION: EventNid => (String, String), Users 2;
 
-    /// Rooms that a user of this server has entered: user, when, in milliseconds, room.
-    ROOM_ENTERED: (UserNid, u64, RoomNid) => (), Rooms 187;
-    /// Invitations that a user of this server has sent: user, when, in milliseconds, position.
-    INVITATION_SENT: (UserNid, u64, StreamPos) => (), Rooms 188;
-
     // Deletion
 
     /// Deletions of rooms and of history by their ids, under way or over.

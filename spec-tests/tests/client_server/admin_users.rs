@@ -294,56 +294,6 @@ fn rooms_and_sessions_of_a_user_are_told() {
 }
 
 #[test]
-fn rooms_entered_and_invitations_sent_are_counted() {
-    let Some(admin) = admin() else { return };
-    let server = homeserver();
-    let (alice, bob) = (server.register("alice"), server.register("bob"));
-    let (first, second) = (alice.private_room(), alice.private_room());
-    for room in [&first, &second] {
-        alice.invite(room, &bob);
-        bob.join(room);
-    }
-    bob.leave(&first);
-    let count = |user: &User, what: &str, from: &str| {
-        let path = format!("{}?from_ts={from}", v1(user, what));
-        admin.get(&path).ok()
-    };
-    let later = "99999999999999";
-    for (user, what, from, expected) in [
-        (
-            &alice,
-            "sent_invite_count",
-            "0",
-            json!({ "invite_count": 2 }),
-        ),
-        (
-            &alice,
-            "sent_invite_count",
-            later,
-            json!({ "invite_count": 0 }),
-        ),
-        (&bob, "sent_invite_count", "0", json!({ "invite_count": 0 })),
-        (
-            &bob,
-            "cumulative_joined_room_count",
-            "0",
-            json!({ "cumulative_joined_room_count": 2 }),
-        ),
-        (
-            &bob,
-            "cumulative_joined_room_count",
-            later,
-            json!({ "cumulative_joined_room_count": 0 }),
-        ),
-    ] {
-        assert_eq!(count(user, what, from), expected, "{what} from {from}");
-    }
-    admin
-        .get(&v1(&alice, "sent_invite_count"))
-        .must_fail(400, "M_MISSING_PARAM");
-}
-
-#[test]
 fn names_are_free_or_taken() {
     let Some(admin) = admin() else { return };
     let alice = homeserver().register("alice");

@@ -20,7 +20,6 @@ mod user_change;
 mod user_devices;
 mod user_keys;
 mod user_limits;
-mod user_moves;
 mod users;
 mod work;
 
@@ -37,7 +36,6 @@ pub fn router() -> Router<Server> {
         .merge(user_devices::router())
         .merge(user_keys::router())
         .merge(user_limits::router())
-        .merge(user_moves::router())
         .merge(redaction::router())
         .merge(tokens::router())
         .merge(rooms::router())
