@@ -1,6 +1,11 @@
 //! Rounds and squares for people and rooms.
 
-use super::{AvatarData, AvatarKind, context::Context, pictures::AVATAR, shapes::Shape};
+use super::{
+    AvatarData, AvatarKind,
+    context::Context,
+    pictures::{AVATAR, nothing},
+    shapes::Shape,
+};
 use crate::{render::text, rows::MediaKey};
 
 /// The avatar of somebody or something. The colour comes from the id, so that it is the same on every computer.
@@ -23,9 +28,15 @@ pub(super) fn avatar(
         kind,
         initials: text::initials(name).as_str().into(),
         colour: colour(id),
-        picture: picture
-            .map(|media| context.pictures.get(media, AVATAR, shape))
-            .unwrap_or_default(),
+        picture: picture.map_or_else(nothing, |media| context.pictures.get(media, AVATAR, shape)),
+    }
+}
+
+/// The avatar of a line that shows none, equal to that of any other.
+pub(super) fn no_avatar() -> AvatarData {
+    AvatarData {
+        picture: nothing(),
+        ..AvatarData::default()
     }
 }
 

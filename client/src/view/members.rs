@@ -9,7 +9,12 @@ use eyeball_im::VectorDiff;
 use matrix_sdk::ruma::OwnedUserId;
 use slint::{ComponentHandle, ModelExt, ModelRc};
 
-use super::{MemberItem, MembersAdapter, avatars::avatar, context::Context, roles::tag};
+use super::{
+    MemberItem, MembersAdapter,
+    avatars::{avatar, no_avatar},
+    context::Context,
+    roles::tag,
+};
 use crate::{
     model::{diff_model::DiffModel, patch::patch},
     render::{Language, words},
@@ -170,6 +175,7 @@ impl Members {
                 MemberItem {
                     header: true,
                     name: format!("{title} · {people}").as_str().into(),
+                    avatar: no_avatar(),
                     ..MemberItem::default()
                 }
             }

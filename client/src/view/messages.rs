@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use chrono::Local;
-use slint::{Image, ModelRc, SharedPixelBuffer, SharedString, VecModel};
+use slint::{ModelRc, SharedString, VecModel};
 
 use super::{
     AvatarData, ItemKind, MediaItem, MediaKind, PictureData, ReactionItem, ReplyItem, Role,
@@ -12,6 +12,7 @@ use super::{
     clock,
     context::Context,
     emoji, flow,
+    pictures::nothing,
     roles::tag,
     shapes::{Shape, fit},
     timeline::Pins,
@@ -70,15 +71,11 @@ pub(super) fn item(
     }
 }
 
-/// The item with a dot nobody sees in the place of pictures that it does not have. Slint (1.18) takes no empty picture
-/// for equal to another, and lays out anew what is not equal to what it was.
+/// The item with something comparable in the place of pictures that it does not have.
 pub(super) fn comparable(mut item: TimelineItem) -> TimelineItem {
-    thread_local! {
-        static DOT: Image = Image::from_rgba8(SharedPixelBuffer::new(1, 1));
-    }
     for picture in [&mut item.avatar.picture, &mut item.media.picture] {
         if !picture.ready {
-            picture.image = DOT.with(Image::clone);
+            *picture = nothing();
         }
     }
     item

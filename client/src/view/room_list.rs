@@ -9,7 +9,9 @@ use slint::{ComponentHandle, ModelExt, ModelRc};
 
 use super::{
     AppAdapter, AvatarKind, EmptyAdapter, HeaderAdapter, RoomItem, RoomListAdapter,
-    avatars::avatar, clock, context::Context,
+    avatars::{avatar, no_avatar},
+    clock,
+    context::Context,
 };
 use crate::{
     bridge::command::{Command, RoomsCommand},
@@ -277,6 +279,7 @@ fn item(context: &Context, entry: &ListEntry) -> RoomItem {
                 .into(),
             title: words::section(language, *section).into(),
             collapsed: *collapsed,
+            avatar: no_avatar(),
             ..RoomItem::default()
         },
         ListEntry::Room(room) => room_item(context, room),

@@ -17,7 +17,7 @@ use client::{
 use eyeball_im::VectorDiff;
 use i_slint_backend_testing::{TestingBackend, TestingBackendOptions};
 use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId};
-use slint::{ComponentHandle, LogicalSize};
+use slint::{ComponentHandle, LogicalSize, platform::Platform};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 const NOW: u64 = 1_795_505_760_000;
@@ -31,12 +31,12 @@ pub(crate) struct Window {
 impl Window {
     /// Opens it with these rooms, the newest first, and the first of them open.
     pub(crate) fn open(rooms: &[OwnedRoomId]) -> Self {
-        let backend = TestingBackend::new(TestingBackendOptions {
-            mock_time: true,
-            threading: false,
-            renderer_name: Some("software".into()),
-        });
-        slint::platform::set_platform(Box::new(backend)).unwrap();
+        Self::open_on(testing_platform(), rooms)
+    }
+
+    /// The same on another platform.
+    pub(crate) fn open_on(platform: impl Platform + 'static, rooms: &[OwnedRoomId]) -> Self {
+        slint::platform::set_platform(Box::new(platform)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (sender, commands) = Commands::channel();
         let ui = Ui::new(sender, Settings::load(folder.path())).unwrap();
@@ -72,6 +72,14 @@ impl Window {
         }
         sent
     }
+}
+
+fn testing_platform() -> TestingBackend {
+    TestingBackend::new(TestingBackendOptions {
+        mock_time: true,
+        threading: false,
+        renderer_name: Some("software".into()),
+    })
 }
 
 fn account() -> AccountRow {
