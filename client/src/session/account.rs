@@ -47,7 +47,7 @@ use crate::bridge::{
 /// Rooms that were open stay at hand, so that going back to one shows it at once. It also costs less than opening it
 /// again: of every timeline that is closed the SDK keeps 17 kB until the session ends, because it forgets tasks that come
 /// to their end but not those that are ended.
-const KEPT_ROOMS: usize = 32;
+const KEPT_ROOMS: usize = 64;
 /// So many messages altogether.
 const KEPT_MESSAGES: usize = 2000;
 

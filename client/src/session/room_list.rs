@@ -10,13 +10,13 @@ use matrix_sdk::{
     ruma::{OwnedRoomId, OwnedUserId, events::typing::SyncTypingEvent},
 };
 use matrix_sdk_ui::room_list_service::{
-    RoomListItem, RoomListLoadingState, RoomListService,
+    RoomList, RoomListItem, RoomListLoadingState, RoomListService,
     filters::{
         new_filter_all, new_filter_deduplicate_versions, new_filter_non_left, new_filter_not,
         new_filter_space,
     },
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{coming::Coming, outbox::Outbox, room_row::room_row, unread::Unread};
 use crate::{
@@ -61,26 +61,29 @@ pub(super) async fn watch(
         }
     };
     let loading = list.loading_state();
-    let (diffs, controller) = list.entries_with_dynamic_adapters(ALL_ROOMS);
-    controller.set_filter(Box::new(new_filter_all(vec![
-        Box::new(new_filter_non_left()),
-        Box::new(new_filter_not(Box::new(new_filter_space()))),
-        Box::new(new_filter_deduplicate_versions()),
-    ])));
+    let (changes, coming) = mpsc::unbounded_channel();
+    // A task of its own: each time the SDK's list is asked in vain it notes one more to be woken, and forgets none.
+    let mut taking = JoinSet::new();
+    taking.spawn(take(list, changes));
     let rooms = Rooms {
-        service: service.clone(),
+        service,
         rooms: Vector::new(),
         typing: HashMap::new(),
         unread: Unread::default(),
         said: HashMap::new(),
         outbox,
     };
-    let (changes, coming) = mpsc::unbounded_channel();
-    tokio::join!(take(diffs, changes), rooms.follow(coming, loading, nudges));
+    rooms.follow(coming, loading, nudges).await;
 }
 
 /// Takes the changes as they come. Making rows takes longer, and the SDK forgets what nobody has taken in time.
-async fn take(diffs: impl Stream<Item = Diffs>, changes: mpsc::UnboundedSender<Diffs>) {
+async fn take(list: RoomList, changes: mpsc::UnboundedSender<Diffs>) {
+    let (diffs, controller) = list.entries_with_dynamic_adapters(ALL_ROOMS);
+    controller.set_filter(Box::new(new_filter_all(vec![
+        Box::new(new_filter_non_left()),
+        Box::new(new_filter_not(Box::new(new_filter_space()))),
+        Box::new(new_filter_deduplicate_versions()),
+    ])));
     futures_util::pin_mut!(diffs);
     while let Some(diffs) = diffs.next().await {
         if changes.send(diffs).is_err() {

@@ -282,10 +282,19 @@ async fn build(
 /// twenty times a second, and bring to the disk, that it is still there.
 const ONE_PROGRAM: CrossProcessLockConfig = CrossProcessLockConfig::SingleProcess;
 
+/// Connections to each database.
+const CONNECTIONS: usize = 2;
+/// What each of them keeps of its database in memory, in bytes.
+const DATABASE_CACHE: u32 = 200_000;
+
 /// Opens the databases as the client's builder would, which keeps the half of the client that is made of them to itself.
 async fn open_stores(path: &Path, key: &DatabaseKey) -> Result<BaseClient, Trouble> {
-    // The low-memory settings keep fewer connections and smaller caches, which one person does not notice.
-    let databases = SqliteStoreConfig::with_low_memory_config(path).key(Some(key));
+    // Fewer connections and smaller caches than the SDK takes by itself, which one person does not notice. Its settings
+    // for little memory have as many connections to each database as there are cores.
+    let databases = SqliteStoreConfig::with_low_memory_config(path)
+        .pool_max_size(CONNECTIONS)
+        .cache_size(DATABASE_CACHE)
+        .key(Some(key));
     let (state, events, media, crypto) = tokio::try_join!(
         async { SqliteStateStore::open_with_config(&databases).await },
         async { SqliteEventCacheStore::open_with_config(&databases).await },

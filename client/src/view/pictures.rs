@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// So many pictures of messages are kept, or what takes as many bytes; those not asked for the longest go first.
-const KEPT: usize = 30;
+const KEPT: usize = 20;
 
 /// Avatars are drawn at 56 pixels at most, at a zoom of up to 150 %.
 pub(super) const AVATAR: PictureSize = PictureSize::Thumbnail {
