@@ -123,6 +123,12 @@ impl Person {
     }
 
     pub(crate) fn sign_in_with(&mut self, address: &str, password: &str) {
+        self.begin_with(address, password);
+        self.arrive();
+    }
+
+    /// Signs in, whatever becomes of the message keys.
+    pub(crate) fn begin_with(&mut self, address: &str, password: &str) {
         let server = self.find_server(address);
         let (user, password) = (self.name.to_lowercase(), Secret::new(password));
         self.ask(Command::Account(AccountCommand::SignIn {
@@ -131,7 +137,6 @@ impl Person {
             password,
             shared_computer: false,
         }));
-        self.arrive();
     }
 
     pub(crate) fn find_server(&mut self, address: &str) -> String {

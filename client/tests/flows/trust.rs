@@ -5,12 +5,21 @@ use std::time::Duration;
 use client::{
     bridge::{
         command::{AccountCommand, Command, RoomsCommand, VerificationCommand},
-        update::Answer,
+        update::{Answer, KeyStorage},
     },
     rows::{Body, Trust, VerificationEnd, VerificationStage},
 };
 
-use super::{person::Person, proxy::Proxy, server::Mode, start};
+use reqwest::Method;
+use serde_json::json;
+
+use super::{
+    person::Person,
+    proxy::Proxy,
+    server::Mode,
+    start,
+    writer::{Writer, http, run},
+};
 
 fn verify(command: VerificationCommand) -> Command {
     Command::Verification(command)
@@ -115,6 +124,47 @@ fn people_and_computers_are_compared() {
     boris.ask(verify(VerificationCommand::Differs));
     until_over(&mut anna, VerificationEnd::Different);
     until_over(&mut boris, VerificationEnd::Different);
+}
+
+#[test]
+fn either_computer_asks_when_the_password_does_not_open_the_keys() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&server.address());
+    run(async {
+        let script = Writer::sign_in(&http(), &server.address(), "anna").await;
+        script
+            .change_password("anna", "an entirely different one")
+            .await;
+        let ended = json!({});
+        script.call(Method::POST, "/logout", &ended).await;
+    });
+
+    let come = |name: &str| {
+        let mut computer = Person::sit_down("Anna", folder.path().join(name));
+        computer.begin_with(&server.address(), "an entirely different one");
+        computer.until("find the keys locked", |screen| {
+            screen.keys == Some(KeyStorage::Locked)
+        });
+        computer
+    };
+    let mut second = come("second");
+    anna.ask(verify(VerificationCommand::Start { user: None }));
+    compare(&mut anna, &mut second);
+    second.until("have the keys", |screen| {
+        screen.keys == Some(KeyStorage::Ready)
+    });
+    second.leave();
+
+    let mut third = come("third");
+    third.ask(verify(VerificationCommand::Start { user: None }));
+    compare(&mut third, &mut anna);
+    third.until("have the keys", |screen| {
+        screen.keys == Some(KeyStorage::Ready)
+    });
 }
 
 #[test]

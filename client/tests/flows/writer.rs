@@ -47,6 +47,33 @@ impl Writer {
         writer
     }
 
+    /// Somebody who has a password, with one more device, which has no keys.
+    pub(crate) async fn sign_in(http: &reqwest::Client, address: &str, user: &str) -> Self {
+        let form = json!({
+            "type": "m.login.password", "password": PASSWORD,
+            "identifier": { "type": "m.id.user", "user": user },
+        });
+        let mut writer = Self::new(http, address);
+        let answer = writer.call(Method::POST, "/login", &form).await;
+        answer["access_token"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut writer.token);
+        writer
+    }
+
+    /// Changes the password without telling the key storage, as a program without encryption does.
+    pub(crate) async fn change_password(&self, user: &str, new: &str) {
+        let form = json!({
+            "new_password": new, "logout_devices": false,
+            "auth": {
+                "type": "m.login.password", "password": PASSWORD,
+                "identifier": { "type": "m.id.user", "user": user },
+            },
+        });
+        self.call(Method::POST, "/account/password", &form).await;
+    }
+
     /// One of a crowd, `member…`, without a password: most of the work of registering is its hash.
     pub(crate) async fn appear(http: &reqwest::Client, address: &str, user: &str) -> Self {
         let form = json!({ "type": "m.login.application_service", "username": user, "inhibit_login": true });

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use matrix_sdk::{
-    Client,
-    encryption::verification::{
-        CancelInfo, SasState, SasVerification, Verification, VerificationRequest,
-        VerificationRequestState,
+    Client, Error,
+    encryption::{
+        identities::Device,
+        verification::{
+            CancelInfo, SasState, SasVerification, Verification, VerificationRequest,
+            VerificationRequestState,
+        },
     },
     ruma::{
-        OwnedUserId,
+        DeviceId, OwnedUserId, UserId,
         events::key::verification::{VerificationMethod, cancel::CancelCode},
     },
 };
@@ -124,6 +127,12 @@ async fn ask(
 ) -> Result<VerificationRequest, Trouble> {
     let own = client.user_id().ok_or(Trouble::SessionEnded)?;
     let user = user.as_deref().unwrap_or(own);
+    let methods = vec![VerificationMethod::SasV1];
+    if user == own
+        && let Some(device) = not_compared(client, own).await?
+    {
+        return Ok(device.request_verification_with_methods(methods).await?);
+    }
     let identity = client.encryption().request_user_identity(user).await?;
     let identity = identity.ok_or(Trouble::NotFound)?;
     if user != own {
@@ -131,9 +140,38 @@ async fn ask(
         direct.with(user).await?;
     }
     identity
-        .request_verification_with_methods(vec![VerificationMethod::SasV1])
+        .request_verification_with_methods(methods)
         .await
         .map_err(|error| Trouble::Other(error.to_string()))
+}
+
+/// The computer that a trusted one is to be compared with: of those which are not trusted yet, the one that was in use
+/// last. The SDK by itself asks only those that are trusted, which is right where this one is not.
+async fn not_compared(client: &Client, own: &UserId) -> Result<Option<Device>, Trouble> {
+    let encryption = client.encryption();
+    let this = encryption.get_own_device().await.map_err(Error::from)?;
+    if !this.is_some_and(|this| this.is_verified_with_cross_signing()) {
+        return Ok(None);
+    }
+    let others = encryption
+        .get_user_devices(own)
+        .await
+        .map_err(Error::from)?;
+    let mut others: Vec<_> = others
+        .devices()
+        .filter(|device| !device.is_verified_with_cross_signing() && !device.is_dehydrated())
+        .collect();
+    if others.len() > 1 {
+        let known = client.devices().await?.devices;
+        let last_seen = |id: &DeviceId| {
+            known
+                .iter()
+                .find(|device| device.device_id == id)?
+                .last_seen_ts
+        };
+        others.sort_by_key(|device| last_seen(device.device_id()));
+    }
+    Ok(others.pop())
 }
 
 /// The person, or the own computer, at the other end.
