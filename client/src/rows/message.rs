@@ -3,7 +3,7 @@
 use matrix_sdk::ruma::{OwnedMxcUri, UserId, events::room::MediaSource};
 use matrix_sdk_ui::timeline::{
     EventSendState, EventTimelineItem, InReplyToDetails, MsgLikeContent, Profile,
-    ReactionsByKeyBySender, TimelineDetails,
+    ReactionsByKeyBySender, TimelineDetails, TimelineItemContent,
 };
 
 use super::{
@@ -27,8 +27,8 @@ pub(super) fn message_row(
     MessageRow {
         event_id: event.event_id().map(ToOwned::to_owned),
         sender: event.sender().to_owned(),
-        sender_name: name_of(event.sender(), event.sender_profile()),
-        sender_avatar: avatar_of(event.sender_profile()),
+        sender_name: context.name_of(event.sender(), event.sender_profile()),
+        sender_avatar: avatar_of(context.profile(event.sender(), event.sender_profile())),
         sender_role: context
             .leaders
             .get(event.sender())
@@ -39,7 +39,10 @@ pub(super) fn message_row(
         starts_group: true,
         ends_group: true,
         body: body::body_of(event, content),
-        reply: content.in_reply_to.as_ref().map(reply_row),
+        reply: content
+            .in_reply_to
+            .as_ref()
+            .map(|reply| reply_row(reply, context)),
         reactions: reaction_rows(&content.reactions, &context.own_user),
         edited: event
             .content()
@@ -53,29 +56,57 @@ pub(super) fn message_row(
     }
 }
 
-/// The name to show for a sender: the display name, with the user id where two people share it.
-pub(super) fn name_of(user: &UserId, profile: &TimelineDetails<Profile>) -> String {
-    match profile {
-        TimelineDetails::Ready(Profile {
-            display_name: Some(name),
-            display_name_ambiguous: true,
-            ..
-        }) => {
-            format!("{} ({user})", names::line(name))
+impl RowContext {
+    /// What is known of a sender.
+    fn profile<'a>(
+        &'a self,
+        user: &UserId,
+        profile: &'a TimelineDetails<Profile>,
+    ) -> Option<&'a Profile> {
+        match profile {
+            TimelineDetails::Ready(profile) => Some(profile),
+            _ => self.people.get(user),
         }
-        TimelineDetails::Ready(Profile {
-            display_name: Some(name),
-            ..
-        }) => names::person(name, user.as_str()),
-        _ => user.localpart().to_owned(),
+    }
+
+    /// The name to show for a sender: the display name, with the user id where two people share it.
+    pub(super) fn name_of(&self, user: &UserId, profile: &TimelineDetails<Profile>) -> String {
+        match self.profile(user, profile) {
+            Some(Profile {
+                display_name: Some(name),
+                display_name_ambiguous: true,
+                ..
+            }) => {
+                format!("{} ({user})", names::line(name))
+            }
+            Some(Profile {
+                display_name: Some(name),
+                ..
+            }) => names::person(name, user.as_str()),
+            _ => user.localpart().to_owned(),
+        }
     }
 }
 
-fn avatar_of(profile: &TimelineDetails<Profile>) -> Option<MediaKey> {
-    match profile {
-        TimelineDetails::Ready(profile) => profile.avatar_url.clone().map(avatar_key),
+/// Those whose names the row of an event needs and the SDK does not know.
+pub(super) fn nameless(event: &EventTimelineItem) -> impl Iterator<Item = &UserId> {
+    let reply = match event.content() {
+        TimelineItemContent::MsgLike(content) => content.in_reply_to.as_ref(),
         _ => None,
-    }
+    };
+    let answered = reply.and_then(|reply| match &reply.event {
+        TimelineDetails::Ready(event) => Some((&*event.sender, &event.sender_profile)),
+        _ => None,
+    });
+    [Some((event.sender(), event.sender_profile())), answered]
+        .into_iter()
+        .flatten()
+        .filter(|(_, profile)| !profile.is_ready())
+        .map(|(user, _)| user)
+}
+
+fn avatar_of(profile: Option<&Profile>) -> Option<MediaKey> {
+    profile?.avatar_url.clone().map(avatar_key)
 }
 
 /// The key of a picture that is never encrypted: avatars.
@@ -109,10 +140,10 @@ fn delivery_of(event: &EventTimelineItem, own: bool) -> Delivery {
     }
 }
 
-fn reply_row(reply: &InReplyToDetails) -> ReplyRow {
+fn reply_row(reply: &InReplyToDetails, context: &RowContext) -> ReplyRow {
     let (sender, sender_name, kind) = match &reply.event {
         TimelineDetails::Ready(event) => {
-            let name = name_of(&event.sender, &event.sender_profile);
+            let name = context.name_of(&event.sender, &event.sender_profile);
             let kind = preview::kind_of(&event.content, &name);
             (Some(event.sender.clone()), name, Some(kind))
         }

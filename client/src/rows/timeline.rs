@@ -1,21 +1,22 @@
 //! Keeps the rows of an open room in step with the SDK's items.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
 use eyeball_im::VectorDiff;
 use imbl::Vector;
-use matrix_sdk::ruma::OwnedUserId;
+use matrix_sdk::{deserialized_responses::DisplayName, ruma::OwnedUserId};
 use matrix_sdk_ui::timeline::{
-    EventTimelineItem, TimelineItem, TimelineItemContent, TimelineItemKind, VirtualTimelineItem,
+    EventTimelineItem, Profile, TimelineDetails, TimelineItem, TimelineItemContent,
+    TimelineItemKind, VirtualTimelineItem,
 };
 
 use super::{
     Body, Delivery, NoticeRow, Role, RowId, RowKind, TimelineRow,
     arrange::{Facts, Flags, arrange},
-    message::{message_row, name_of},
+    message::{message_row, nameless},
     notice,
 };
 use crate::render::time::Timestamp;
@@ -28,7 +29,12 @@ pub struct RowContext {
     pub may_redact_others: bool,
     /// Those who may do more than others here.
     pub leaders: BTreeMap<OwnedUserId, Role>,
+    /// Senders whom the SDK does not know: of a large room it knows only those who were there lately.
+    pub people: Arc<People>,
 }
+
+/// Who somebody is in a room.
+pub type People = BTreeMap<OwnedUserId, Profile>;
 
 /// The items of a timeline, each with the row made of it.
 pub struct TimelineRows {
@@ -95,6 +101,59 @@ impl TimelineRows {
             }
         }
         out
+    }
+
+    /// The senders of what is shown whose names nobody knows.
+    #[must_use]
+    pub fn nameless(&self) -> BTreeSet<OwnedUserId> {
+        let shown = self.entries.iter().filter(|entry| match &entry.row.kind {
+            RowKind::Notice(notice) => !notice.collapsed,
+            _ => true,
+        });
+        shown
+            .filter_map(|entry| entry.item.as_event())
+            .flat_map(nameless)
+            .filter(|user| !self.context.people.contains_key(*user))
+            .map(ToOwned::to_owned)
+            .collect()
+    }
+
+    /// Calls senders by their names. Those who share one carry their ids, as far as these rows tell.
+    pub fn introduce(&mut self, found: People) -> Vec<RowDiff> {
+        let mut people = People::clone(&self.context.people);
+        people.extend(found);
+        let mut called: HashMap<DisplayName, HashSet<OwnedUserId>> = HashMap::new();
+        let shown = self.entries.iter().filter_map(|entry| {
+            let event = entry.item.as_event()?;
+            match event.sender_profile() {
+                TimelineDetails::Ready(profile) => Some((event.sender(), profile)),
+                _ => None,
+            }
+        });
+        let asked = people.iter().map(|(user, profile)| (&**user, profile));
+        for (user, profile) in shown.chain(asked) {
+            if let Some(name) = &profile.display_name {
+                let users = called.entry(DisplayName::new(name)).or_default();
+                users.insert(user.to_owned());
+            }
+        }
+        for profile in people.values_mut() {
+            let name = profile.display_name.as_deref().map(DisplayName::new);
+            profile.display_name_ambiguous |= name.is_some_and(|name| {
+                name.is_inherently_ambiguous()
+                    || called.get(&name).is_some_and(|users| users.len() > 1)
+            });
+        }
+        self.set_context(RowContext {
+            people: Arc::new(people),
+            ..self.context.clone()
+        })
+    }
+
+    /// Those who were introduced.
+    #[must_use]
+    pub fn people(&self) -> Arc<People> {
+        Arc::clone(&self.context.people)
     }
 
     /// The rows as they are.
@@ -246,38 +305,39 @@ fn event_kind(event: &EventTimelineItem, context: &RowContext) -> RowKind {
         }
         content => match notice::happening(content) {
             Some(happening) => RowKind::Notice(NoticeRow {
-                actor: name_of(event.sender(), event.sender_profile()),
+                actor: context.name_of(event.sender(), event.sender_profile()),
                 target: happening.target,
                 notice: happening.notice,
                 sent_at: Timestamp(event.timestamp().get().into()),
                 more: 0,
                 collapsed: false,
             }),
-            None => quiet(event),
+            None => quiet(event, context),
         },
     }
 }
 
 /// An event without anything to say keeps its place in the list, so that positions agree with the SDK's.
-fn quiet(event: &EventTimelineItem) -> RowKind {
+fn quiet(event: &EventTimelineItem, context: &RowContext) -> RowKind {
     let is_unreadable = matches!(
         event.content(),
         TimelineItemContent::FailedToParseMessageLike { .. }
     );
     if is_unreadable {
-        unreadable(event)
+        unreadable(event, context)
     } else {
         silent(event)
     }
 }
 
-fn unreadable(event: &EventTimelineItem) -> RowKind {
+fn unreadable(event: &EventTimelineItem, context: &RowContext) -> RowKind {
     let content = matrix_sdk_ui::timeline::MsgLikeContent::redacted();
     let context = RowContext {
         own_user: event.sender().to_owned(),
         may_send: false,
         may_redact_others: false,
         leaders: BTreeMap::new(),
+        people: Arc::clone(&context.people),
     };
     let mut message = message_row(event, &content, &context);
     message.body = Body::Unknown(None);
@@ -286,7 +346,8 @@ fn unreadable(event: &EventTimelineItem) -> RowKind {
 
 fn silent(event: &EventTimelineItem) -> RowKind {
     RowKind::Notice(NoticeRow {
-        actor: name_of(event.sender(), event.sender_profile()),
+        // Nobody reads it.
+        actor: event.sender().localpart().to_owned(),
         target: None,
         notice: super::Notice::SettingsChanged,
         sent_at: Timestamp(event.timestamp().get().into()),

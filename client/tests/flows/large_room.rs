@@ -18,6 +18,9 @@ use super::{
 /// How many besides the reader, unless `CLIENT_TEST_PEOPLE` says so. More than 300 are many.
 const PEOPLE: usize = 303;
 
+/// So many messages do not come with the sync.
+const SINCE: usize = 60;
+
 #[test]
 fn everybody_in_a_large_room_is_listed_and_called_by_their_new_name() {
     let Some(server) = start(Mode::Open) else {
@@ -38,6 +41,22 @@ fn everybody_in_a_large_room_is_listed_and_called_by_their_new_name() {
         });
         let joining = stream::iter(joining).buffer_unordered(writer::AT_ONCE);
         joining.collect::<Vec<_>>().await;
+        // What she says long ago is all that tells of her.
+        let vera = Writer::appear(&http, &address, "member-vera").await;
+        let path = "/profile/@member-vera:flows.test/displayname";
+        let name = json!({ "displayname": "Vera Pavlovna" });
+        vera.call(Method::PUT, path, &name).await;
+        let path = format!("/join/{room}");
+        vera.call(Method::POST, &path, &json!({})).await;
+        let say = async |person: &Writer, number: usize, text: &str| {
+            let path = format!("/rooms/{room}/send/m.room.message/{number}");
+            let message = json!({ "msgtype": "m.text", "body": text });
+            person.call(Method::PUT, &path, &message).await;
+        };
+        say(&vera, 0, "Long ago").await;
+        for number in 1..=SINCE {
+            say(&first, number, &format!("Since then {number}")).await;
+        }
         (first, room)
     });
 
@@ -51,8 +70,19 @@ fn everybody_in_a_large_room_is_listed_and_called_by_their_new_name() {
     anna.in_room(&room, TimelineCommand::Open);
     anna.until("see the header", |screen| {
         let header = screen.headers.get(&room);
-        header.is_some_and(|header| header.members == people as u64 + 1)
+        header.is_some_and(|header| header.members == people as u64 + 2)
     });
+    for _ in 0..SINCE {
+        if anna.screen.message(&room, "Long ago").is_none() {
+            anna.in_room(&room, TimelineCommand::Paginate);
+        }
+    }
+    anna.until("read who said something long ago", |screen| {
+        let message = screen.message(&room, "Long ago");
+        message.is_some_and(|(_, message)| message.sender_name == "Vera Pavlovna")
+    });
+
+    let people = people + 1;
     let start = Instant::now();
     anna.in_room(&room, TimelineCommand::LoadMembers);
     anna.until("see everybody", |screen| screen.members.len() == people + 1);

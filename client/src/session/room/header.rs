@@ -1,6 +1,6 @@
 //! The header of an open room, and which events its timeline leaves out.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use matrix_sdk::{
     Room, RoomState,
@@ -21,11 +21,14 @@ use super::{
 };
 use crate::{
     render::names,
-    rows::{Role, RoomHeader, timeline::RowContext},
+    rows::{
+        Role, RoomHeader,
+        timeline::{People, RowContext},
+    },
 };
 
 /// What rows depend on besides their events.
-pub(super) async fn context(room: &Room) -> RowContext {
+pub(super) async fn context(room: &Room, people: Arc<People>) -> RowContext {
     let own_user = room.own_user_id().to_owned();
     let levels = room.power_levels_or_default().await;
     RowContext {
@@ -33,6 +36,7 @@ pub(super) async fn context(room: &Room) -> RowContext {
         may_redact_others: levels.user_can_redact_event_of_other(&own_user),
         leaders: leaders(room, &levels),
         own_user,
+        people,
     }
 }
 

@@ -3,6 +3,7 @@
 mod header;
 mod members;
 mod people;
+mod senders;
 mod sending;
 
 use std::{
@@ -25,7 +26,10 @@ use tokio::{
     time::Sleep,
 };
 
-use self::people::{People, over, send_members};
+use self::{
+    people::{People, over, send_members},
+    senders::Senders,
+};
 use super::{
     outbox::Outbox,
     room_list::{Nudge, names_of},
@@ -39,7 +43,7 @@ use crate::{
     },
     rows::{
         RoomHeader,
-        timeline::{RowContext, RowDiff, TimelineRows},
+        timeline::{RowDiff, TimelineRows},
     },
 };
 
@@ -174,6 +178,7 @@ struct Task {
     people: Option<People>,
     /// When the people of a large room are asked for again.
     people_due: Option<Pin<Box<Sleep>>>,
+    senders: Senders,
     filling: Option<AbortHandle>,
     /// Pages fetched unasked in a row.
     filled: u8,
@@ -186,12 +191,13 @@ struct Task {
 
 impl Task {
     async fn start(room: Room, timeline: Timeline, views: Views) -> (Self, Items) {
-        let mut rows = TimelineRows::new(header::context(&room).await);
+        let mut rows = TimelineRows::new(header::context(&room, Arc::default()).await);
         let (values, items) = timeline.subscribe().await;
         rows.apply_all([VectorDiff::Reset { values }]);
         views.messages.store(rows.messages(), Ordering::Relaxed);
         let timeline = Arc::new(timeline);
         let task = Self {
+            senders: Senders::new(&room),
             room,
             timeline,
             rows,
@@ -238,10 +244,15 @@ impl Task {
                     let diffs = self.rows.apply_all(diffs);
                     self.messages.store(self.rows.messages(), Ordering::Relaxed);
                     self.send_rows(diffs).await;
+                    self.ask_for_names();
                     self.fill(pagination);
                     if self.is_to_end(&commands) {
                         return;
                     }
+                }
+                found = self.senders.found() => {
+                    let diffs = self.rows.introduce(found);
+                    self.send_rows(diffs).await;
                 }
                 Some(page) = pages.next() => {
                     pagination = page;
@@ -275,7 +286,7 @@ impl Task {
     async fn deliver(&mut self, request: RequestId, pagination: Pagination) {
         self.shown = true;
         // All of them follow.
-        self.rows.set_context(header::context(&self.room).await);
+        self.refresh_rows().await;
         self.send(TimelineUpdate::Header(self.header().await)).await;
         self.send(TimelineUpdate::Draft(
             draft_of(&self.room).await.unwrap_or_default(),
@@ -287,7 +298,13 @@ impl Task {
         .await;
         self.send(TimelineUpdate::Pagination(pagination)).await;
         self.outbox.answer(request, Ok(Answer::Done)).await;
+        self.ask_for_names();
         self.fill(pagination);
+    }
+
+    async fn refresh_rows(&mut self) -> Vec<RowDiff> {
+        let context = header::context(&self.room, self.rows.people()).await;
+        self.rows.set_context(context)
     }
 
     /// Delivers nothing until the room is opened again.
@@ -332,8 +349,7 @@ impl Task {
         if !self.shown {
             return;
         }
-        let context: RowContext = header::context(&self.room).await;
-        let diffs = self.rows.set_context(context);
+        let diffs = self.refresh_rows().await;
         self.send_rows(diffs).await;
         self.send(TimelineUpdate::Header(self.header().await)).await;
         self.refresh_members().await;
