@@ -33,7 +33,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::faces;
 use super::samples::{self, Story, file, half_sent, picture, reactions, reply, text, voice};
 
-pub(crate) const NAMES: [&str; 56] = [
+pub(crate) const NAMES: [&str; 57] = [
     "server",
     "sign-in",
     "register",
@@ -47,6 +47,7 @@ pub(crate) const NAMES: [&str; 56] = [
     "sign-in-help",
     "empty",
     "no-rooms",
+    "coming",
     "narrow",
     "narrow-list",
     "new-chat",
@@ -117,8 +118,7 @@ pub(crate) fn fill(ui: &Rc<Ui>, mut commands: UnboundedReceiver<Envelope>, scree
     }
     answer(ui, &mut commands);
     if screen == "leaders" {
-        let adapter = ui.window().global::<GamesAdapter>();
-        adapter.invoke_page_chosen(1);
+        ui.window().global::<GamesAdapter>().invoke_page_chosen(1);
     }
     if screen == "sign-in-help" {
         let adapter = ui.window().global::<OnboardingAdapter>();
@@ -127,8 +127,7 @@ pub(crate) fn fill(ui: &Rc<Ui>, mut commands: UnboundedReceiver<Envelope>, scree
         ui.window().global::<AppAdapter>().invoke_help();
     }
     if screen == "register" {
-        let adapter = ui.window().global::<OnboardingAdapter>();
-        adapter.invoke_register();
+        ui.window().global::<OnboardingAdapter>().invoke_register();
     }
     let timer = Timer::default();
     let ui = Rc::clone(ui);
@@ -172,7 +171,7 @@ fn chats(ui: &Ui, screen: &str) {
     ui.apply(Update::RoomsComplete);
     let window = ui.window();
     match screen {
-        "empty" | "no-rooms" | "narrow-list" => {}
+        "empty" | "no-rooms" | "coming" | "narrow-list" => {}
         name if name.starts_with("settings") => {
             window.global::<RailAdapter>().invoke_settings();
             let pages = ["", "computers", "appearance", "notices", "about"];
@@ -205,6 +204,10 @@ fn chats(ui: &Ui, screen: &str) {
             ..ServerFacts::default()
         })),
         "disk" => ui.apply(Update::DiskFull(true)),
+        "coming" => ui.apply(Update::RoomsComing {
+            here: 1240,
+            all: 5001,
+        }),
         "direct" => {
             ui.apply(Update::KeyStorage(KeyStorage::Locked));
             window
@@ -216,20 +219,19 @@ fn chats(ui: &Ui, screen: &str) {
         }
         "new-chat" => window.global::<EmptyAdapter>().invoke_new_chat(),
         "new-group" => window.global::<RoomListAdapter>().invoke_new_group(),
-        "members" => window
-            .global::<HeaderAdapter>()
-            .invoke_pane(PaneKind::People),
         "search" => {
             window.global::<AppAdapter>().invoke_search(true);
             let adapter = window.global::<SearchAdapter>();
             adapter.set_term("накладная".into());
             adapter.invoke_accepted("накладная".into());
         }
-        "pinned" | "files" | "room" => {
+        "members" | "pinned" | "files" | "room" | "games" | "leaders" => {
             let kind = match screen {
+                "members" => PaneKind::People,
                 "pinned" => PaneKind::Pinned,
                 "files" => PaneKind::Files,
-                _ => PaneKind::Room,
+                "room" => PaneKind::Room,
+                _ => PaneKind::Games,
             };
             window.global::<HeaderAdapter>().invoke_pane(kind);
         }
@@ -295,13 +297,17 @@ fn chats(ui: &Ui, screen: &str) {
             window.global::<AppAdapter>().invoke_help();
             window.global::<HelpAdapter>().invoke_report();
             let adapter = window.global::<FeedbackAdapter>();
-            adapter.set_text("Файл PDF скачался, но не открывается: пишет, что нет программы. Аудитория 214, место 7.".into());
+            adapter.set_text(say(ui, "Файл PDF скачался, но не открывается: пишет, что нет программы. Аудитория 214, место 7.", "The PDF was downloaded but does not open: there is no program for it. Room 214, seat 7."));
             adapter.set_similar(say(
                 ui,
                 "Об этом уже сообщили 7 человек",
                 "7 people have reported this",
             ));
-            adapter.set_similar_title("«Не открываются файлы PDF в 214»".into());
+            adapter.set_similar_title(say(
+                ui,
+                "«Не открываются файлы PDF в 214»",
+                "“PDF files do not open in 214”",
+            ));
             adapter.set_showing(screen == "feedback-facts");
         }
         "ask" => {
@@ -309,11 +315,6 @@ fn chats(ui: &Ui, screen: &str) {
             let adapter = window.global::<HelpAdapter>();
             adapter.set_question("как отправить документ".into());
             adapter.invoke_asked("как отправить документ".into());
-        }
-        "games" | "leaders" => {
-            window
-                .global::<HeaderAdapter>()
-                .invoke_pane(PaneKind::Games);
         }
         "quiz" => quiz(ui),
         "viewer" => window

@@ -11,7 +11,8 @@ use crate::bridge::update::Update;
 /// So few are here before anybody has read that they are coming.
 const FEW: usize = 100;
 
-/// When nothing has come for so long, no more is expected: the server may have counted something that is not told.
+/// When nothing has come for so long, nothing is said of it until more comes: the server may have counted something that
+/// is not told.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many rooms are here, and how many there are.
@@ -21,6 +22,8 @@ pub(super) struct Coming {
     here: usize,
     /// As many as the server has counted, while more are on their way.
     all: Option<usize>,
+    /// Whether somebody reads that they are coming.
+    told: bool,
     late: Pin<Box<Sleep>>,
 }
 
@@ -31,6 +34,7 @@ impl Coming {
             outbox,
             here: 0,
             all: None,
+            told: false,
             late: Box::pin(sleep(PATIENCE)),
         }
     }
@@ -50,25 +54,33 @@ impl Coming {
             self.end().await;
         } else if here != self.here {
             self.here = here;
+            self.told = true;
             self.late = Box::pin(sleep(PATIENCE));
             self.outbox.send(Update::RoomsComing { here, all }).await;
         }
     }
 
-    /// Waits until nothing has come for a long time; for ever when nothing is expected.
+    /// Waits until nothing has come for a long time; for ever when nothing is said of it.
     pub(super) async fn is_late(&mut self) {
-        match self.all {
-            Some(_) => self.late.as_mut().await,
-            None => std::future::pending().await,
+        match self.told {
+            true => self.late.as_mut().await,
+            false => std::future::pending().await,
+        }
+    }
+
+    /// Says no more of it.
+    pub(super) async fn pause(&mut self) {
+        self.told = false;
+        if let Some(all) = self.all {
+            let update = Update::RoomsComing { here: all, all };
+            self.outbox.send(update).await;
         }
     }
 
     /// No more are expected.
-    pub(super) async fn end(&mut self) {
-        if let Some(all) = self.all.take() {
-            let update = Update::RoomsComing { here: all, all };
-            self.outbox.send(update).await;
-        }
+    async fn end(&mut self) {
+        self.pause().await;
+        self.all = None;
     }
 
     fn known(&self) -> usize {

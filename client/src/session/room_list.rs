@@ -147,7 +147,7 @@ impl Rooms {
                         coming.expect(all).await;
                     }
                 }
-                () = coming.is_late() => coming.end().await,
+                () = coming.is_late() => coming.pause().await,
             }
         }
     }
