@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use client::{
     bridge::{
-        command::{Command, Commands, Envelope},
+        command::{Command, Commands, Envelope, RequestId},
         update::{SessionState, Update},
     },
     render::time::Timestamp,
@@ -66,11 +66,17 @@ impl Window {
 
     /// What was asked of the session since the last call.
     pub(crate) fn sent(&mut self) -> Vec<Command> {
-        let mut sent = Vec::new();
+        let asked = self.asked().into_iter();
+        asked.map(|(_, command)| command).collect()
+    }
+
+    /// The same, with what an answer names.
+    pub(crate) fn asked(&mut self) -> Vec<(RequestId, Command)> {
+        let mut asked = Vec::new();
         while let Ok(envelope) = self.commands.try_recv() {
-            sent.push(envelope.command);
+            asked.push((envelope.request, envelope.command));
         }
-        sent
+        asked
     }
 }
 
