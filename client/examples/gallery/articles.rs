@@ -45,8 +45,8 @@ const PARTS: [Part; 12] = [
     part("files", "attach", NARROW, [16, 161, 328, 316]),
     part("search", "search", WIDE, [860, 56, 320, 290]),
     part("games", "class", NARROW, [16, 392, 328, 152]),
-    part("quizzes", "quiz", NARROW, [16, 16, 328, 395]),
-    part("feedback", "feedback", NARROW, [16, 18, 328, 292]),
+    part("quizzes", "quiz", NARROW, [24, 36, 312, 374]),
+    part("feedback", "feedback", NARROW, [24, 30, 312, 252]),
     part("verification", "verify", NARROW, [16, 144, 328, 351]),
 ];
 

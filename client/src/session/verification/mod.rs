@@ -153,10 +153,7 @@ async fn not_compared(client: &Client, own: &UserId) -> Result<Option<Device>, T
     if !this.is_some_and(|this| this.is_verified_with_cross_signing()) {
         return Ok(None);
     }
-    let others = encryption
-        .get_user_devices(own)
-        .await
-        .map_err(Error::from)?;
+    let others = encryption.get_user_devices(own).await?;
     let mut others: Vec<_> = others
         .devices()
         .filter(|device| !device.is_verified_with_cross_signing() && !device.is_dehydrated())
