@@ -21,7 +21,7 @@ pub const LIMIT: usize = 150;
 /// Its smallest size when there are enough rows.
 pub const PAGE: usize = 50;
 /// Rows by which the window grows when the view comes near its end: few, since all of them are laid out in one frame.
-pub const STEP: usize = 5;
+pub const STEP: usize = 3;
 
 /// A bounded window over a list of rows, moved by the view and kept true by diffs.
 pub struct Window<T: Clone + 'static> {
