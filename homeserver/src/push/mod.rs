@@ -15,6 +15,7 @@ mod erase;
 mod expand;
 mod notification;
 pub mod notifications;
+mod permission;
 mod project;
 mod pushers;
 pub mod routes;

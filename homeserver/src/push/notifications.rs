@@ -14,13 +14,14 @@ use ruma::{
 
 use super::{
     Inner, Push,
+    permission::Permission,
     project::display_name,
     rules::{RoomContext, Somebody},
     unread::ReadUpTo,
 };
 use crate::{
     error::{ApiError, ApiResult},
-    events::{client_format::ClientEvent, power, versions},
+    events::{Pdu, client_format::ClientEvent, power, versions},
     ids::{EventNid, RoomNid, StreamPos, UserNid},
     rooms::{
         deletion::history_start,
@@ -322,23 +323,21 @@ impl Listing<'_> {
         let Some(summary) = rooms.summary(self.snapshot, room)? else {
             return Ok(vec![Action::Notify]);
         };
-        let (create, levels) = (
-            state("m.room.create", "")?,
-            state("m.room.power_levels", "")?,
-        );
+        let pdu = |kind: &str| -> Result<Option<Pdu>> {
+            Ok(state(kind, "")?.map(|event| event.pdu.clone()))
+        };
+        let (create, levels) = (pdu("m.room.create")?, pdu("m.room.power_levels")?);
         let rules = summary.version.as_str().try_into().ok();
-        let power_levels = rules
+        let permission = rules
             .and_then(|version| versions::rules(&version))
-            .map(|rules| {
-                let pdu = |event: &Option<std::sync::Arc<RoomEvent>>| {
-                    event.as_ref().map(|event| event.pdu.clone())
-                };
-                power::power_levels_of(pdu(&create).as_ref(), pdu(&levels).as_ref(), rules).into()
+            .map(|rules| Permission {
+                levels: power::power_levels_of(create.as_ref(), levels.as_ref(), rules).into(),
+                event: levels.clone(),
             });
         let context = RoomContext {
             room_id: rooms.room_id(room)?,
             members: summary.joined,
-            power_levels,
+            permission,
         };
         let member = state("m.room.member", self.reader.user.as_str())?;
         let name = member

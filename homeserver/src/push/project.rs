@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::{
     Inner,
+    permission::Permission,
     rules::{RoomContext, Somebody, Verdict},
     store::PushEventRow,
 };
@@ -322,15 +323,19 @@ fn context(
         .mentions
         .as_ref()
         .is_some_and(Mentions::is_of_room);
-    let power_levels = if to_all || !candidates.0.is_empty() {
-        Some(txn.power_levels()?.into())
+    let permission = if to_all || !candidates.0.is_empty() {
+        let event = txn.state("m.room.power_levels", "")?;
+        Some(Permission {
+            levels: txn.power_levels()?.into(),
+            event: event.map(|event| event.pdu.clone()),
+        })
     } else {
         None
     };
     Ok(RoomContext {
         room_id: txn.room_id.clone(),
         members: txn.head.summary().joined,
-        power_levels,
+        permission,
     })
 }
 

@@ -5,10 +5,11 @@ use futures::FutureExt;
 use ruma::{
     OwnedRoomId, OwnedUserId, ServerName, UInt, UserId,
     events::AnySyncTimelineEvent,
-    push::{Action, PushConditionPowerLevelsCtx, PushConditionRoomCtx, Ruleset},
+    push::{Action, PushConditionRoomCtx, Ruleset},
     serde::Raw,
 };
 
+use super::permission::{Permission, settle};
 use crate::{
     account_data::{Class, default_rules, nobody},
     error::{ApiError, ApiResult},
@@ -37,8 +38,8 @@ impl Verdict {
 pub(super) struct RoomContext {
     pub(super) room_id: OwnedRoomId,
     pub(super) members: u64,
-    /// Needed only for events that address the whole room.
-    pub(super) power_levels: Option<PushConditionPowerLevelsCtx>,
+    /// Needed only for events that address the whole room, and for rules of users' own.
+    pub(super) permission: Option<Permission>,
 }
 
 /// Somebody whose rules are asked.
@@ -70,7 +71,10 @@ impl RoomContext {
             context = context
                 .with_has_thread_subscription_fn(move |_| Box::pin(std::future::ready(subscribed)));
         }
-        context.power_levels.clone_from(&self.power_levels);
+        let permission = self.permission.as_ref();
+        context.power_levels = permission.map(|permission| permission.levels.clone());
+        let sender: Option<OwnedUserId> = event.get_field("sender").ok().flatten();
+        let rules = settle(rules, sender.as_deref(), permission);
         // Nothing in the rules of the specification ever waits.
         let actions = rules.get_actions(event, &context).now_or_never();
         actions.unwrap_or_default().to_vec()
@@ -131,7 +135,7 @@ mod tests {
         RoomContext {
             room_id: room_id!("!a:local").to_owned(),
             members,
-            power_levels: None,
+            permission: None,
         }
     }
 

@@ -226,6 +226,36 @@ fn sender_notification_permission_asks_for_power() {
 }
 
 #[test]
+fn sender_notification_permission_asks_for_keys_of_the_rooms_own() {
+    covers!(PUT "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}", GET "/_matrix/client/v3/sync");
+    let mut stage = Stage::new();
+    let mut levels = stage
+        .alice
+        .state(&stage.room, "m.room.power_levels", "")
+        .ok();
+    levels["notifications"] = json!({ "org.example.bell": 10, "org.example.siren": 90 });
+    let dave = homeserver().register("dave");
+    dave.join(&stage.room);
+    levels["users"][dave.id.as_str()] = json!(60);
+    stage
+        .alice
+        .set_state(&stage.room, "m.room.power_levels", "", &levels);
+    let rule = |key: &str| json!([{ "kind": "sender_notification_permission", "key": key }]);
+    let bell = rule("org.example.bell");
+    stage.must(bell.clone(), &[message("from the creator")], &[]);
+    stage.alice = dave;
+    stage.must(bell.clone(), &[message("somebody with 60 rings")], &[]);
+    stage.must(rule("org.example.siren"), &[], &[message("60 is not 90")]);
+    // Where the room says nothing of a key, it takes 50.
+    stage.must(rule("org.example.horn"), &[message("60 is enough")], &[]);
+    let erin = homeserver().register("erin");
+    erin.join(&stage.room);
+    stage.alice = erin;
+    stage.must(bell, &[], &[message("from a plain member")]);
+    stage.must(rule("org.example.horn"), &[], &[message("0 is not 50")]);
+}
+
+#[test]
 fn all_conditions_must_hold_and_unknown_ones_never_do() {
     covers!(PUT "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}", GET "/_matrix/client/v3/sync");
     let mut stage = Stage::new();
