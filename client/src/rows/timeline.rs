@@ -162,18 +162,6 @@ impl TimelineRows {
         self.entries.iter().map(|entry| entry.row.clone()).collect()
     }
 
-    /// The event behind a row.
-    #[must_use]
-    pub fn event(&self, row: &RowId) -> Option<&EventTimelineItem> {
-        // From the end: people act on what is new.
-        self.entries
-            .iter()
-            .rev()
-            .find(|entry| entry.row.id == *row)?
-            .item
-            .as_event()
-    }
-
     /// The number of messages.
     #[must_use]
     pub fn messages(&self) -> usize {

@@ -2,9 +2,11 @@
 
 mod header;
 mod members;
+mod older;
 mod people;
 mod senders;
 mod sending;
+mod shown;
 
 use std::{
     pin::Pin,
@@ -15,8 +17,8 @@ use std::{
 };
 
 use eyeball_im::VectorDiff;
-use futures_util::{Stream, StreamExt, stream::BoxStream};
-use matrix_sdk::{Room, event_cache::PaginationStatus, ruma::OwnedUserId};
+use futures_util::{StreamExt, stream::BoxStream};
+use matrix_sdk::{Room, ruma::OwnedUserId};
 use matrix_sdk_ui::timeline::{
     RoomExt, Timeline, TimelineItem, TimelineReadReceiptTracking, default_event_filter,
 };
@@ -27,8 +29,10 @@ use tokio::{
 };
 
 use self::{
+    older::pagination_of,
     people::{People, over, send_members},
     senders::Senders,
+    shown::ShownRows,
 };
 use super::{
     outbox::Outbox,
@@ -43,17 +47,9 @@ use crate::{
     },
     rows::{
         RoomHeader,
-        timeline::{RowDiff, TimelineRows},
+        timeline::{RowContext, RowDiff},
     },
 };
-
-/// Messages asked for at once when paging back.
-const PAGE: u16 = 50;
-/// With fewer messages than this, a page is fetched unasked.
-const ENOUGH: usize = 20;
-
-/// Pages fetched unasked: where thousands have come and nobody says anything, the past has no end.
-const UNASKED: u8 = 20;
 
 /// A room with more messages than this does not stay at hand: somebody went far back in it, or much was said since
 /// somebody was in it.
@@ -171,9 +167,7 @@ type Items = BoxStream<'static, Vec<VectorDiff<Arc<TimelineItem>>>>;
 struct Task {
     room: Room,
     timeline: Arc<Timeline>,
-    rows: TimelineRows,
-    /// Whether somebody looks at it.
-    shown: bool,
+    rows: ShownRows,
     with_members: bool,
     people: Option<People>,
     /// When the people of a large room are asked for again.
@@ -191,17 +185,15 @@ struct Task {
 
 impl Task {
     async fn start(room: Room, timeline: Timeline, views: Views) -> (Self, Items) {
-        let mut rows = TimelineRows::new(header::context(&room, Arc::default()).await);
         let (values, items) = timeline.subscribe().await;
-        rows.apply_all([VectorDiff::Reset { values }]);
-        views.messages.store(rows.messages(), Ordering::Relaxed);
+        let rows = ShownRows::new(values);
+        views.messages.store(rows.len(), Ordering::Relaxed);
         let timeline = Arc::new(timeline);
         let task = Self {
             senders: Senders::new(&room),
             room,
             timeline,
             rows,
-            shown: false,
             with_members: false,
             people: None,
             people_due: None,
@@ -242,7 +234,7 @@ impl Task {
                 },
                 Some(diffs) = items.next() => {
                     let diffs = self.rows.apply_all(diffs);
-                    self.messages.store(self.rows.messages(), Ordering::Relaxed);
+                    self.messages.store(self.rows.len(), Ordering::Relaxed);
                     self.send_rows(diffs).await;
                     self.ask_for_names();
                     self.fill(pagination);
@@ -284,72 +276,51 @@ impl Task {
 
     /// Delivers everything a view needs to show the room.
     async fn deliver(&mut self, request: RequestId, pagination: Pagination) {
-        self.shown = true;
-        // All of them follow.
-        self.refresh_rows().await;
+        self.rows.show(self.context().await);
         self.send(TimelineUpdate::Header(self.header().await)).await;
         self.send(TimelineUpdate::Draft(
             draft_of(&self.room).await.unwrap_or_default(),
         ))
         .await;
-        self.send_rows(vec![VectorDiff::Reset {
-            values: self.rows.rows(),
-        }])
-        .await;
+        if let Some(rows) = self.rows.shown() {
+            let values = rows.rows();
+            self.send_rows(vec![VectorDiff::Reset { values }]).await;
+        }
         self.send(TimelineUpdate::Pagination(pagination)).await;
         self.outbox.answer(request, Ok(Answer::Done)).await;
         self.ask_for_names();
         self.fill(pagination);
     }
 
-    async fn refresh_rows(&mut self) -> Vec<RowDiff> {
-        let context = header::context(&self.room, self.rows.people()).await;
-        self.rows.set_context(context)
+    async fn context(&self) -> RowContext {
+        header::context(&self.room, self.rows.people()).await
     }
 
     /// Delivers nothing until the room is opened again.
     async fn hide(&mut self, request: RequestId) {
-        self.shown = false;
+        self.rows.hide();
         self.with_members = false;
         self.people = None;
         self.people_due = None;
         self.outbox.answer(request, Ok(Answer::Done)).await;
     }
 
-    /// Whether there is too much in this room for one that nobody looks at. Somebody may have come back meanwhile.
-    fn is_to_end(&self, commands: &mpsc::UnboundedReceiver<(RequestId, TimelineCommand)>) -> bool {
-        !self.shown && self.rows.messages() > KEPT_MESSAGES && commands.is_empty()
+    /// Whether somebody looks at it.
+    fn is_shown(&self) -> bool {
+        self.rows.shown().is_some()
     }
 
-    /// Fetches a page when there is next to nothing to read: in a room just joined, and after a gap (the server has
-    /// forgotten how far this session was), when the SDK shows only what is certain to be whole.
-    fn fill(&mut self, pagination: Pagination) {
-        let is_filling = self
-            .filling
-            .as_ref()
-            .is_some_and(|task| !task.is_finished());
-        if self.rows.messages() >= ENOUGH {
-            self.filled = 0;
-            return;
-        }
-        if !self.shown || pagination != Pagination::Idle || is_filling || self.filled >= UNASKED {
-            return;
-        }
-        self.filled += 1;
-        let timeline = self.timeline.clone();
-        let task = tokio::spawn(async move {
-            if let Err(error) = timeline.paginate_backwards(PAGE).await {
-                tracing::info!(%error, "the first page of older messages did not come");
-            }
-        });
-        self.filling = Some(task.abort_handle());
+    /// Whether there is too much in this room for one that nobody looks at. Somebody may have come back meanwhile.
+    fn is_to_end(&self, commands: &mpsc::UnboundedReceiver<(RequestId, TimelineCommand)>) -> bool {
+        !self.is_shown() && self.rows.len() > KEPT_MESSAGES && commands.is_empty()
     }
 
     async fn refresh_header(&mut self) {
-        if !self.shown {
+        if !self.is_shown() {
             return;
         }
-        let diffs = self.refresh_rows().await;
+        let context = self.context().await;
+        let diffs = self.rows.set_context(context);
         self.send_rows(diffs).await;
         self.send(TimelineUpdate::Header(self.header().await)).await;
         self.refresh_members().await;
@@ -367,33 +338,11 @@ impl Task {
     }
 
     async fn send(&self, update: TimelineUpdate) {
-        if !self.shown {
+        if !self.is_shown() {
             return;
         }
         self.outbox
             .send(Update::Timeline(self.room.room_id().to_owned(), update))
             .await;
-    }
-}
-
-async fn pagination_of(
-    timeline: &Timeline,
-) -> (Pagination, impl Stream<Item = Pagination> + Unpin + use<>) {
-    match timeline.live_back_pagination_status().await {
-        Some((first, stream)) => (shown(&first), stream.map(|status| shown(&status)).boxed()),
-        // Only timelines that are not live have none.
-        None => (Pagination::AtStart, futures_util::stream::pending().boxed()),
-    }
-}
-
-fn shown(status: &PaginationStatus) -> Pagination {
-    match status {
-        PaginationStatus::Paginating => Pagination::Loading,
-        PaginationStatus::Idle {
-            hit_timeline_start: true,
-        } => Pagination::AtStart,
-        PaginationStatus::Idle {
-            hit_timeline_start: false,
-        } => Pagination::Idle,
     }
 }

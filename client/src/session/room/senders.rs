@@ -8,7 +8,7 @@ use matrix_sdk::{
     Room,
     ruma::{
         OwnedUserId,
-        api::client::state::get_state_event_for_key,
+        api::{client::state::get_state_event_for_key, error::ErrorKind},
         events::{StateEventType, room::member::RoomMemberEventContent},
     },
 };
@@ -63,10 +63,10 @@ impl Senders {
 impl Task {
     /// Asks for the names of senders that are shown without one.
     pub(super) fn ask_for_names(&mut self) {
-        if !self.shown {
+        let Some(rows) = self.rows.shown() else {
             return;
-        }
-        let mut nameless = self.rows.nameless();
+        };
+        let mut nameless = rows.nameless();
         nameless.retain(|user| self.senders.asked.insert(user.clone()));
         // The other end is there as long as this one.
         if !nameless.is_empty() && self.senders.asking.send(nameless).is_err() {
@@ -111,8 +111,11 @@ async fn profile(room: &Room, user: &OwnedUserId) -> Option<Profile> {
         Ok(answer) => answer.into_content(),
         Err(error) => {
             tracing::info!(%error, "the server does not tell the name of a sender");
-            // It has answered and will not answer anything else.
-            return error.client_api_error_kind().map(|_| Profile::default());
+            return match error.client_api_error_kind() {
+                None | Some(ErrorKind::LimitExceeded(_)) => None,
+                // It has answered and will not answer anything else.
+                Some(_) => Some(Profile::default()),
+            };
         }
     };
     let member = content.deserialize_as_unchecked::<RoomMemberEventContent>();

@@ -16,7 +16,7 @@ use matrix_sdk::{
 };
 use matrix_sdk_ui::timeline::{AttachmentConfig, AttachmentSource, EventTimelineItem};
 
-use super::{PAGE, Task};
+use super::{Task, older::PAGE};
 use crate::{
     bridge::{
         command::{FileSource, Mention, RequestId, TimelineCommand},
