@@ -3,6 +3,8 @@
 //! made without the mouse.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
+#[path = "window/focus.rs"]
+mod focus;
 mod window;
 
 use std::{ops::ControlFlow, sync::Arc};
@@ -14,16 +16,17 @@ use client::{
         update::{TimelineUpdate, Update},
     },
     render::{html, plain},
-    rows::{Body, FileBody, MediaBody, MediaKey, RoomRow, TextBody},
+    rows::{
+        Body, FileBody, MediaBody, MediaKey, ReactionRow, RoomRow, RowKind, TextBody, TimelineRow,
+    },
     view::{
         AnimationAdapter, AppAdapter, HeaderAdapter, PaneAdapter, PaneKind, PeopleAdapter,
         PersonAdapter, RoomListAdapter,
     },
 };
 use eyeball_im::VectorDiff;
-use i_slint_core::{
-    accessibility::AccessibleStringProperty, item_tree::ItemRc, window::WindowInner,
-};
+use focus::{focused, label};
+use i_slint_core::{item_tree::ItemRc, window::WindowInner};
 use matrix_sdk::ruma::OwnedRoomId;
 use slint::{
     ComponentHandle, LogicalPosition, LogicalSize, SharedString,
@@ -52,7 +55,11 @@ impl Bench {
         let rows = bodies.into_iter().enumerate();
         let rows = rows.map(|(number, body)| message(&number.to_string(), number == 0, true, body));
         let values = rows.collect();
-        let update = TimelineUpdate::Rows(vec![VectorDiff::Reset { values }]);
+        self.change(VectorDiff::Reset { values });
+    }
+
+    fn change(&self, diff: VectorDiff<Arc<TimelineRow>>) {
+        let update = TimelineUpdate::Rows(vec![diff]);
         self.window
             .ui
             .apply(Update::Timeline(self.rooms[0].clone(), update));
@@ -77,17 +84,16 @@ impl Bench {
     }
 
     /// The corners of what says this of itself.
-    fn place(&self, label: &str) -> (LogicalPosition, LogicalSize) {
+    fn place(&self, words: &str) -> (LogicalPosition, LogicalSize) {
         let window = WindowInner::from_pub(self.window.ui.window().window());
         let root = ItemRc::new_root(window.component());
         let found = root.visit_descendants(|item| {
-            let said = item.accessible_string_property(AccessibleStringProperty::Label);
-            match item.is_visible() && said.is_some_and(|said| said.contains(label)) {
+            match item.is_visible() && label(item).is_some_and(|said| said.contains(words)) {
                 true => ControlFlow::Break(item.clone()),
                 false => ControlFlow::Continue(()),
             }
         });
-        let item = found.unwrap_or_else(|| panic!("nothing says {label}"));
+        let item = found.unwrap_or_else(|| panic!("nothing says {words}"));
         let (origin, size) = (item.geometry().origin, item.geometry().size);
         let at = item.map_to_window(origin);
         (
@@ -98,6 +104,7 @@ impl Bench {
 
     fn press(&self, keys: &[Key]) {
         let text = |key: &Key| SharedString::from(*key);
+        self.window.ui.keep_keys();
         for key in keys {
             self.send(WindowEvent::KeyPressed { text: text(key) });
         }
@@ -125,6 +132,7 @@ fn messages_do_what_they_are_clicked_for() {
     let mut bench = Bench::new();
     a_voice_message_is_played(&mut bench);
     a_link_to_a_person_shows_the_person(&bench);
+    the_keyboard_stays_on_a_reaction_that_changes(&mut bench);
     a_moving_picture_moves_while_it_is_seen(&mut bench);
     the_arrows_go_from_room_to_room(&mut bench);
     whoever_goes_back_to_the_list_goes_on_by_keyboard(&mut bench);
@@ -172,6 +180,31 @@ fn a_link_to_a_person_shows_the_person(bench: &Bench) {
     assert!(hit, "no click opened the person");
     person.invoke_closed();
     bench.settle();
+}
+
+/// As on the board of a game, where every move changes the reactions.
+fn the_keyboard_stays_on_a_reaction_that_changes(bench: &mut Bench) {
+    bench.show(vec![text("move")]);
+    let value = with_reactions(&[("👍", false), ("7", false)]);
+    bench.change(VectorDiff::Set { index: 0, value });
+    let has_it = |bench: &Bench| focused(&bench.window).is_some_and(|said| said.contains(" 7,"));
+    let reached = (0..80).any(|_| {
+        bench.press(&[Key::Tab]);
+        has_it(bench)
+    });
+    assert!(reached, "the reaction is not reached by Tab");
+    let value = with_reactions(&[("👍", false), ("7", true), ("8", false)]);
+    bench.change(VectorDiff::Set { index: 0, value });
+    assert!(has_it(bench), "{:?}", focused(&bench.window));
+    bench.window.sent();
+    bench.press(&[Key::Return]);
+    let pressed = bench.window.sent().into_iter().find_map(|command| {
+        let Command::Timeline(_, TimelineCommand::ToggleReaction { key, .. }) = command else {
+            return None;
+        };
+        Some(key)
+    });
+    assert_eq!(pressed.as_deref(), Some("7"));
 }
 
 fn a_moving_picture_moves_while_it_is_seen(bench: &mut Bench) {
@@ -277,6 +310,20 @@ fn text(words: &str) -> Body {
         plain: words.to_owned(),
         ..TextBody::default()
     })
+}
+
+fn with_reactions(reactions: &[(&str, bool)]) -> Arc<TimelineRow> {
+    let mut row = TimelineRow::clone(&message("0", true, true, text("move")));
+    let reactions = reactions.iter().map(|(key, own)| ReactionRow {
+        key: (*key).to_owned(),
+        count: 1 + usize::from(*own),
+        own: *own,
+        senders: vec!["@anna:campus.example".try_into().unwrap()],
+    });
+    if let RowKind::Message(message) = &mut row.kind {
+        message.reactions = reactions.collect();
+    }
+    Arc::new(row)
 }
 
 fn voice() -> Body {

@@ -170,9 +170,9 @@ proptest! {
         let model = Rc::new(DiffModel::new());
         let mapped = Rc::new(Cell::new(0));
         let count = mapped.clone();
-        let map = KeptMap::new(model.clone(), move |row: u32| {
+        let map = KeptMap::new(model.clone(), move |row: &u32, _| {
             count.set(count.get() + 1);
-            u64::from(row) + 1
+            u64::from(*row) + 1
         });
         let mut length = 0;
         for change in changes {

@@ -1,6 +1,8 @@
 //! The list of people while they come and go: whoever looks at it, or walks it by keyboard, stays where they are.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
+#[path = "window/focus.rs"]
+mod focus;
 #[expect(dead_code, reason = "nobody says anything here")]
 mod window;
 
@@ -14,12 +16,9 @@ use client::{
     rows::{MemberRights, MemberRow, PresenceRow, Role},
     view::{HeaderAdapter, PaneKind},
 };
+use focus::{focused, label};
 use i_slint_backend_testing::mock_elapsed_time;
-use i_slint_core::{
-    accessibility::AccessibleStringProperty,
-    item_tree::{ItemRc, ParentItemTraversalMode},
-    window::WindowInner,
-};
+use i_slint_core::{item_tree::ItemRc, window::WindowInner};
 use matrix_sdk::ruma::OwnedRoomId;
 use slint::{
     ComponentHandle, LogicalPosition, SharedString,
@@ -135,11 +134,6 @@ fn settle(window: &Window) {
     }
 }
 
-fn label(item: &ItemRc) -> Option<SharedString> {
-    let said = item.accessible_string_property(AccessibleStringProperty::Label)?;
-    (!said.is_empty()).then_some(said)
-}
-
 /// Where what begins so stands.
 fn place(window: &Window, begin: &str) -> Option<(f32, f32)> {
     let inner = WindowInner::from_pub(window.ui.window().window());
@@ -151,16 +145,4 @@ fn place(window: &Window, begin: &str) -> Option<(f32, f32)> {
     });
     let at = found.map(|item| item.map_to_window(item.geometry().origin))?;
     Some((at.x, at.y))
-}
-
-/// What the control says that has the keyboard.
-fn focused(window: &Window) -> Option<SharedString> {
-    let inner = WindowInner::from_pub(window.ui.window().window());
-    let mut item = inner.focus_item.borrow().upgrade()?;
-    loop {
-        if let Some(said) = label(&item) {
-            return Some(said);
-        }
-        item = item.parent_item(ParentItemTraversalMode::StopAtPopups)?;
-    }
 }

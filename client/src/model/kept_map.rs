@@ -11,19 +11,35 @@ use slint::{Model, ModelNotify, ModelTracker};
 
 use super::diff_model::DiffModel;
 
-/// Maps the rows of a [`DiffModel`]. A row is mapped again when the model says that it has changed, and not before.
+/// Maps the rows of a [`DiffModel`]. A row is mapped again when the model says that it has changed, and not before; what it
+/// was before is at hand then.
 pub struct KeptMap<T: Clone + 'static, U: Clone + 'static>(ModelChangeListenerBox<Inner<T, U>>);
 
 struct Inner<T: Clone + 'static, U: Clone + 'static> {
     source: Rc<DiffModel<T>>,
-    map: Box<dyn Fn(T) -> U>,
-    kept: RefCell<VecDeque<Option<U>>>,
+    map: Box<Map<T, U>>,
+    kept: RefCell<VecDeque<Option<Kept<T, U>>>>,
     notify: ModelNotify,
 }
 
+type Map<T, U> = dyn Fn(&T, Option<(&T, &U)>) -> U;
+
+/// A row and what it became.
+#[derive(Clone)]
+struct Kept<T, U> {
+    row: T,
+    mapped: U,
+    /// The row has changed since.
+    stale: bool,
+}
+
 impl<T: Clone + 'static, U: Clone + 'static> KeptMap<T, U> {
-    /// A model with as many rows as `source`.
-    pub fn new(source: Rc<DiffModel<T>>, map: impl Fn(T) -> U + 'static) -> Self {
+    /// A model with as many rows as `source`. `map` is given a row and, if it has changed, what it was and what became of
+    /// that.
+    pub fn new(
+        source: Rc<DiffModel<T>>,
+        map: impl Fn(&T, Option<(&T, &U)>) -> U + 'static,
+    ) -> Self {
         let kept = RefCell::new(vec![None; source.len()].into());
         let inner = Inner {
             source: source.clone(),
@@ -41,8 +57,8 @@ impl<T: Clone + 'static, U: Clone + 'static> KeptMap<T, U> {
 
 impl<T: Clone + 'static, U: Clone + 'static> ModelChangeListener for Inner<T, U> {
     fn row_changed(self: Pin<&Self>, row: usize) {
-        if let Some(kept) = self.kept.borrow_mut().get_mut(row) {
-            *kept = None;
+        if let Some(Some(kept)) = self.kept.borrow_mut().get_mut(row) {
+            kept.stale = true;
         }
         self.notify.row_changed(row);
     }
@@ -80,13 +96,20 @@ impl<T: Clone + 'static, U: Clone + 'static> Model for KeptMap<T, U> {
         self.0.source.row_count()
     }
 
-    fn row_data(&self, row: usize) -> Option<U> {
-        if let Some(Some(kept)) = self.0.kept.borrow().get(row) {
-            return Some(kept.clone());
+    fn row_data(&self, index: usize) -> Option<U> {
+        let before = self.0.kept.borrow().get(index).cloned().flatten();
+        if let Some(kept) = before.as_ref().filter(|kept| !kept.stale) {
+            return Some(kept.mapped.clone());
         }
-        let mapped = (self.0.map)(self.0.source.row_data(row)?);
-        if let Some(kept) = self.0.kept.borrow_mut().get_mut(row) {
-            *kept = Some(mapped.clone());
+        let row = self.0.source.row_data(index)?;
+        let before = before.as_ref().map(|kept| (&kept.row, &kept.mapped));
+        let mapped = (self.0.map)(&row, before);
+        if let Some(kept) = self.0.kept.borrow_mut().get_mut(index) {
+            *kept = Some(Kept {
+                row,
+                mapped: mapped.clone(),
+                stale: false,
+            });
         }
         Some(mapped)
     }

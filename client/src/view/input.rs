@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use i_slint_core::window::WindowInner;
 use slint::{
     ComponentHandle, SharedString, Timer,
     platform::WindowEvent as SlintEvent,
@@ -57,6 +58,11 @@ pub(super) fn listen(window: &AppWindow, handlers: Handlers) {
         if is_pressed {
             (handlers.stirred)();
         }
+        if matches!(event, WindowEvent::KeyboardInput { .. })
+            && let Some(window) = weak.upgrade()
+        {
+            keep_keys(&window);
+        }
         match event {
             WindowEvent::ModifiersChanged(modifiers) => {
                 control.set(modifiers.state().control_key());
@@ -93,6 +99,17 @@ pub(super) fn listen(window: &AppWindow, handlers: Handlers) {
         }
         EventResult::Propagate
     });
+}
+
+/// Gives the keyboard to the window where what had it is gone, such as a reaction under a message that is no longer drawn:
+/// no shortcut would work until the next click.
+pub(super) fn keep_keys(window: &AppWindow) {
+    let inner = WindowInner::from_pub(window.window());
+    let focus = inner.focus_item.borrow().upgrade();
+    let is_lost = focus.is_none_or(|item| !item.is_visible());
+    if is_lost && inner.active_popups().is_empty() {
+        window.invoke_take_keys();
+    }
 }
 
 /// Makes the window no larger than its screen: what is outside cannot be reached.

@@ -22,6 +22,7 @@ mod head;
 mod help;
 mod hits;
 mod input;
+mod kept_item;
 mod leaders;
 mod links;
 mod members;

@@ -12,7 +12,7 @@ use slint::{ComponentHandle, ModelRc};
 use super::{
     TimelineAdapter, TimelineItem,
     context::Context,
-    messages,
+    kept_item, messages,
     read_line::{self, ReadLine},
 };
 use crate::{
@@ -335,14 +335,18 @@ impl Timeline {
         let rows: Rc<DiffModel<_>> = self.window.borrow().model();
         let context = self.context.clone();
         let timeline = Rc::downgrade(self);
-        let items = KeptMap::new(rows, move |row: Arc<TimelineRow>| {
+        let items = KeptMap::new(rows, move |row: &Arc<TimelineRow>, before| {
             let Some(timeline) = timeline.upgrade() else {
                 return TimelineItem::default();
             };
-            let unread = timeline.read_line.borrow().stands_before(&row);
+            let unread = timeline.read_line.borrow().stands_before(row);
             let pins = timeline.pins.borrow().clone();
-            let item = messages::item(&context, &row, &pins, timeline.in_class.get(), unread);
-            messages::comparable(item)
+            let item = messages::item(&context, row, &pins, timeline.in_class.get(), unread);
+            let item = messages::comparable(item);
+            match before {
+                Some((was, drawn)) => kept_item::keep(was, drawn, row, item),
+                None => item,
+            }
         });
         self.context.with_window(|window| {
             window

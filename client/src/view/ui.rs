@@ -17,7 +17,7 @@ use super::{
     fonts,
     games::Games,
     help::Help,
-    links,
+    input, links,
     notices::{Notices, changed},
     offline::Offline,
     onboarding::Onboarding,
@@ -148,6 +148,11 @@ impl Ui {
             Page::Onboarding => self.onboarding.open_join_file(file),
             _ => self.onboarding.keep_join_file(file),
         }
+    }
+
+    /// What comes before a key from the window system is handled: somebody has the keyboard.
+    pub fn keep_keys(&self) {
+        input::keep_keys(&self.window);
     }
 
     /// Shows the window, whatever was done with it, as somebody asks for it.
