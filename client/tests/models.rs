@@ -11,7 +11,7 @@ use std::{
 use client::model::{
     diff_model::DiffModel,
     kept_map::KeptMap,
-    window::{LIMIT, PAGE, STEP, Window},
+    window::{LIMIT, MOST, PAGE, STEP, Window},
 };
 use eyeball_im::VectorDiff;
 use i_slint_core::model::{Model, ModelChangeListener, ModelChangeListenerContainer};
@@ -130,10 +130,10 @@ fn change() -> impl Strategy<Value = Change> {
 #[derive(Debug, Clone)]
 enum Move {
     Change(Change),
-    Older,
-    Newer,
+    Older(bool),
+    Newer(bool),
     End,
-    Settle(bool),
+    Settle(bool, bool),
     Follow(bool),
     Reveal(usize),
 }
@@ -141,10 +141,10 @@ enum Move {
 fn step() -> impl Strategy<Value = Move> {
     prop_oneof![
         8 => change().prop_map(Move::Change),
-        4 => Just(Move::Older),
-        3 => Just(Move::Newer),
+        4 => any::<bool>().prop_map(Move::Older),
+        3 => any::<bool>().prop_map(Move::Newer),
         1 => Just(Move::End),
-        4 => any::<bool>().prop_map(Move::Settle),
+        4 => any::<(bool, bool)>().prop_map(|(near_end, spare)| Move::Settle(near_end, spare)),
         2 => any::<bool>().prop_map(Move::Follow),
         1 => any::<usize>().prop_map(Move::Reveal),
     ]
@@ -211,10 +211,14 @@ proptest! {
                     diff.clone().apply(&mut expected);
                     window.apply_all([diff]);
                 }
-                Move::Older => drop(window.show_older()),
-                Move::Newer => drop(window.show_newer()),
+                Move::Older(short) => drop(window.show_older(short)),
+                Move::Newer(short) => drop(window.show_newer(short)),
                 Move::End => window.show_end(),
-                Move::Settle(near_end) => window.settle(near_end),
+                Move::Settle(near_end, spare) => {
+                    window.settle(near_end, spare);
+                    let most = if spare { LIMIT } else { MOST };
+                    prop_assert!(window.model().len() <= most);
+                }
                 Move::Follow(following) => window.set_following(following),
                 Move::Reveal(row) => drop(window.reveal(|value| *value as usize % 7 == row % 7)),
             }
@@ -265,7 +269,7 @@ fn a_window_opens_at_the_newest_page() {
 fn older_rows_come_at_the_front_and_are_announced() {
     let mut window = filled(1000);
     let epoch = window.front_epoch();
-    assert!(window.show_older());
+    assert!(window.show_older(false));
     assert_eq!(window.model().to_vec().first(), Some(&(950 - STEP as u32)));
     assert_eq!(window.front_epoch(), epoch + 1);
 }
@@ -274,12 +278,13 @@ fn older_rows_come_at_the_front_and_are_announced() {
 fn walking_back_drops_the_newest_rows_only_when_settled() {
     let mut window = filled(1000);
     for _ in 0..3 * PAGE / STEP {
-        window.show_older();
+        window.show_older(false);
     }
     assert_eq!(window.model().len(), 4 * PAGE);
     let epoch = window.front_epoch();
-    window.settle(false);
-    assert_eq!((window.model().len(), window.newer_rows()), (LIMIT, PAGE));
+    window.settle(false, true);
+    let newer = 4 * PAGE - LIMIT;
+    assert_eq!((window.model().len(), window.newer_rows()), (LIMIT, newer));
     assert_eq!(window.front_epoch(), epoch, "nothing moved at the front");
 }
 
@@ -292,7 +297,7 @@ fn rows_paged_in_from_the_server_wait_above_the_window() {
     }));
     assert_eq!(window.model().to_vec(), shown);
     assert!(!window.at_start());
-    window.show_older();
+    window.show_older(false);
     assert_eq!(
         window.model().to_vec().first(),
         Some(&(5000 + STEP as u32 - 1))
@@ -307,7 +312,7 @@ fn at_the_bottom_new_rows_push_old_ones_out() {
             value: 5000 + value,
         }]);
     }
-    assert_eq!(window.model().len(), LIMIT);
+    assert!(window.model().len() <= MOST);
     assert_eq!(window.model().to_vec().last(), Some(&5299));
 }
 
@@ -327,7 +332,7 @@ fn rows_that_are_replaced_all_at_once_stay_in_sight() {
 #[test]
 fn away_from_the_bottom_new_rows_wait_below() {
     let mut window = filled(1000);
-    window.show_older();
+    window.show_older(false);
     window.set_following(false);
     let shown = window.model().to_vec();
     window.apply_all([VectorDiff::PushBack { value: 5000 }]);

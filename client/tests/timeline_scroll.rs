@@ -23,7 +23,7 @@ use i_slint_core::{
 };
 use imbl::Vector;
 use matrix_sdk::ruma::OwnedRoomId;
-use slint::{ComponentHandle, Rgba8Pixel};
+use slint::{ComponentHandle, LogicalSize, Rgba8Pixel};
 use window::Window;
 
 /// Distances below this are rounding.
@@ -183,6 +183,7 @@ fn text_stays_where_it_is() {
     the_jump_button_leads_to_the_newest_message(&bench);
     the_newest_message_is_seen_in_lines_too(&bench);
     one_press_leads_to_where_the_new_messages_begin(&mut bench);
+    a_high_window_of_short_lines_comes_to_rest(&bench);
 }
 
 fn opening_stands_at_the_newest_message(bench: &Bench) {
@@ -281,6 +282,47 @@ fn the_newest_message_is_seen_in_lines_too(bench: &Bench) {
     let (_, end) = bench.place_of(2001).unwrap();
     assert!(end <= BOTTOM as f32 + 8.0, "it ends at {end}");
     assert!(end > BOTTOM as f32 - 40.0, "it ends at {end}");
+}
+
+/// It holds enough of them above and below what is seen, and does not take them away to fetch them again.
+fn a_high_window_of_short_lines_comes_to_rest(bench: &Bench) {
+    let window = bench.window.ui.window();
+    window.window().set_size(LogicalSize::new(1180.0, 1600.0));
+    bench.timeline().set_flat(true);
+    let line = |number: u32| {
+        let plain = format!("№{number}");
+        let body = Body::Text(TextBody {
+            blocks: plain::parse(&plain),
+            plain,
+            ..TextBody::default()
+        });
+        window::message(&number.to_string(), false, false, body)
+    };
+    bench.change(VectorDiff::Reset {
+        values: (1000..2000).map(line).collect(),
+    });
+    let place = || {
+        let timeline = bench.timeline();
+        let (y, height) = (timeline.get_content_y(), timeline.get_content_height());
+        (y, height, timeline.get_front_epoch())
+    };
+    // A few pages up.
+    for _ in 0..200 {
+        bench.scroll_to(bench.timeline().get_content_y() + 20.0);
+    }
+    for _ in 0..100 {
+        bench.settle();
+    }
+    let before = place();
+    bench.settle();
+    assert_eq!(place(), before);
+    let (y, page) = (before.0, bench.timeline().get_page_height());
+    assert!(-y > page, "{y} above a page of {page}");
+    assert!(
+        bench.below() > page,
+        "{} below a page of {page}",
+        bench.below()
+    );
 }
 
 /// Messages of one to six lines, some with emoji among the words.

@@ -1,6 +1,6 @@
 //! The part of a long list that is on the screen, and some rows around it.
 //!
-//! Slint's `ListView` guesses heights, so a timeline in it jumps. A `ScrollView` over at most about 150 rows has exact
+//! Slint's `ListView` guesses heights, so a timeline in it jumps. A `ScrollView` over some dozens of rows has exact
 //! heights instead. This type holds all rows that are known and lets the view walk over them.
 //!
 //! One step changes one end only, so that the view can keep the text where it is: [`show_older`](Window::show_older)
@@ -16,12 +16,16 @@ use imbl::Vector;
 
 use super::diff_model::DiffModel;
 
-/// Rows in the window after [`Window::settle`].
-pub const LIMIT: usize = 150;
+/// Rows in the window after [`Window::settle`] where they are as high as most messages: every frame costs time for each.
+pub const LIMIT: usize = 70;
+/// Rows in the window however low they are.
+pub const MOST: usize = 400;
 /// Its smallest size when there are enough rows.
 pub const PAGE: usize = 50;
 /// Rows by which the window grows when the view comes near its end: few, since all of them are laid out in one frame.
 pub const STEP: usize = 3;
+/// Rows by which it grows when the view has all but reached its end.
+pub const LEAP: usize = 24;
 
 /// A bounded window over a list of rows, moved by the view and kept true by diffs.
 pub struct Window<T: Clone + 'static> {
@@ -108,29 +112,31 @@ impl<T: Clone + 'static> Window<T> {
         }
         if self.following {
             self.extend_to_end();
-            self.trim_front();
+            self.trim_front(MOST);
         }
         self.fill();
     }
 
-    /// Adds some rows at the front. Returns whether there was anything to add.
-    pub fn show_older(&mut self) -> bool {
-        self.extend_front(STEP)
+    /// Adds rows at the front, more of them where the view falls short. Returns whether there was anything to add.
+    pub fn show_older(&mut self, short: bool) -> bool {
+        self.extend_front(if short { LEAP } else { STEP })
     }
 
-    /// Adds some rows at the back. Returns whether there was anything to add.
-    pub fn show_newer(&mut self) -> bool {
-        self.extend_back(STEP)
+    /// The same at the back.
+    pub fn show_newer(&mut self, short: bool) -> bool {
+        self.extend_back(if short { LEAP } else { STEP })
     }
 
-    /// Takes away what is too much, at the end the view is not near. Call it after the layout that followed
-    /// `show_older` (`near_end = false`) or `show_newer` (`near_end = true`).
-    pub fn settle(&mut self, near_end: bool) {
+    /// Takes away what is too much, at the end the view is not near. Call it after the layout that followed `show_older`
+    /// (`near_end = false`), and `show_newer` or new rows at the end (`near_end = true`). `spare` says that the view is far
+    /// enough from what goes: otherwise it would ask for the same rows again.
+    pub fn settle(&mut self, near_end: bool, spare: bool) {
+        let kept = if spare { LIMIT } else { MOST };
         if near_end {
-            self.trim_front();
-        } else if self.end - self.start > LIMIT {
-            let new_end = self.start + LIMIT;
-            self.model.remove_range(LIMIT, self.end - new_end);
+            self.trim_front(kept);
+        } else if self.end - self.start > kept {
+            let new_end = self.start + kept;
+            self.model.remove_range(kept, self.end - new_end);
             self.end = new_end;
             self.following = false;
         }
@@ -274,8 +280,8 @@ impl<T: Clone + 'static> Window<T> {
         self.extend_front(missing);
     }
 
-    fn trim_front(&mut self) {
-        let surplus = (self.end - self.start).saturating_sub(LIMIT);
+    fn trim_front(&mut self, kept: usize) {
+        let surplus = (self.end - self.start).saturating_sub(kept);
         if surplus > 0 {
             self.start += surplus;
             self.model.remove_range(0, surplus);

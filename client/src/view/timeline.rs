@@ -93,15 +93,15 @@ impl Timeline {
 
     fn bind_scrolling(self: &Rc<Self>, adapter: &TimelineAdapter<'_>) {
         let timeline = self.clone();
-        adapter.on_near_start(move || timeline.show_older());
+        adapter.on_near_start(move |short| timeline.show_older(short));
         let timeline = self.clone();
-        adapter.on_near_end(move || {
-            timeline.window.borrow_mut().show_newer();
+        adapter.on_near_end(move |short| {
+            timeline.window.borrow_mut().show_newer(short);
             timeline.show_position();
         });
         let timeline = self.clone();
-        adapter.on_settled(move |near_end| {
-            timeline.window.borrow_mut().settle(near_end);
+        adapter.on_settled(move |near_end, spare| {
+            timeline.window.borrow_mut().settle(near_end, spare);
             timeline.show_position();
         });
         let timeline = self.clone();

@@ -78,8 +78,8 @@ impl Timeline {
         });
     }
 
-    pub(super) fn show_older(&self) {
-        let shown = self.window.borrow_mut().show_older();
+    pub(super) fn show_older(&self, short: bool) {
+        let shown = self.window.borrow_mut().show_older(short);
         if shown {
             self.show_position();
         } else {
