@@ -32,13 +32,18 @@ impl ShownRows {
 
     /// Makes the rows, or makes those anew whose looks have changed.
     pub(super) fn show(&mut self, context: RowContext) {
-        let rows = self.rows.get_or_insert_with(|| {
-            let mut rows = TimelineRows::new(context.clone());
-            let values = self.items.clone();
-            rows.apply_all([VectorDiff::Reset { values }]);
-            rows
-        });
-        rows.set_context(context);
+        if let Some(rows) = &mut self.rows {
+            rows.set_context(context);
+            return;
+        }
+        let mut rows = TimelineRows::new(context);
+        let values = self.items.clone();
+        rows.apply_all([VectorDiff::Reset { values }]);
+        // Some may have been found while nobody looked, and share a name.
+        if !self.people.is_empty() {
+            rows.introduce(People::new());
+        }
+        self.rows = Some(rows);
     }
 
     /// Lets go of the rows.
