@@ -97,10 +97,11 @@ impl<T: Clone + 'static, U: Clone + 'static> Model for KeptMap<T, U> {
     }
 
     fn row_data(&self, index: usize) -> Option<U> {
-        let before = self.0.kept.borrow().get(index).cloned().flatten();
-        if let Some(kept) = before.as_ref().filter(|kept| !kept.stale) {
-            return Some(kept.mapped.clone());
-        }
+        let before = match self.0.kept.borrow().get(index) {
+            Some(Some(kept)) if !kept.stale => return Some(kept.mapped.clone()),
+            Some(before) => before.clone(),
+            None => None,
+        };
         let row = self.0.source.row_data(index)?;
         let before = before.as_ref().map(|kept| (&kept.row, &kept.mapped));
         let mapped = (self.0.map)(&row, before);
