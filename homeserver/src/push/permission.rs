@@ -7,9 +7,11 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use ruma::{
-    Int, UserId,
+    Int, OwnedUserId, UserId,
+    events::AnySyncTimelineEvent,
     power_levels::{NotificationPowerLevelsKey, default_power_level},
     push::{ConditionalPushRule, PushCondition, PushConditionPowerLevelsCtx, Ruleset},
+    serde::Raw,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -55,11 +57,11 @@ impl Permission {
     }
 }
 
-/// The rules for an event of a sender: those whose condition on a key of the room's own does not hold are left out, and
+/// The rules for an event: those whose condition on a key of the room's own does not hold are left out, and
 /// the others go without it.
 pub(super) fn settle<'a>(
     rules: &'a Ruleset,
-    sender: Option<&UserId>,
+    event: &Raw<AnySyncTimelineEvent>,
     permission: Option<&Permission>,
 ) -> Cow<'a, Ruleset> {
     let conditional = [&rules.override_, &rules.postcontent, &rules.underride];
@@ -70,7 +72,8 @@ pub(super) fn settle<'a>(
     if !conditions.any(|condition| own_key(condition).is_some()) {
         return Cow::Borrowed(rules);
     }
-    let holds = |key: &NotificationPowerLevelsKey| match (sender, permission) {
+    let sender: Option<OwnedUserId> = event.get_field("sender").ok().flatten();
+    let holds = |key: &NotificationPowerLevelsKey| match (&sender, permission) {
         (Some(sender), Some(permission)) => permission.allows(sender, key),
         _ => false,
     };

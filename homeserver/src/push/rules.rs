@@ -73,8 +73,7 @@ impl RoomContext {
         }
         let permission = self.permission.as_ref();
         context.power_levels = permission.map(|permission| permission.levels.clone());
-        let sender: Option<OwnedUserId> = event.get_field("sender").ok().flatten();
-        let rules = settle(rules, sender.as_deref(), permission);
+        let rules = settle(rules, event, permission);
         // Nothing in the rules of the specification ever waits.
         let actions = rules.get_actions(event, &context).now_or_never();
         actions.unwrap_or_default().to_vec()
