@@ -187,7 +187,7 @@ fn the_keyboard_stays_on_a_reaction_that_changes(bench: &mut Bench) {
     bench.show(vec![text("move")]);
     let value = with_reactions(&[("👍", false), ("7", false)]);
     bench.change(VectorDiff::Set { index: 0, value });
-    let has_it = |bench: &Bench| focused(&bench.window).is_some_and(|said| said.contains(" 7,"));
+    let has_it = |bench: &Bench| focused(&bench.window.ui).is_some_and(|said| said.contains(" 7,"));
     let reached = (0..80).any(|_| {
         bench.press(&[Key::Tab]);
         has_it(bench)
@@ -195,7 +195,7 @@ fn the_keyboard_stays_on_a_reaction_that_changes(bench: &mut Bench) {
     assert!(reached, "the reaction is not reached by Tab");
     let value = with_reactions(&[("👍", false), ("7", true), ("8", false)]);
     bench.change(VectorDiff::Set { index: 0, value });
-    assert!(has_it(bench), "{:?}", focused(&bench.window));
+    assert!(has_it(bench), "{:?}", focused(&bench.window.ui));
     bench.window.sent();
     bench.press(&[Key::Return]);
     let pressed = bench.window.sent().into_iter().find_map(|command| {

@@ -1,6 +1,8 @@
 //! What somebody sees first: the whole form on a small screen, and a question that does not hide behind the tour.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
+#[path = "window/focus.rs"]
+mod focus;
 mod shown;
 
 use std::{ops::ControlFlow, time::Duration};
@@ -10,12 +12,9 @@ use client::{
     rows::{VerificationRow, VerificationStage},
     view::{OnboardingAdapter, SettingsAdapter},
 };
+use focus::{focused, label};
 use i_slint_backend_testing::mock_elapsed_time;
-use i_slint_core::{
-    accessibility::AccessibleStringProperty,
-    item_tree::{ItemRc, ParentItemTraversalMode},
-    window::WindowInner,
-};
+use i_slint_core::{item_tree::ItemRc, window::WindowInner};
 use shown::Shown;
 use slint::{ComponentHandle, LogicalSize};
 
@@ -64,7 +63,7 @@ fn the_form_fits_a_small_screen(screen: &str, language: i32) {
 fn a_question_comes_before(screen: &str) {
     let shown = Shown::new(screen);
     settle(&shown);
-    let before = focused(&shown);
+    let before = focused(&shown.ui);
     assert!(before.is_some(), "{screen} takes the keyboard");
     let ask = |stage: Option<VerificationStage>| {
         let row = stage.map(|stage| VerificationRow {
@@ -77,7 +76,7 @@ fn a_question_comes_before(screen: &str) {
     ask(Some(VerificationStage::Asked));
     // The last button of the question, in whichever language.
     let words = ["Compare", "Сверить"];
-    let answer = focused(&shown).unwrap_or_default();
+    let answer = focused(&shown.ui).unwrap_or_default();
     assert!(
         words.contains(&&*answer),
         "{screen}: the keyboard is at {answer}"
@@ -88,7 +87,7 @@ fn a_question_comes_before(screen: &str) {
         "{screen}: {on_top} covers the question"
     );
     ask(None);
-    assert_eq!(focused(&shown), before, "{screen} goes on");
+    assert_eq!(focused(&shown.ui), before, "{screen} goes on");
     shown.ui.window().window().hide().unwrap();
 }
 
@@ -114,25 +113,13 @@ fn items(shown: &Shown, wanted: impl Fn(&ItemRc) -> bool) -> Vec<ItemRc> {
     found
 }
 
-fn label(item: &ItemRc) -> Option<String> {
-    let said = item.accessible_string_property(AccessibleStringProperty::Label)?;
-    (!said.is_empty()).then(|| said.to_string())
-}
-
 /// What is drawn after everything else, of what says something.
 fn shown_last(shown: &Shown) -> String {
     let items = items(shown, ItemRc::is_visible);
-    items.iter().rev().find_map(label).unwrap_or_default()
-}
-
-/// What the control says that has the keyboard.
-fn focused(shown: &Shown) -> Option<String> {
-    let inner = WindowInner::from_pub(shown.ui.window().window());
-    let mut item = inner.focus_item.borrow().upgrade()?;
-    loop {
-        if let Some(said) = label(&item) {
-            return Some(said);
-        }
-        item = item.parent_item(ParentItemTraversalMode::StopAtPopups)?;
-    }
+    items
+        .iter()
+        .rev()
+        .find_map(label)
+        .unwrap_or_default()
+        .to_string()
 }

@@ -61,7 +61,7 @@ fn people_who_come_online_move_neither_the_list_nor_the_keyboard() {
     settle(&window);
     let tab = SharedString::from(Key::Tab);
     for _ in 0..STOPS {
-        if focused(&window).is_some_and(|said| said.starts_with("Person 09,")) {
+        if focused(&window.ui).is_some_and(|said| said.starts_with("Person 09,")) {
             break;
         }
         let window = window.ui.window().window();
@@ -69,7 +69,7 @@ fn people_who_come_online_move_neither_the_list_nor_the_keyboard() {
         window.dispatch_event(WindowEvent::KeyReleased { text: tab.clone() });
     }
     settle(&window);
-    assert!(focused(&window).unwrap().starts_with("Person 09,"));
+    assert!(focused(&window.ui).unwrap().starts_with("Person 09,"));
     let before = place(&window, "Person 09,").unwrap();
     assert_ne!(
         place(&window, "Person 03,").map(|(_, y)| y),
@@ -78,13 +78,13 @@ fn people_who_come_online_move_neither_the_list_nor_the_keyboard() {
     );
 
     say_who_is_online(&mut window, &[2, 8, 9, 10]);
-    let said = focused(&window).unwrap();
+    let said = focused(&window.ui).unwrap();
     assert!(said.starts_with("Person 09,"), "the keyboard is at {said}");
     assert!(!said.contains("@person"), "{said} is online now");
     assert_eq!(place(&window, "Person 09,"), Some(before));
 
     say_who_is_online(&mut window, &[]);
-    let said = focused(&window).unwrap();
+    let said = focused(&window.ui).unwrap();
     assert!(said.starts_with("Person 09,"), "the keyboard is at {said}");
     assert_eq!(place(&window, "Person 09,"), Some(before));
 }
