@@ -37,9 +37,9 @@ const NARROW: (u32, u32) = (360, 640);
 
 const PARTS: [Part; 12] = [
     part("start", "main", WIDE, [64, 0, 304, 300]),
-    part("signing-in", "sign-in", NARROW, [20, 118, 320, 330]),
+    part("signing-in", "sign-in", NARROW, [20, 96, 320, 330]),
     part("find-person", "new-chat", NARROW, [16, 104, 328, 280]),
-    part("groups", "new-group", NARROW, [16, 16, 328, 400]),
+    part("groups", "new-group", NARROW, [28, 16, 304, 400]),
     part("messages", "direct", NARROW, [16, 276, 328, 356]),
     part("emoji", "emoji", NARROW, [8, 172, 344, 336]),
     part("files", "attach", NARROW, [16, 161, 328, 316]),
@@ -47,7 +47,7 @@ const PARTS: [Part; 12] = [
     part("games", "class", NARROW, [16, 392, 328, 152]),
     part("quizzes", "quiz", NARROW, [24, 36, 312, 374]),
     part("feedback", "feedback", NARROW, [24, 30, 312, 252]),
-    part("verification", "verify", NARROW, [16, 144, 328, 351]),
+    part("verification", "verify", NARROW, [16, 124, 328, 392]),
 ];
 
 /// Saves all of them in both languages.
@@ -61,6 +61,8 @@ pub(super) fn save(folder: &Path) -> anyhow::Result<()> {
                 .args([part.screen, "--theme", "light", "--lang", language])
                 .args(["--size", &format!("{width}x{height}"), "--save"])
                 .arg(&whole)
+                // Wherever they are drawn, the messages are of the same time of day.
+                .env("TZ", "Europe/Moscow")
                 .status()?;
             if !status.success() {
                 bail!("{} was not drawn.", part.screen);
