@@ -6,11 +6,11 @@
 
 use std::{env, io, os::unix::process::CommandExt, process::Command};
 
-/// Large pieces are taken from the system and given back one by one; few pools.
+/// Large pieces are taken from the system and given back one by one; one pool for all threads.
 const SETTINGS: [(&str, &str); 3] = [
     ("MALLOC_MMAP_THRESHOLD_", "65536"),
     ("MALLOC_TRIM_THRESHOLD_", "131072"),
-    ("MALLOC_ARENA_MAX", "2"),
+    ("MALLOC_ARENA_MAX", "1"),
 ];
 
 /// Begins the program again, in the same process, with these settings; does nothing where somebody has made their own.

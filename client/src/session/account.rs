@@ -44,12 +44,11 @@ use crate::bridge::{
     update::{Answer, SessionState, Update},
 };
 
-/// Rooms that were open stay at hand, so that going back to one shows it at once. It also costs less than opening it
-/// again: of every timeline that is closed the SDK keeps 17 kB until the session ends, because it forgets tasks that come
-/// to their end but not those that are ended.
+/// Rooms that were open stay at hand, so that going back to one shows it at once.
 const KEPT_ROOMS: usize = 64;
-/// So many messages altogether.
-const KEPT_MESSAGES: usize = 2000;
+/// So many messages altogether; each of them takes several kilobytes. Opening a room anew takes some ten milliseconds
+/// more.
+const KEPT_MESSAGES: usize = 300;
 
 pub(super) struct SignedIn {
     pub(super) client: Client,

@@ -285,7 +285,7 @@ const ONE_PROGRAM: CrossProcessLockConfig = CrossProcessLockConfig::SingleProces
 /// Connections to each database.
 const CONNECTIONS: usize = 2;
 /// What each of them keeps of its database in memory, in bytes.
-const DATABASE_CACHE: u32 = 200_000;
+const DATABASE_CACHE: u32 = 60_000;
 
 /// Opens the databases as the client's builder would, which keeps the half of the client that is made of them to itself.
 async fn open_stores(path: &Path, key: &DatabaseKey) -> Result<BaseClient, Trouble> {
