@@ -6,11 +6,16 @@
 
 use std::{env, io, os::unix::process::CommandExt, process::Command};
 
-/// Large pieces are taken from the system and given back one by one; one pool for all threads.
-const SETTINGS: [(&str, &str); 3] = [
+/// Large pieces are taken from the system and given back one by one; one pool for all threads, and beside it no stock of
+/// small pieces for each thread, which would keep their neighbours from being joined.
+const SETTINGS: [(&str, &str); 4] = [
     ("MALLOC_MMAP_THRESHOLD_", "65536"),
     ("MALLOC_TRIM_THRESHOLD_", "131072"),
     ("MALLOC_ARENA_MAX", "1"),
+    (
+        "GLIBC_TUNABLES",
+        "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0",
+    ),
 ];
 
 /// Begins the program again, in the same process, with these settings; does nothing where somebody has made their own.
