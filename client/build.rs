@@ -2,10 +2,13 @@
 //!
 //! Links the program with relocations packed: they are a tenth of it otherwise, and all of them are read into memory at
 //! every start. The libraries of Debian 12 and Ubuntu 24.04 understand them.
+//!
+//! On Windows the program carries its icon and its name.
 
 use std::{env, fmt::Write as _, fs, io, path::PathBuf};
 
 const ARCHIVE: &str = "ui/assets/emoji.tar";
+const ICON: &str = "../deploy/client/fialka.ico";
 /// Tar is made of blocks of this size.
 const BLOCK: usize = 512;
 
@@ -14,6 +17,14 @@ fn main() -> io::Result<()> {
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
     if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") {
         println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
+    if is("CARGO_CFG_TARGET_OS", "windows") {
+        println!("cargo:rerun-if-changed={ICON}");
+        winresource::WindowsResource::new()
+            .set_icon(ICON)
+            .set("ProductName", "Fialka")
+            .set("FileDescription", "Fialka")
+            .compile()?;
     }
     println!("cargo:rerun-if-changed={ARCHIVE}");
     let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());

@@ -12,7 +12,7 @@ use crate::{
     },
     instance::Instance,
     options::Options,
-    paths::Paths,
+    paths::{self, Paths},
     platform,
     session::Config,
     settings::{Choices, Settings},
@@ -32,7 +32,9 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let Some(instance) = Instance::begin(&paths.data_dir, options.join_file.as_deref())? else {
         return Ok(());
     };
-    let settings = Settings::load(&paths.config_dir).with_server(options.server);
+    let settings = Settings::load(&paths.config_dir)
+        .with_server(options.server)
+        .with_join_file(paths::prepared_join_file());
     // The software renderer needs the least memory and works everywhere; the other needs a graphics driver.
     let software = options.safe_mode || settings.get().software_rendering;
     platform::choose_renderer(if software { "software" } else { "femtovg" })?;

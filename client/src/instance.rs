@@ -62,37 +62,28 @@ impl Instance {
     }
 }
 
-#[cfg(unix)]
 mod socket {
     use std::{
-        ffi::OsString,
-        fs,
         io::{self, Read as _, Write as _},
-        os::unix::{
-            ffi::{OsStrExt as _, OsStringExt as _},
-            net::{UnixListener, UnixStream},
-        },
-        path::{self, Path},
+        path::{self, Path, PathBuf},
         thread,
-        time::Duration,
     };
 
+    use interprocess::local_socket::{
+        GenericFilePath, Listener, ListenerOptions, Name, Stream, prelude::*,
+    };
+    use sha2::{Digest as _, Sha256};
     use tokio::sync::mpsc;
 
     use super::Call;
 
-    const NAME: &str = "running.socket";
-    const PATIENCE: Duration = Duration::from_secs(2);
     /// Longer than any path.
     const LONGEST: u64 = 8192;
 
     pub(super) fn listen(folder: &Path, calls: mpsc::UnboundedSender<Call>) -> io::Result<()> {
-        let name = folder.join(NAME);
-        match fs::remove_file(&name) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let listener = UnixListener::bind(name)?;
+        // What a program that was killed has left is in the way of nobody: the lock is ours.
+        let options = ListenerOptions::new().name(name(folder)?);
+        let listener: Listener = options.try_overwrite(true).create_sync()?;
         let answer = move || {
             for stream in listener.incoming() {
                 match stream.and_then(read) {
@@ -109,38 +100,32 @@ mod socket {
         Ok(())
     }
 
-    fn read(stream: UnixStream) -> io::Result<Call> {
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let mut path = Vec::new();
-        stream.take(LONGEST).read_to_end(&mut path)?;
-        let file = (!path.is_empty()).then(|| OsString::from_vec(path).into());
+    fn read(stream: Stream) -> io::Result<Call> {
+        let mut path = String::new();
+        stream.take(LONGEST).read_to_string(&mut path)?;
+        let file = (!path.is_empty()).then(|| path.into());
         Ok(Call { file })
     }
 
     pub(super) fn call(folder: &Path, file: Option<&Path>) -> io::Result<()> {
-        let mut stream = UnixStream::connect(folder.join(NAME))?;
+        let mut stream = Stream::connect(name(folder)?)?;
         if let Some(file) = file {
-            stream.write_all(path::absolute(file)?.as_os_str().as_bytes())?;
+            stream.write_all(path::absolute(file)?.to_string_lossy().as_bytes())?;
         }
         Ok(())
     }
-}
 
-/// Elsewhere the second program only ends.
-#[cfg(not(unix))]
-mod socket {
-    use std::{io, path::Path};
-
-    use tokio::sync::mpsc;
-
-    use super::Call;
-
-    pub(super) fn listen(_: &Path, _: mpsc::UnboundedSender<Call>) -> io::Result<()> {
-        Ok(())
-    }
-
-    pub(super) fn call(_: &Path, _: Option<&Path>) -> io::Result<()> {
-        Ok(())
+    /// A file of the folder; on Windows, where such files are none, a pipe with a name made of the folder's.
+    fn name(folder: &Path) -> io::Result<Name<'static>> {
+        let name = if cfg!(windows) {
+            let folder = path::absolute(folder)?;
+            let hash = Sha256::digest(folder.as_os_str().as_encoded_bytes());
+            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            PathBuf::from(format!(r"\\.\pipe\fialka-{hash}"))
+        } else {
+            folder.join("running.socket")
+        };
+        name.to_fs_name::<GenericFilePath>()
     }
 }
 

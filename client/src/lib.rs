@@ -11,6 +11,7 @@ pub mod instance;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub mod memory;
 pub mod model;
+pub mod opening;
 pub mod options;
 pub mod paths;
 pub mod platform;

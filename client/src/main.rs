@@ -1,5 +1,8 @@
 //! The `fialka` program.
 
+// Without a console window beside its own.
+#![cfg_attr(windows, windows_subsystem = "windows")]
+
 use std::{env, process::ExitCode};
 
 use client::{

@@ -37,3 +37,12 @@ fn begin_again() -> io::Result<()> {
         .envs(SETTINGS)
         .exec())
 }
+
+/// Keeps the settings from a program that this one begins: it has its own ways with memory.
+pub fn keep_from(command: &mut Command) {
+    for (name, value) in SETTINGS {
+        if env::var_os(name).is_some_and(|set| set == value) {
+            command.env_remove(name);
+        }
+    }
+}

@@ -1,8 +1,14 @@
 //! Where the program keeps its files.
 
-use std::path::PathBuf;
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use directories::ProjectDirs;
+
+/// The join file with which whoever prepares a computer names its server.
+const JOIN_FILE: &str = "academy.fialka";
 
 /// The two folders of one person.
 #[derive(Debug, Clone)]
@@ -34,4 +40,16 @@ impl Paths {
             data_dir: dirs.data_local_dir().to_owned(),
         })
     }
+}
+
+/// The join file of this computer, if it was prepared with one: beside the program, or in `/etc/fialka`.
+#[must_use]
+pub fn prepared_join_file() -> Option<PathBuf> {
+    let program = env::current_exe().ok();
+    let beside = program.as_deref().and_then(Path::parent);
+    let system = cfg!(unix).then_some(Path::new("/etc/fialka"));
+    let places = beside.into_iter().chain(system);
+    places
+        .map(|folder| folder.join(JOIN_FILE))
+        .find(|file| file.is_file())
 }

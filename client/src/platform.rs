@@ -1,10 +1,10 @@
-//! The window system as Slint has it, but for the caret.
+//! The window system as Slint has it, but for the caret and for links.
 //!
 //! Slint lets the caret blink for as long as a text has the keyboard, and to draw it looks at everything in the window
 //! twice a second. So it is told to keep the caret still; the views let it blink for a while after somebody did
 //! something.
 
-use std::{ops::ControlFlow, rc::Rc, time::Duration};
+use std::{ops::ControlFlow, rc::Rc, thread, time::Duration};
 
 use i_slint_backend_winit::Backend;
 use i_slint_core::{InternalToken, SlintContextWeak};
@@ -13,18 +13,20 @@ use slint::{
     platform::{Clipboard, EventLoopProxy, Platform, WindowAdapter, set_platform},
 };
 
+use crate::opening;
+
 /// Draws with this renderer from now on.
 ///
 /// # Errors
 /// When there is no display.
 pub fn choose_renderer(name: &str) -> anyhow::Result<()> {
     let backend = Backend::builder().with_renderer_name(name).build()?;
-    Ok(set_platform(Box::new(StillCaret(backend)))?)
+    Ok(set_platform(Box::new(OwnWays(backend)))?)
 }
 
-struct StillCaret(Backend);
+struct OwnWays(Backend);
 
-impl Platform for StillCaret {
+impl Platform for OwnWays {
     fn cursor_flash_cycle(&self) -> Duration {
         Duration::ZERO
     }
@@ -69,7 +71,14 @@ impl Platform for StillCaret {
         self.0.clipboard_text(clipboard)
     }
 
+    /// Slint would begin the browser with this program's environment, in which the settings of its memory are.
     fn open_url(&self, url: &str) -> Result<(), PlatformError> {
+        if cfg!(target_os = "linux")
+            && let Ok(mut opener) = opening::open(url)
+        {
+            thread::spawn(move || opener.wait());
+            return Ok(());
+        }
         self.0.open_url(url)
     }
 }

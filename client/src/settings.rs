@@ -122,6 +122,8 @@ pub struct Settings {
     choices: Rc<RefCell<Choices>>,
     /// The server named on the command line: for this start only, before any that was used last.
     given_server: Option<String>,
+    /// Leads whoever has used no server here to that of this computer.
+    join_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -141,6 +143,7 @@ impl Settings {
             file,
             choices: Rc::new(RefCell::new(choices)),
             given_server: None,
+            join_file: None,
         }
     }
 
@@ -149,6 +152,19 @@ impl Settings {
     pub fn with_server(mut self, server: Option<String>) -> Self {
         self.given_server = server;
         self
+    }
+
+    /// Opens this join file where there is no server to offer at sign-in.
+    #[must_use]
+    pub fn with_join_file(mut self, file: Option<PathBuf>) -> Self {
+        self.join_file = file;
+        self
+    }
+
+    /// The join file of this computer.
+    #[must_use]
+    pub fn join_file(&self) -> Option<PathBuf> {
+        self.join_file.clone()
     }
 
     /// The server to offer at sign-in: named on the command line, used last, or prepared in the settings.

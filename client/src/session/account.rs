@@ -312,11 +312,20 @@ impl SignedIn {
     }
 
     /// Stops the sync so that nothing is written any more.
-    pub(super) async fn stop(mut self) -> Client {
+    pub(super) async fn stop(mut self) {
         self.open_rooms.clear();
         self.sync.stop().await;
-        self.client.send_queue().set_enabled(false).await;
-        self.client.clone()
+        self.end_tasks();
+        // The databases are closed too: Windows lets nobody remove files that are open.
+        if let Err(error) = self.client.pause().await {
+            tracing::warn!(%error, "the databases were not closed");
+        }
+    }
+
+    fn end_tasks(&self) {
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 
     fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
@@ -328,8 +337,6 @@ impl SignedIn {
 
 impl Drop for SignedIn {
     fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
+        self.end_tasks();
     }
 }

@@ -4,10 +4,7 @@
 //! are. Key and access token are in the vault. `DATA/last.json` remembers what to fill in at the next
 //! sign-in.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::PathBuf};
 
 use matrix_sdk::{
     SessionMeta, SessionTokens,
@@ -17,7 +14,7 @@ use matrix_sdk::{
 use rand::{Rng, distr::Alphanumeric};
 use serde::{Deserialize, Serialize};
 
-use super::Config;
+use super::{Config, removal::remove_folder};
 use crate::{
     bridge::{secret::Secret, trouble::Trouble},
     secrets::{Vault, write_private},
@@ -226,8 +223,8 @@ impl AccountStore {
 
     /// Removes everything of an account.
     pub(super) fn wipe(&self, id: &str) -> io::Result<()> {
-        self.vault.forget(id)?;
-        remove_folder(&self.database(id))
+        let forgotten = self.vault.forget(id);
+        remove_folder(&self.database(id)).and(forgotten)
     }
 
     fn accounts(&self) -> PathBuf {
@@ -244,11 +241,4 @@ fn random_id() -> String {
     letters
         .map(|letter| char::from(letter.to_ascii_lowercase()))
         .collect()
-}
-
-fn remove_folder(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -291,7 +291,7 @@ impl Actor {
                     return;
                 };
                 self.expired = Some((signed_in.account.clone(), signed_in.keys.clone()));
-                drop(signed_in.stop().await);
+                signed_in.stop().await;
                 self.show_signed_out(Some(Trouble::SessionExpired)).await;
             }
         }
@@ -303,7 +303,7 @@ impl Actor {
             return;
         };
         let id = signed_in.account.id.clone();
-        drop(signed_in.stop().await);
+        signed_in.stop().await;
         if let Err(trouble) = self.store.blocking(move |store| store.wipe(&id)).await {
             tracing::error!(?trouble, "the account's data was not removed");
         }
@@ -321,7 +321,7 @@ impl Actor {
                     );
                 }
             }
-            Some(signed_in) => drop(signed_in.stop().await),
+            Some(signed_in) => signed_in.stop().await,
             None => {}
         }
         if let Some((account, _)) = self.expired.take()

@@ -34,6 +34,7 @@ mod picture;
 mod player;
 mod presence;
 mod profile;
+mod removal;
 mod room;
 mod room_list;
 mod room_row;

@@ -6,11 +6,10 @@
 
 use std::{
     fs, io,
-    path::Path,
-    process::{Command, Stdio},
+    path::{Path, PathBuf},
 };
 
-use crate::bridge::trouble::Trouble;
+use crate::{bridge::trouble::Trouble, opening};
 
 /// What is played, and the ending its file gets.
 const KINDS: [(&str, &str); 11] = [
@@ -27,14 +26,10 @@ const KINDS: [(&str, &str); 11] = [
     ("audio/webm", "webm"),
 ];
 
-/// Writes a sound into the folder, in place of the one before, and opens it.
+/// Writes a sound into the folder, in place of those before that no player has open, and opens it.
 pub(super) fn play(folder: &Path, bytes: Vec<u8>, mime_type: Option<&str>) -> Result<(), Trouble> {
     let ending = ending(mime_type).ok_or(Trouble::NotPlayable)?;
-    let file = folder.join(format!("sound.{ending}"));
-    let written = clear(folder)
-        .and_then(|()| fs::create_dir_all(folder))
-        .and_then(|()| fs::write(&file, bytes));
-    written.map_err(|error| {
+    let file = write(folder, ending, &bytes).map_err(|error| {
         tracing::info!(%error, "a sound cannot be written");
         Trouble::FileUnreadable
     })?;
@@ -53,29 +48,23 @@ fn ending(mime_type: Option<&str>) -> Option<&'static str> {
         .map(|(_, ending)| *ending)
 }
 
-fn clear(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Windows lets nobody remove or change what a player has open.
+fn write(folder: &Path, ending: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    for left in fs::read_dir(folder)?.flatten() {
+        if let Err(error) = fs::remove_file(left.path()) {
+            tracing::debug!(%error, "a sound is still open");
+        }
     }
+    let mut names = (1..).map(|number| folder.join(format!("sound-{number}.{ending}")));
+    let free = names.find(|file| !file.exists()).unwrap_or_default();
+    fs::write(&free, bytes)?;
+    Ok(free)
 }
 
 fn open(file: &Path) -> io::Result<()> {
-    let program = if cfg!(windows) {
-        "explorer"
-    } else if cfg!(target_os = "macos") {
-        "open"
-    } else {
-        "xdg-open"
-    };
-    let mut opened = Command::new(program)
-        .arg(file)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
     // Explorer's exit code says nothing.
-    let status = opened.wait()?;
+    let status = opening::open(file)?.wait()?;
     if cfg!(windows) || status.success() {
         Ok(())
     } else {

@@ -202,7 +202,10 @@ async fn finish(
     let (client, base) = match client {
         Ok(client) => client,
         Err(trouble) => {
-            store.blocking(move |store| store.wipe(&id)).await?;
+            // What is left of it goes at the next start.
+            if let Err(left) = store.blocking(move |store| store.wipe(&id)).await {
+                tracing::warn!(trouble = ?left, "the folder of a failed sign-in was not removed");
+            }
             return Err(trouble);
         }
     };

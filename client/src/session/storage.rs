@@ -4,7 +4,7 @@ use std::{fs, io, path::Path, time::Duration};
 
 use matrix_sdk::{Client, media::MediaRetentionPolicy};
 
-use super::account_store::AccountStore;
+use super::{account_store::AccountStore, removal::remove_file};
 use crate::bridge::{trouble::Trouble, update::Answer};
 
 /// The databases that can be filled again from the server. Without any of the others the session is lost.
@@ -55,11 +55,9 @@ pub(super) fn remove_caches(folder: &Path) -> io::Result<bool> {
     let mut removed = false;
     for name in CACHES {
         for ending in ["", "-wal", "-shm"] {
-            match fs::remove_file(folder.join(format!("{name}{ending}"))) {
-                Ok(()) => removed = true,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
+            let file = folder.join(format!("{name}{ending}"));
+            removed |= file.exists();
+            remove_file(&file)?;
         }
     }
     Ok(removed)

@@ -95,8 +95,10 @@ impl Onboarding {
         if let Some(file) = join_file {
             return self.open_join_file(file);
         }
-        if !address.is_empty() {
-            self.check_server(&address);
+        let prepared = self.context.settings.join_file();
+        match prepared.filter(|_| address.is_empty()) {
+            Some(file) => self.open_join_file(file),
+            None => self.check_server(&address),
         }
         self.find_servers(address.is_empty());
     }

@@ -54,11 +54,14 @@ impl Screen {
             })
     }
 
-    /// Starts the program with its data in this folder, and gives it the keyboard.
-    pub(crate) fn open(folder: &Path, server: &str) -> Self {
+    /// Starts the program with its data in this folder, and gives it the keyboard. The program is in the folder too,
+    /// beside a join file, if there is one.
+    pub(crate) fn open(folder: &Path) -> Self {
         let (display, xvfb) = start_display();
-        let program = Command::new(env!("CARGO_BIN_EXE_fialka"))
-            .args(["--server", server, "--data-dir"])
+        let copy = folder.join("fialka");
+        fs::copy(env!("CARGO_BIN_EXE_fialka"), &copy).unwrap();
+        let program = Command::new(copy)
+            .arg("--data-dir")
             .arg(folder)
             .env("DISPLAY", &display)
             .env_remove("WAYLAND_DISPLAY")

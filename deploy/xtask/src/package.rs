@@ -5,8 +5,10 @@ mod bot;
 mod clean_root;
 mod client;
 mod debian;
+mod screen;
 mod server;
 mod service;
+mod windows;
 
 use std::{
     fs,
@@ -29,7 +31,7 @@ pub(crate) struct Options {
     /// Package the debug build, which is there after the tests.
     #[arg(long)]
     debug: bool,
-    /// Install the package in a clean root, use it and remove it again. Needs root.
+    /// Install the package in a clean root (or under Wine), use it and remove it again. Needs root.
     #[arg(long)]
     check: bool,
 }
@@ -42,6 +44,8 @@ enum What {
     Bot,
     /// The desktop client.
     Client,
+    /// The desktop client for Windows.
+    Windows,
 }
 
 pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<()> {
@@ -58,6 +62,7 @@ pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<()> {
             build(workspace, "client", options.debug)?;
             client::package(workspace, options.debug, options.check)
         }
+        What::Windows => windows::package(workspace, options.debug, options.check),
     }
 }
 

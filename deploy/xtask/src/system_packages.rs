@@ -6,20 +6,32 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
 
+/// What building, running and testing needs.
+const LIST: &str = "deploy/packages.debian";
+/// What the installer for Windows needs beside it.
+const LIST_FOR_WINDOWS: &str = "deploy/packages-windows.debian";
+
 /// Installs what `deploy/packages.debian` lists and the system lacks, as root or through `sudo`.
 /// On other systems than Debian's family nothing is done.
 pub(crate) fn install_missing(workspace: &Workspace) -> Result<()> {
+    install(workspace, LIST)
+}
+
+/// Installs what the installer for Windows is made and tried out with.
+pub(crate) fn install_missing_for_windows(workspace: &Workspace) -> Result<()> {
+    install(workspace, LIST_FOR_WINDOWS)
+}
+
+fn install(workspace: &Workspace, list: &str) -> Result<()> {
     if !workspace
         .program("dpkg-query")
         .args(["--version"])
         .succeeds()
     {
-        println!(
-            "Not a Debian system: deploy/packages.debian names the system packages to install by hand."
-        );
+        println!("Not a Debian system: {list} names the system packages to install by hand.");
         return Ok(());
     }
-    let missing = missing_packages(workspace)?;
+    let missing = missing_packages(workspace, list)?;
     if missing.is_empty() {
         return Ok(());
     }
@@ -46,8 +58,8 @@ pub(crate) fn install_missing(workspace: &Workspace) -> Result<()> {
         .context("the system packages could not be installed")
 }
 
-fn missing_packages(workspace: &Workspace) -> Result<Vec<String>> {
-    let list = workspace.root.join("deploy/packages.debian");
+fn missing_packages(workspace: &Workspace, list: &str) -> Result<Vec<String>> {
+    let list = workspace.root.join(list);
     let list = std::fs::read_to_string(&list)
         .with_context(|| format!("cannot read {}", list.display()))?;
     let installed = workspace

@@ -3,17 +3,17 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, ensure};
 
 use super::{
     archive::Archive,
     clean_root::CleanRoot,
     debian::{Control, Package},
-    empty_folder, output, place, stripped,
+    empty_folder, output, place,
+    screen::Screen,
+    stripped,
 };
 use crate::{processes::Processes, workspace::Workspace};
 
@@ -59,8 +59,6 @@ const FILES: [(&str, &str); 9] = [
         "share/doc/fialka/emoji-LICENSE.txt",
     ),
 ];
-/// How long the window may take to appear.
-const WINDOW: Duration = Duration::from_secs(60);
 
 /// Packages what was built and, if asked, tries the package out.
 pub(super) fn package(workspace: &Workspace, debug: bool, check: bool) -> Result<()> {
@@ -122,49 +120,14 @@ fn try_out(workspace: &Workspace, package: &Path) -> Result<()> {
         root.bring_package(package)?;
     }
     let mut processes = Processes::default();
-    let display = display(workspace, &mut processes)?;
+    let screen = Screen::open(workspace, &mut processes)?;
     // Sockets in the abstract name space do not care about roots.
     let line = ["/usr/bin/fialka", "--data-dir", "/tmp/fialka"];
-    let program = root.command("root", &line).env("DISPLAY", &display);
+    let program = root.command("root", &line).env("DISPLAY", &screen.display);
     let id = processes.start("The packaged client", program.env("HOME", "/tmp"))?;
-    let deadline = Instant::now() + WINDOW;
-    loop {
-        let search = workspace.program("xdotool");
-        let search = search.args(["search", "--pid", &id.to_string()]);
-        if search.env("DISPLAY", &display).succeeds() {
-            break;
-        }
-        if let Some((name, status)) = processes.ended()? {
-            bail!("{name} ended before its window was there: {status}");
-        }
-        ensure!(Instant::now() < deadline, "no window appeared");
-        sleep(Duration::from_millis(200));
-    }
+    screen.wait_for_window(&mut processes, &["--pid", &id.to_string()])?;
     processes.stop();
     root.dpkg(["--purge", NAME], None)?;
     ensure!(!root.path("usr/bin/fialka").exists(), "the program is left");
     root.remove()
-}
-
-/// A screen that nobody sees.
-fn display(workspace: &Workspace, processes: &mut Processes) -> Result<String> {
-    let number = (90..120)
-        .find(|number| !Path::new(&format!("/tmp/.X11-unix/X{number}")).exists())
-        .context("no display is free")?;
-    let display = format!(":{number}");
-    let screen = ["-screen", "0", "1280x800x24"];
-    processes.start(
-        "Xvfb",
-        workspace.program("Xvfb").args([&display]).args(screen),
-    )?;
-    let deadline = Instant::now() + WINDOW;
-    let answers = || {
-        let ask = workspace.program("xdotool").args(["getdisplaygeometry"]);
-        ask.env("DISPLAY", &display).succeeds()
-    };
-    while !answers() {
-        ensure!(Instant::now() < deadline, "Xvfb does not start");
-        sleep(Duration::from_millis(50));
-    }
-    Ok(display)
 }
