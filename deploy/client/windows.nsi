@@ -18,6 +18,7 @@ AllowSkipFiles off
 !include FileFunc.nsh
 !include LogicLib.nsh
 !include MUI2.nsh
+!include WordFunc.nsh
 
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\Fialka"
 !define CLASSES "Software\Classes"
@@ -53,6 +54,8 @@ Var JoinFile
 Function .onInit
   SetShellVarContext all
   ${GetParameters} $0
+  ; Some shells put the whole argument into quotes, which is not understood below.
+  ${WordReplace} $0 '"/JOIN=' '/JOIN="' "+" $0
   ${GetOptions} $0 "/JOIN=" $JoinFile
   ${If} $JoinFile != ""
   ${AndIfNot} ${FileExists} "$JoinFile"

@@ -3,6 +3,8 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -27,6 +29,8 @@ __declspec(dllexport) BOOL WINAPI ProcessPrng(unsigned char *data, SIZE_T length
     return RtlGenRandom(data, (ULONG)length);
 }
 ";
+/// How long the program may take to be removed.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Where Windows keeps what is installed.
 const INSTALLED: &str = r"HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall\Fialka";
 
@@ -78,7 +82,13 @@ fn installer(workspace: &Workspace, debug: bool) -> Result<PathBuf> {
 /// Installs the program with a join file on a Windows that has nothing else, opens its window, installs it once more
 /// while it runs, and removes it.
 fn try_out(workspace: &Workspace, installer: &Path) -> Result<()> {
-    let wine = Wine::make(workspace, &output(workspace)?.join("client-windows"))?;
+    let mut processes = Processes::default();
+    let screen = Screen::open(workspace, &mut processes)?;
+    let wine = Wine::make(
+        workspace,
+        &output(workspace)?.join("client-windows"),
+        &screen,
+    )?;
     let join_file = wine.folder.join("our academy.fialka");
     fs::write(
         &join_file,
@@ -104,14 +114,9 @@ fn try_out(workspace: &Workspace, installer: &Path) -> Result<()> {
         "a join file that is not there was no error"
     );
 
-    let mut processes = Processes::default();
-    let screen = Screen::open(workspace, &mut processes)?;
     let program = wine.command(&installed.join("fialka.exe"));
-    processes.start(
-        "The installed client",
-        program.env("DISPLAY", &screen.display),
-    )?;
-    screen.wait_for_window(&mut processes, &["--onlyvisible", "--name", "Fialka"])?;
+    processes.start("The installed client", program)?;
+    screen.wait_for_window(&mut processes, &["--onlyvisible", "--class", "fialka.exe"])?;
     wine.command(installer).args(["/S"]).run()?;
     ensure!(
         installed.join("fialka-before.exe").is_file(),
@@ -126,15 +131,20 @@ fn try_out(workspace: &Workspace, installer: &Path) -> Result<()> {
 
     // Wine knows no next start of the computer, after which what was put aside is gone.
     fs::remove_file(installed.join("fialka-before.exe"))?;
-    // With the last argument it does its work itself instead of leaving it to a copy.
-    let remove = wine.command(&installed.join("uninstall.exe"));
-    remove.args(["/S", r"_?=C:\Program Files\Fialka"]).run()?;
-    let left: Vec<_> = fs::read_dir(&installed)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .collect();
-    ensure!(left.is_empty(), "files are left: {left:?}");
+    // A copy of it does the work, so that it can remove itself.
+    wine.command(&installed.join("uninstall.exe"))
+        .args(["/S"])
+        .run()?;
+    let deadline = Instant::now() + PATIENCE;
+    while installed.exists() {
+        let left = || fs::read_dir(&installed).into_iter().flatten().flatten();
+        ensure!(
+            Instant::now() < deadline,
+            "files are left: {:?}",
+            left().map(|file| file.file_name()).collect::<Vec<_>>()
+        );
+        sleep(Duration::from_millis(100));
+    }
     ensure!(
         !wine.has_key(INSTALLED),
         "the system still knows of the program"
@@ -148,14 +158,16 @@ fn try_out(workspace: &Workspace, installer: &Path) -> Result<()> {
 struct Wine<'w> {
     workspace: &'w Workspace,
     folder: PathBuf,
+    display: &'w str,
 }
 
 impl<'w> Wine<'w> {
-    fn make(workspace: &'w Workspace, folder: &Path) -> Result<Self> {
+    fn make(workspace: &'w Workspace, folder: &Path, screen: &'w Screen) -> Result<Self> {
         empty_folder(folder)?;
         let wine = Self {
             workspace,
             folder: folder.to_owned(),
+            display: &screen.display,
         };
         wine.program("wine").args(["wineboot", "--init"]).run()?;
         // Nobody draws on a screen that shows no pictures in a second, as Wine takes Xvfb's for.
@@ -202,6 +214,7 @@ impl<'w> Wine<'w> {
         let program = self.workspace.program(name);
         program
             .env("WINEPREFIX", &self.folder)
+            .env("DISPLAY", self.display)
             .env("WINEARCH", "win64")
             // Nothing asks for programs that are not needed.
             .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
