@@ -30,6 +30,8 @@ VIProductVersion "${VERSION}.0"
 
 !define MUI_ICON "fialka.ico"
 !define MUI_UNICON "fialka.ico"
+!define MUI_WELCOMEFINISHPAGE_BITMAP "windows-side.bmp"
+!define MUI_WELCOMEPAGE_TEXT "$(WELCOME)"
 !insertmacro MUI_PAGE_WELCOME
 !insertmacro MUI_PAGE_INSTFILES
 !insertmacro MUI_PAGE_FINISH
@@ -39,6 +41,8 @@ VIProductVersion "${VERSION}.0"
 ; The first one is for systems in other languages.
 !insertmacro MUI_LANGUAGE "Russian"
 !insertmacro MUI_LANGUAGE "English"
+LangString WELCOME ${LANG_RUSSIAN} "Переписка, файлы и занятия в сети академии. Фиалка будет установлена для всех, кто работает за этим компьютером."
+LangString WELCOME ${LANG_ENGLISH} "Messages, files and classes on the academy's own network. Fialka will be installed for everybody who uses this computer."
 LangString NO_JOIN_FILE ${LANG_RUSSIAN} "Файл подключения не найден: $JoinFile"
 LangString NO_JOIN_FILE ${LANG_ENGLISH} "There is no such join file: $JoinFile"
 LangString JOIN_FILE ${LANG_RUSSIAN} "Файл подключения к Fialka"
