@@ -216,8 +216,9 @@ impl<'w> Wine<'w> {
             .env("WINEPREFIX", &self.folder)
             .env("DISPLAY", self.display)
             .env("WINEARCH", "win64")
-            // Nothing asks for programs that are not needed.
-            .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
+            // Nothing asks for programs that are not needed, and no shortcut comes to the desktop of who tries this.
+            .env("WINEDLLOVERRIDES", "mscoree,mshtml,winemenubuilder.exe=")
+            .env("HOME", &self.folder)
             .env("WINEDEBUG", "-all")
     }
 }
