@@ -2,7 +2,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    fs,
     rc::Rc,
 };
 
@@ -354,9 +353,17 @@ fn index_of<T: PartialEq>(choices: &[T], wanted: T) -> i32 {
 }
 
 /// The program's share of the memory in bytes, where the system tells it.
+#[cfg(target_os = "linux")]
 pub(super) fn memory() -> Option<u64> {
-    let rollup = fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
     let line = rollup.lines().find(|line| line.starts_with("Pss:"))?;
     let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kibibytes * 1024)
+}
+
+/// The program's memory in bytes, where the system tells it.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn memory() -> Option<u64> {
+    let memory = memory_stats::memory_stats()?;
+    u64::try_from(memory.physical_mem).ok()
 }

@@ -55,19 +55,21 @@ impl Player {
     async fn sync(&mut self) {
         let settings = SyncSettings::new().timeout(Duration::from_millis(500));
         let response = self.client.sync_once(settings).await.unwrap();
-        for update in response.rooms.joined.into_values() {
+        for (room, update) in response.rooms.joined {
             for event in update.timeline.events {
-                self.seen
-                    .push(serde_json::from_str(event.raw().json().get()).unwrap());
+                let mut event: Value = serde_json::from_str(event.raw().json().get()).unwrap();
+                event["room_id"] = room.as_str().into();
+                self.seen.push(event);
             }
         }
     }
 
-    /// Waits for a message of the bot, in the clear.
-    async fn wait_for_bot(&mut self, text: &str) -> Value {
+    /// Waits for a message of the bot in this room, in the clear.
+    async fn wait_for_bot(&mut self, room: &Room, text: &str) -> Value {
         let deadline = Instant::now() + Duration::from_secs(180);
         let fits = |event: &&Value| {
             event["sender"] == "@bot:games.test"
+                && event["room_id"] == room.room_id().as_str()
                 && event["content"]["body"]
                     .as_str()
                     .is_some_and(|body| body.contains(text))
@@ -122,24 +124,24 @@ async fn a_game_in_an_encrypted_room_goes_on_after_a_kill() {
     let _hall = loop_until_bot_exists(&plain, Some("Холл"), &[]).await;
     let mut vera = Player::sign_in(&server, "vera").await;
     let room = encrypted_room(&mut vera, "@bot:games.test".try_into().unwrap()).await;
-    vera.wait_for_bot("Я провожу игры").await;
+    vera.wait_for_bot(&room, "Я провожу игры").await;
     let say = |text: &str| json!({"msgtype": "m.text", "body": text});
     room.send_raw("m.room.message", say("!старт крестики бот легко"))
         .await
         .unwrap();
-    let board = vera.wait_for_bot("Ход: vera").await;
+    let board = vera.wait_for_bot(&room, "Ход: vera").await;
     let press = |key: &str| {
         json!({
             "m.relates_to": {"rel_type": "m.annotation", "event_id": board["event_id"], "key": key},
         })
     };
     room.send_raw("m.reaction", press("5️⃣")).await.unwrap();
-    vera.wait_for_bot("❌").await;
+    vera.wait_for_bot(&room, "❌").await;
     bot.kill();
     // Said while the bot is away, with a key that it has from before.
     room.send_raw("m.room.message", say("!счёт")).await.unwrap();
     let _bot = server.start_bot();
-    vera.wait_for_bot("Крестики-нолики: vera, бот (легко)")
+    vera.wait_for_bot(&room, "Крестики-нолики: vera, бот (легко)")
         .await;
     let devices = vera
         .client
