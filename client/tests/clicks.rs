@@ -289,10 +289,7 @@ fn a_group_is_made_by_keyboard(bench: &mut Bench) {
     // One writes to him, so he is offered already.
     people.set_term("bor".into());
     bench.press(&[Key::Return]);
-    assert_eq!(
-        focused(&bench.window.ui).as_deref(),
-        Some("Name or @address")
-    );
+    assert_eq!(focused(&bench.window.ui).as_deref(), Some("Имя или @адрес"));
     bench.press(&[Key::Return]);
     assert_eq!((people.get_chosen_count(), &*people.get_term()), (1, ""));
     bench.press(&[Key::Return]);
