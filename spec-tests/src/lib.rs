@@ -21,6 +21,7 @@ pub mod media;
 pub mod must;
 pub mod peer;
 pub mod plausible;
+mod ports;
 pub mod process;
 pub mod schema;
 pub mod server;

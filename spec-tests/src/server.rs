@@ -4,7 +4,7 @@ mod configuration;
 
 use std::{
     io::Write as _,
-    net::{Ipv4Addr, TcpListener},
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock,
@@ -16,7 +16,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{http::Request, process::Process, schema, target::Target};
+use crate::{http::Request, ports::free_port, process::Process, schema, target::Target};
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -343,14 +343,6 @@ pub fn unique(stem: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{stem}-{:x}-{number}", std::process::id())
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener
-        .local_addr()
-        .expect("a bound listener has an address")
-        .port()
 }
 
 /// Written past the test harness, which would show it only for a failing test.

@@ -1,8 +1,10 @@
 //! A homeserver of its own for a test, which can be killed and started again.
 
+#[path = "../../../spec-tests/src/ports.rs"]
+mod ports;
+
 use std::{
     fs,
-    net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -10,6 +12,8 @@ use std::{
 };
 
 use tempfile::TempDir;
+
+use ports::free_port;
 
 const START: Duration = Duration::from_secs(60);
 
@@ -213,12 +217,4 @@ fn spawn(binary: &PathBuf, folder: &TempDir) -> Child {
         .stderr(log)
         .spawn()
         .unwrap_or_else(|error| panic!("{} cannot be started: {error}", binary.display()))
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }

@@ -1,13 +1,16 @@
 //! A server that can be killed.
 
+#[path = "../../../spec-tests/src/ports.rs"]
+mod ports;
+
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Result, ensure};
+use ports::free_port;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -29,7 +32,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server over the database in a folder.
     pub(crate) async fn start(folder: &Path, http: &reqwest::Client) -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port();
         let config = folder.join("fialka.toml");
         let text = format!(
             "server_name = \"crash.example\"\ndata_dir = {:?}\n[[listen]]\naddress = \"127.0.0.1:{port}\"\n\

@@ -1,8 +1,10 @@
 //! A homeserver and a bot of their own for a test; both can be killed and started again.
 
+#[path = "../../../../spec-tests/src/ports.rs"]
+mod ports;
+
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -10,6 +12,8 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use ports::free_port;
 
 const START: Duration = Duration::from_secs(180);
 const BINARY: &str = "CLIENT_TEST_SERVER_BIN";
@@ -87,11 +91,7 @@ impl Server {
     /// With the server's own limits switched on.
     pub(crate) async fn start_with(binary: &Path, limits: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = free_port();
         let data = folder.path().join("server");
         let made = Command::new(binary)
             .args(["init", "--server-name", "games.test", "--data-dir"])
