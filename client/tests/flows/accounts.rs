@@ -6,7 +6,7 @@ use client::bridge::{
     command::{AccountCommand, Command, Registration},
     secret::Secret,
     trouble::Trouble,
-    update::{Answer, KeyStorage},
+    update::{Answer, Connection, KeyStorage},
 };
 
 use super::{
@@ -102,6 +102,32 @@ fn keys_that_were_never_stored_do_not_lock_their_owner_out() {
     // What was made then opens with the password.
     let mut elsewhere = Person::sit_down("Anna", folder.path().join("elsewhere"));
     elsewhere.sign_in(&server.address());
+}
+
+/// Its program may have been ended before the server took them.
+#[test]
+fn keys_that_a_device_could_not_tell_are_told_before_the_first_sync_of_its_next_start() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let proxy = Proxy::start(server.address());
+    proxy.refuse_device_keys(true);
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    let address = anna.find_server(&proxy.address());
+    anna.ask(Command::Account(registration(
+        &address, "anna", None, false,
+    )));
+    let mut anna = anna.restart();
+    proxy.refuse_device_keys(false);
+    let before = proxy.asked().len();
+    anna.ask(Command::Account(AccountCommand::Restore));
+    anna.until("be online", |screen| {
+        screen.connection == Some(Connection::Online)
+    });
+    let asked = proxy.asked().split_off(before);
+    let first = |part: &str| asked.iter().position(|path| path.contains(part)).unwrap();
+    assert!(first("/keys/upload") < first("/sync"), "{asked:#?}");
 }
 
 #[test]

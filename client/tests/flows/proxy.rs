@@ -20,6 +20,9 @@ const REFUSED: (&str, &str) = (
 /// Where the key storage is kept.
 const KEY_STORAGE: &str = "/account_data/m.secret_storage.";
 
+/// Where a device tells its keys.
+const DEVICE_KEYS: &str = "/keys/upload";
+
 /// Where the server is told what was read.
 const RECEIPT: &str = "/receipt/m.read/";
 
@@ -50,6 +53,8 @@ struct Order {
     receipts_kept: bool,
     /// Nothing of the key storage is stored.
     storage_refused: bool,
+    /// No keys of a device are stored.
+    devices_refused: bool,
 }
 
 impl Proxy {
@@ -83,6 +88,10 @@ impl Proxy {
 
     pub(crate) fn refuse_key_storage(&self, refused: bool) {
         self.orders.give(|order| order.storage_refused = refused);
+    }
+
+    pub(crate) fn refuse_device_keys(&self, refused: bool) {
+        self.orders.give(|order| order.devices_refused = refused);
     }
 
     pub(crate) fn keep_keys(&self, kept: bool) {
@@ -120,7 +129,9 @@ impl Orders {
             return Some(EXPIRED);
         }
         let is_stored = head.starts_with("PUT ") && path.contains(KEY_STORAGE);
-        (order.storage_refused && is_stored).then_some(REFUSED)
+        let is_refused = (order.storage_refused && is_stored)
+            || (order.devices_refused && path.ends_with(DEVICE_KEYS));
+        is_refused.then_some(REFUSED)
     }
 
     fn wait_while(&self, is_kept: impl Fn(&Order) -> bool) {
