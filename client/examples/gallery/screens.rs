@@ -279,7 +279,7 @@ fn chats(ui: &Ui, screen: &str) {
             .invoke_set_compact_rooms(true),
         "failure" => window.global::<AppAdapter>().set_failure(say(
             ui,
-            "На это нет прав.",
+            "У вас нет на это прав.",
             "You are not allowed to do this.",
         )),
         "welcome" => window.global::<WelcomeAdapter>().set_open(true),

@@ -65,9 +65,9 @@ impl ProgramFacts {
             |bytes| size::bytes(language, bytes),
         );
         let theme = match self.theme {
-            Theme::System => say("как в системе", "as the system's"),
-            Theme::Light => say("светлое", "light"),
-            Theme::Dark => say("тёмное", "dark"),
+            Theme::System => say("системная", "system"),
+            Theme::Light => say("светлая", "light"),
+            Theme::Dark => say("тёмная", "dark"),
         };
         let own_language = match self.language {
             Russian => say("русский", "Russian"),
@@ -87,7 +87,7 @@ impl ProgramFacts {
                 format!("{} × {}, {} %", self.window.0, self.window.1, self.zoom),
             ),
             (say("Язык", "Language"), own_language.to_owned()),
-            (say("Оформление", "Colours"), theme.to_owned()),
+            (say("Тема", "Theme"), theme.to_owned()),
             (say("Что открыто", "What is open"), self.place(language)),
             (say("Связь с сервером", "Connection"), connection.to_owned()),
             (

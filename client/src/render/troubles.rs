@@ -74,7 +74,7 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
             "The sign-in has expired. Type your password: everything is still here, drafts too.",
         ],
         Trouble::SlowDown(wait) => return slow_down(language, *wait),
-        Trouble::NotAllowed => ["На это нет прав.", "You are not allowed to do this."],
+        Trouble::NotAllowed => ["У вас нет на это прав.", "You are not allowed to do this."],
         Trouble::BotSilent => [
             "Бот сейчас не отвечает.",
             "The bot does not answer just now.",
@@ -102,8 +102,8 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
             "The data on this computer is damaged. Sign in again.",
         ],
         Trouble::DiskFull => [
-            "На диске этого компьютера нет места. Освободите его.",
-            "The disk of this computer is full. Make room on it.",
+            "На диске этого компьютера закончилось место. Удалите что-нибудь ненужное.",
+            "The disk of this computer is full. Delete something you do not need.",
         ],
         Trouble::Unsupported => ["Этот сервер так не умеет.", "This server cannot do that."],
         Trouble::Other(_) => [

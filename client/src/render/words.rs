@@ -100,17 +100,17 @@ pub(super) fn notice_of(
 fn room_notice(language: Language, actor: &str, notice: &Notice) -> String {
     match (language, notice) {
         (Russian, Notice::RoomCreated) => format!("{actor} создаёт чат"),
-        (English, Notice::RoomCreated) => format!("{actor} created the room"),
+        (English, Notice::RoomCreated) => format!("{actor} created the chat"),
         (Russian, Notice::RoomNamed(name)) => {
             format!("{actor} называет чат «{}»", inside_quotes(Russian, name))
         }
         (English, Notice::RoomNamed(name)) => {
-            format!("{actor} named the room “{}”", inside_quotes(English, name))
+            format!("{actor} named the chat “{}”", inside_quotes(English, name))
         }
         (Russian, Notice::TopicChanged(topic)) => format!("{actor} меняет тему: {topic}"),
         (English, Notice::TopicChanged(topic)) => format!("{actor} changed the topic: {topic}"),
         (Russian, Notice::RoomAvatarChanged) => format!("{actor} меняет картинку чата"),
-        (English, Notice::RoomAvatarChanged) => format!("{actor} changed the room's picture"),
+        (English, Notice::RoomAvatarChanged) => format!("{actor} changed the chat's picture"),
         (Russian, Notice::EncryptionEnabled) => "Сообщения здесь зашифрованы".to_owned(),
         (English, Notice::EncryptionEnabled) => "Messages here are encrypted".to_owned(),
         (Russian, Notice::RightsChanged) => format!("{actor} меняет права"),
@@ -118,7 +118,7 @@ fn room_notice(language: Language, actor: &str, notice: &Notice) -> String {
         (Russian, Notice::PinsChanged) => format!("{actor} меняет закреплённые сообщения"),
         (English, Notice::PinsChanged) => format!("{actor} changed the pinned messages"),
         (Russian, _) => format!("{actor} меняет настройки чата"),
-        (English, _) => format!("{actor} changed the room's settings"),
+        (English, _) => format!("{actor} changed the chat's settings"),
     }
 }
 
@@ -163,7 +163,7 @@ pub fn presence(language: Language, online: bool, active_ago: Option<Duration>) 
     let minutes = active_ago.map(|ago| ago.as_secs() / 60);
     let (russian, english, count) = match minutes {
         _ if online => return choose(language, "в сети", "online").to_owned(),
-        None | Some(0) => return choose(language, "не в сети", "away").to_owned(),
+        None | Some(0) => return choose(language, "не в сети", "offline").to_owned(),
         Some(minutes @ 1..60) => (
             ["минуту", "минуты", "минут"],
             ["minute", "minutes", ""],
@@ -178,7 +178,7 @@ pub fn presence(language: Language, online: bool, active_ago: Option<Duration>) 
     };
     match language {
         Russian => format!("не в сети {count} {}", plural(Russian, count, russian)),
-        English => format!("away for {count} {}", plural(English, count, english)),
+        English => format!("offline for {count} {}", plural(English, count, english)),
     }
 }
 
@@ -192,7 +192,7 @@ pub fn section(language: Language, section: Section) -> &'static str {
         Section::Direct => choose(language, "Личные", "Direct"),
         Section::Groups => choose(language, "Группы", "Groups"),
         Section::Announcements => choose(language, "Объявления", "Announcements"),
-        Section::LowPriority => choose(language, "Не важные", "Low priority"),
+        Section::LowPriority => choose(language, "Неважные", "Low priority"),
     }
 }
 
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(presence(Russian, false, None), "не в сети");
         assert_eq!(presence(Russian, false, ago(22)), "не в сети 22 минуты");
         assert_eq!(presence(Russian, false, ago(61)), "не в сети 1 час");
-        assert_eq!(presence(English, false, ago(2881)), "away for 2 days");
+        assert_eq!(presence(English, false, ago(2881)), "offline for 2 days");
         assert_eq!(members_online(Russian, 4, Some(3)), "4 участника, 3 в сети");
         assert_eq!(members_online(English, 4, None), "4 members");
     }
