@@ -162,7 +162,10 @@ impl<'a> Unverified<'a> {
 /// Checks fields and sizes. Before room version 11 servers disagreed whether a state key and a type have 255 bytes or 255
 /// letters at most, so events of the rooms from then that have more bytes are part of them.
 fn check_format(object: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<(), String> {
-    let verdict = check_pdu_format(object, &rules.event_format);
+    // Which events may authorise others is for the authorisation rules: what breaks them is rejected, not dropped.
+    let mut format = rules.event_format.clone();
+    format.allow_room_create_in_auth_events = true;
+    let verdict = check_pdu_format(object, &format);
     let counts_letters = !rules.redaction.content_field_redacts;
     if verdict.is_ok() || !counts_letters {
         return verdict;
@@ -179,7 +182,7 @@ fn check_format(object: &CanonicalJsonObject, rules: &RoomVersionRules) -> Resul
     if length(object) > MAX_PDU_BYTES {
         return verdict;
     }
-    check_pdu_format(&shorter, &rules.event_format)
+    check_pdu_format(&shorter, &format)
 }
 
 /// Whether a key has signed an event in the name of a server, as what is left of it when it is redacted.

@@ -268,6 +268,29 @@ fn what_is_too_large_or_no_event_at_all_is_refused() {
     }
 }
 
+/// Rejected, it is still an event that others stand on; nobody has to be asked for it.
+/// [spec](https://spec.matrix.org/v1.19/rooms/v12/#authorization-rules)
+#[test]
+fn what_names_the_create_event_of_version_12_is_rejected_and_known() {
+    let scene = Scene::of_version("12");
+    let (room, dag) = (scene.dag.room(), &scene.dag);
+    let mut rejected = scene.message("bad: authorised by the create event");
+    if let Some(list) = rejected["auth_events"].as_array_mut() {
+        list.push(room.replacen('!', "$", 1).into());
+    }
+    let id = dag.finish(&mut rejected);
+    dag.keep(&id, &rejected, dag.state_after(&scene.tip));
+    let next = dag.unfinished(&[id], &Draft::message(&scene.mallory, "on top of it"));
+    let events = [rejected, scene.finished(next)];
+    dag.send_events(&scene.alice.server, &events).ok();
+    scene.alice.must_read_once(&room, "on top of it");
+    scene.only_the_last_is_taken(Vec::new());
+    let asked = scene
+        .peer
+        .received("/_matrix/federation/v1/get_missing_events/");
+    assert!(asked.is_empty(), "{} requests", asked.len());
+}
+
 /// Parsers that follow nesting by recursion would run out of their stack.
 #[test]
 fn deep_nesting_is_survived() {
