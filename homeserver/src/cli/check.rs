@@ -58,5 +58,11 @@ fn deep(config: &Config) -> anyhow::Result<()> {
     if report.orphans > 0 {
         println!("{} nodes of states belong to no event", report.orphans);
     }
+    if report.stale_transactions > 0 {
+        println!(
+            "{} transactions belong to events that were removed",
+            report.stale_transactions
+        );
+    }
     Ok(())
 }
