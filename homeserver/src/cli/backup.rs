@@ -103,8 +103,13 @@ fn list(config: &Config) -> anyhow::Result<()> {
         println!("no backups in {}", dir.display());
     }
     for (path, manifest) in found {
+        let remark = if backup::is_damaged(&path) {
+            "  damaged"
+        } else {
+            ""
+        };
         println!(
-            "{}  {} MiB  Fialka {}",
+            "{}  {} MiB  Fialka {}{remark}",
             path.display(),
             manifest.size() >> 20,
             manifest.program

@@ -142,3 +142,15 @@ fn only_the_newest_backups_stay() {
         .collect();
     assert_eq!(left, others);
 }
+
+#[test]
+fn the_newest_backup_that_is_in_order_stays() {
+    let fixture = Fixture::new();
+    let [first, good, damaged, newest] = [5, 6, 7, 8].map(|now| fixture.back_up(now));
+    for backup in [&damaged, &newest] {
+        mark_damaged(backup, "a file is missing").unwrap();
+    }
+    let gone = prune(&fixture.path("backups"), 1).unwrap();
+    assert_eq!(gone, [first, damaged]);
+    assert!(good.exists() && newest.exists());
+}
