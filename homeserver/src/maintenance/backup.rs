@@ -16,7 +16,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 pub use self::restore::{RestoreOptions, Restored, restore};
-use super::check;
+use super::{check, make_private_dir};
 use crate::storage::{Storage, inspect, tables};
 
 /// The version of the layout.
@@ -91,13 +91,13 @@ pub struct Source<'a> {
 
 /// Makes a backup in `dir` while the server goes on, and returns its folder. `now` is in milliseconds since 1970.
 pub fn create(source: &Source<'_>, dir: &Path, now: u64) -> anyhow::Result<PathBuf> {
-    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    make_private_dir(dir)?;
     let target = files::unused_name(dir, now);
     let partial = target.with_extension(PARTIAL);
     if partial.exists() {
         fs::remove_dir_all(&partial)?;
     }
-    fs::create_dir(&partial).with_context(|| format!("cannot make {}", partial.display()))?;
+    make_private_dir(&partial)?;
     let made = fill(source, &partial, now);
     if let Err(error) = made {
         // What is left of it would only take space.
