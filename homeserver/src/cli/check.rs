@@ -38,7 +38,7 @@ impl Check {
             }
             deep(&config)?;
         }
-        println!("{} is in order", self.file.config.display());
+        println!("{} is in order", self.file.path()?.display());
         Ok(())
     }
 }

@@ -11,8 +11,12 @@ mod roster;
 mod serve;
 mod user;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use ruma::MilliSecondsSinceUnixEpoch;
 
@@ -53,14 +57,20 @@ enum Command {
 /// Where the configuration is.
 #[derive(Args)]
 struct ConfigFile {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    /// The configuration file. It has to be named, before or behind what is to be done.
+    // What can stand in two places cannot be required of either.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
 }
 
 impl ConfigFile {
     fn load(&self) -> anyhow::Result<Config> {
-        Ok(Config::load(&self.config)?)
+        Ok(Config::load(self.path()?)?)
+    }
+
+    fn path(&self) -> anyhow::Result<&Path> {
+        let path = self.config.as_deref();
+        path.context("say where the configuration is: --config FILE")
     }
 }
 
@@ -129,9 +139,33 @@ fn date_of(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
     use ruma::UInt;
 
     use super::*;
+
+    #[test]
+    fn the_configuration_can_be_named_anywhere() {
+        Arguments::command().debug_assert();
+        for line in [
+            "user --config c.toml list",
+            "user list --config c.toml",
+            "backup --config c.toml create",
+            "backup create --config c.toml",
+            "keys --config c.toml rotate",
+            "keys rotate --config c.toml",
+        ] {
+            let words = std::iter::once("fialka-server").chain(line.split(' '));
+            let parsed = Arguments::try_parse_from(words).unwrap();
+            let file = match &parsed.command {
+                Command::User(user) => &user.file,
+                Command::Backup(backup) => &backup.file,
+                Command::Keys(keys) => &keys.file,
+                _ => unreachable!(),
+            };
+            assert_eq!(file.path().unwrap(), Path::new("c.toml"), "{line}");
+        }
+    }
 
     #[test]
     fn times_are_shown_for_people() {
