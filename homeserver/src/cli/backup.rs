@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
-use super::{ConfigFile, admin_client::AdminClient};
+use super::{ConfigFile, admin_client::AdminClient, owner::require_owner};
 use crate::{
     Config,
     clock::{Clock, SystemClock},
@@ -77,6 +77,7 @@ fn create(config: &Config, file: &Path) -> anyhow::Result<()> {
             runtime.block_on(async { AdminClient::new(config)?.post("/backups", &()).await })?;
         made.path
     } else {
+        require_owner(&config.data_dir)?;
         let storage = Storage::open(&config.database_dir(), OpenOptions::default())?;
         backups::create(config, &storage, Some(file), now())?
     };
@@ -128,6 +129,7 @@ fn verify(path: &Path) -> anyhow::Result<()> {
 }
 
 fn restore(config: &Config, path: &Path, replace: bool) -> anyhow::Result<()> {
+    require_owner(&config.data_dir)?;
     let options = RestoreOptions {
         replace,
         now: now(),

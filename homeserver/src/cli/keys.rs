@@ -3,7 +3,7 @@
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use super::ConfigFile;
+use super::{ConfigFile, owner::require_owner};
 use crate::{
     clock::{Clock, SystemClock},
     keys, maintenance,
@@ -27,6 +27,7 @@ impl Keys {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         let Action::Rotate = self.action;
         let config = self.file.load()?;
+        require_owner(&config.data_dir)?;
         if maintenance::is_served(&config.data_dir) {
             bail!("the server is running and would go on signing with the old key; stop it first");
         }

@@ -7,6 +7,7 @@ mod feedback;
 mod init;
 mod invite;
 mod keys;
+mod owner;
 mod roster;
 mod serve;
 mod user;
