@@ -10,6 +10,7 @@ mod keys;
 mod owner;
 mod roster;
 mod serve;
+mod stats;
 mod user;
 
 use std::{
@@ -51,6 +52,8 @@ enum Command {
     Feedback(feedback::Feedback),
     /// Change the key that events and requests to other servers are signed with.
     Keys(keys::Keys),
+    /// Show how much there is on the running server: people, rooms, files.
+    Stats(ConfigFile),
     /// Show the version.
     Version,
 }
@@ -87,6 +90,7 @@ pub fn run() -> ExitCode {
         Command::Roster(roster) => roster.run(),
         Command::Feedback(feedback) => feedback.run(),
         Command::Keys(keys) => keys.run(),
+        Command::Stats(file) => stats::run(&file),
         Command::Version => {
             println!("fialka-server {}", env!("CARGO_PKG_VERSION"));
             Ok(())
