@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, rc::Rc};
 
+use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -29,7 +30,9 @@ const LOG: &str = "warn,matrix_sdk::http_client=off";
 pub fn run(options: Options) -> anyhow::Result<()> {
     start_log();
     let paths = Paths::find(options.data_dir)?;
-    let Some(instance) = Instance::begin(&paths.data_dir, options.join_file.as_deref())? else {
+    let instance = Instance::begin(&paths.data_dir, options.join_file.as_deref())
+        .with_context(|| format!("the folder {} cannot be used", paths.data_dir.display()))?;
+    let Some(instance) = instance else {
         return Ok(());
     };
     let settings = Settings::load(&paths.config_dir)

@@ -14,7 +14,7 @@ Usage: fialka [OPTIONS] [FILE.fialka]
       FILE.fialka      join the academy that this file is from
       --data-dir DIR   keep settings and accounts below DIR
       --server ADDRESS offer this server at sign-in
-      --safe-mode      draw without the graphics card
+      --safe-mode      draw without the graphics card, whatever the settings say
       --version        print the version
       --help           print this";
 

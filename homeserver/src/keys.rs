@@ -26,11 +26,12 @@ pub fn path(keys_dir: &Path) -> PathBuf {
 /// Reads the key.
 pub fn load(keys_dir: &Path) -> anyhow::Result<Ed25519KeyPair> {
     let path = path(keys_dir);
-    let text = fs::read_to_string(&path).with_context(|| {
-        format!(
-            "cannot read the signing key {}; \"fialka-server init\" makes one",
+    let text = fs::read_to_string(&path).with_context(|| match path.try_exists() {
+        Ok(false) => format!(
+            "the signing key {} is missing: take keys/ out of a backup (only a server without a database makes a key)",
             path.display()
-        )
+        ),
+        _ => format!("cannot read the signing key {}", path.display()),
     })?;
     parse(&text).with_context(|| format!("the signing key {} is not valid", path.display()))
 }

@@ -48,7 +48,7 @@ fn has_account(config: &Config) -> bool {
 fn check_account(config: &Config, problems: &mut Vec<String>) {
     if !has_account(config) && !session::can_register(config) {
         problems.push(
-            "the bot has no account yet: add registration_token (fialka-server invite create) or shared_secret_file, \
+            "the bot has no account yet: add registration_token (fialka-server invite create --config FILE) or shared_secret_file, \
              or a password_file for an account that exists. On a server with open registration a start is enough."
                 .to_owned(),
         );
@@ -117,7 +117,7 @@ async fn check_registration(http: &reqwest::Client, config: &Config, problems: &
         && answer["valid"] == false
     {
         problems.push(
-            "registration_token: the server does not take this token. It is mistyped, used up or too old: make another one (fialka-server invite create)"
+            "registration_token: the server does not take this token. It is mistyped, used up or too old: make another one (fialka-server invite create --config FILE)"
                 .to_owned(),
         );
     }

@@ -75,6 +75,13 @@ impl Config {
         if config.user.is_empty() || config.user.contains(['@', ':']) {
             bail!("user is the part between @ and : of the bot's id, such as \"bot\"");
         }
+        let schemes = ["http://", "https://"];
+        if !schemes
+            .iter()
+            .any(|scheme| config.homeserver.starts_with(scheme))
+        {
+            bail!("homeserver begins with http:// or https://, such as \"http://localhost:8008\"");
+        }
         Ok(config)
     }
 
@@ -119,5 +126,18 @@ mod tests {
         assert_eq!(config.user, "bot");
         assert_eq!(config.language, Lang::Ru);
         assert!(toml::from_str::<Config>("homserver = \"x\"").is_err());
+    }
+
+    #[test]
+    fn an_address_without_a_scheme_is_refused_with_advice() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("bot.toml");
+        for (homeserver, good) in [("127.0.0.1:8008", false), ("http://127.0.0.1:8008", true)] {
+            let text = format!("homeserver = \"{homeserver}\"\ndata_dir = \"/tmp/bot\"\n");
+            fs::write(&file, text).unwrap();
+            let read = Config::read(&file).map_err(|error| error.to_string());
+            assert_eq!(read.is_ok(), good, "{homeserver}");
+            assert!(read.err().is_none_or(|error| error.contains("http://")));
+        }
     }
 }

@@ -12,7 +12,7 @@ const LOG: &str = "warn,bot=info,matrix_sdk::http_client=off";
 
 /// The room bot of Fialka: games, quizzes and answers in any Matrix room.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "fialka-bot", version)]
 struct Options {
     /// The configuration file.
     #[arg(long)]

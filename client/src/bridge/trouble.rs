@@ -15,6 +15,8 @@ pub enum Trouble {
     CertificateNotTrusted,
     /// The server's certificate is not valid at the time of this computer: its own is over, or the clock is wrong.
     CertificateOutOfDate,
+    /// The join file of this name is not there, or not to be read.
+    JoinFileUnreadable(String),
     /// The join file is damaged, or not one.
     JoinFileInvalid,
     /// The join file is for a newer program.

@@ -31,6 +31,7 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
             "Срок сертификата сервера не подходит. Проверьте дату и время на этом компьютере.",
             "The server's certificate is out of date. Check the date and time of this computer.",
         ],
+        Trouble::JoinFileUnreadable(path) => return join_file_unreadable(language, path),
         Trouble::JoinFileInvalid => [
             "Это не файл подключения, или он повреждён. Попросите новый.",
             "This is no join file, or it is damaged. Ask for a new one.",
@@ -112,6 +113,13 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
         ],
     };
     choose(language, russian, english).to_owned()
+}
+
+fn join_file_unreadable(language: Language, path: &str) -> String {
+    match language {
+        Russian => format!("Не удалось прочитать файл подключения {path}."),
+        English => format!("The join file {path} cannot be read."),
+    }
 }
 
 fn slow_down(language: Language, wait: Option<Duration>) -> String {

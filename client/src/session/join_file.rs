@@ -59,11 +59,12 @@ pub(super) async fn open(config: &Config, file: &Path) -> Result<Answer, Trouble
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
-    let file = fs::File::open(path).map_err(|_| Trouble::FileUnreadable)?;
+    let unreadable = |_| Trouble::JoinFileUnreadable(path.display().to_string());
+    let file = fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(SIZE_LIMIT)
         .read_to_end(&mut bytes)
-        .map_err(|_| Trouble::FileUnreadable)?;
+        .map_err(unreadable)?;
     Ok(bytes)
 }
 
@@ -149,6 +150,13 @@ mod tests {
         let refused = pin(&config, &file(&"0".repeat(64)));
         assert_eq!(refused, Err(Trouble::JoinFileInvalid));
         assert!(!certificates::folder(&config).exists());
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let refused = read(Path::new("/nowhere/academy.fialka"));
+        let name = "/nowhere/academy.fialka".to_owned();
+        assert_eq!(refused, Err(Trouble::JoinFileUnreadable(name)));
     }
 
     #[test]

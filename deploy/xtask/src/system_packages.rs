@@ -45,17 +45,23 @@ fn install(workspace: &Workspace, list: &str) -> Result<()> {
     let is_root = workspace.program("id").args(["-u"]).capture()?.trim() == "0";
     let installer = if is_root {
         workspace.program("sh").args(["-c", &install])
-    } else if stdin().is_terminal() || workspace.program("sudo").args(["-n", "true"]).succeeds() {
+    } else if can_use_sudo(workspace) {
         workspace.program("sudo").args(["sh", "-c", &install])
     } else {
         bail!(
-            "Install these first:\n  sudo apt-get install -y --no-install-recommends {}",
+            "Install these first, as root:\n  apt-get install -y --no-install-recommends {}",
             missing.join(" ")
         );
     };
     installer
         .run()
         .context("the system packages could not be installed")
+}
+
+/// Whether there is `sudo`, and it asks for no password or somebody is there to type it.
+fn can_use_sudo(workspace: &Workspace) -> bool {
+    let sudo = |argument: &[&str]| workspace.program("sudo").args(argument).succeeds();
+    sudo(&["-n", "true"]) || (stdin().is_terminal() && sudo(&["--version"]))
 }
 
 fn missing_packages(workspace: &Workspace, list: &str) -> Result<Vec<String>> {

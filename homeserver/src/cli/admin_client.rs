@@ -1,12 +1,18 @@
 //! Commands that ask the running server.
 
-use std::{path::Path, time::Duration};
+use std::{
+    io::{self, ErrorKind},
+    os::unix::net::UnixStream,
+    path::Path,
+    time::Duration,
+};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use reqwest::{Client, Method, RequestBuilder};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use super::owner::as_owner;
 use crate::{Config, ops::admin_socket::PREFIX};
 
 /// A server answers at once or not at all.
@@ -23,11 +29,8 @@ impl AdminClient {
     /// A client for the server with this configuration.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         let socket = config.admin_socket();
-        if !socket.exists() {
-            bail!(
-                "the server is not running: there is no {}",
-                socket.display()
-            );
+        if let Err(error) = UnixStream::connect(&socket) {
+            return Err(unreachable(&error, &socket, &config.data_dir));
         }
         Self::over(&socket)
     }
@@ -84,6 +87,22 @@ impl AdminClient {
     }
 }
 
+/// Why nobody can be asked, and what to do.
+fn unreachable(error: &io::Error, socket: &Path, data_dir: &Path) -> anyhow::Error {
+    let socket = socket.display();
+    match error.kind() {
+        ErrorKind::NotFound => anyhow!("the server is not running: there is no {socket}"),
+        ErrorKind::ConnectionRefused => {
+            anyhow!("the server is not running: nobody answers on {socket}")
+        }
+        ErrorKind::PermissionDenied => anyhow!(
+            "only root and the server's own user may open {socket}: use {}",
+            as_owner(data_dir)
+        ),
+        _ => anyhow!("the server cannot be asked through {socket}: {error}"),
+    }
+}
+
 async fn answer<A: DeserializeOwned>(request: RequestBuilder) -> anyhow::Result<A> {
     let response = request
         .send()
@@ -103,4 +122,25 @@ async fn answer<A: DeserializeOwned>(request: RequestBuilder) -> anyhow::Result<
         );
     }
     Ok(serde_json::from_value(answer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_cannot_be_asked_says_why() {
+        let data = tempfile::tempdir().unwrap();
+        let socket = data.path().join("admin.sock");
+        let refusal = |kind: ErrorKind| {
+            let error = io::Error::from(kind);
+            unreachable(&error, &socket, data.path()).to_string()
+        };
+        assert!(refusal(ErrorKind::NotFound).contains("there is no"));
+        assert!(refusal(ErrorKind::ConnectionRefused).contains("nobody answers"));
+        assert!(refusal(ErrorKind::PermissionDenied).contains("sudo -u"));
+        for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
+            assert!(refusal(kind).starts_with("the server is not running"));
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
-use super::{ConfigFile, admin_client::AdminClient};
+use super::{ConfigFile, admin_client::AdminClient, owner::require_owner};
 use crate::{
     Config,
     clock::{Clock, SystemClock},
@@ -19,6 +19,8 @@ use crate::{
 
 #[derive(Args)]
 pub(super) struct Backup {
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
     #[command(subcommand)]
     command: Command,
 }
@@ -26,15 +28,9 @@ pub(super) struct Backup {
 #[derive(Subcommand)]
 enum Command {
     /// Make a backup, also while the server is running.
-    Create {
-        #[command(flatten)]
-        file: ConfigFile,
-    },
+    Create,
     /// List the backups.
-    List {
-        #[command(flatten)]
-        file: ConfigFile,
-    },
+    List,
     /// Check every file of a backup and open its database.
     Verify {
         /// The folder of the backup.
@@ -42,8 +38,6 @@ enum Command {
     },
     /// Put a backup in place of the data of a server that is stopped.
     Restore {
-        #[command(flatten)]
-        file: ConfigFile,
         /// The folder of the backup.
         backup: PathBuf,
         /// Move data that is there aside, into a folder of the data directory.
@@ -52,26 +46,20 @@ enum Command {
     },
     /// Remove all but the newest backups.
     Prune {
-        #[command(flatten)]
-        file: ConfigFile,
         /// How many stay; by default as many as the configuration says.
-        #[arg(long)]
-        keep: Option<usize>,
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        keep: Option<u32>,
     },
 }
 
 impl Backup {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         match &self.command {
-            Command::Create { file } => create(&file.load()?, &file.config),
-            Command::List { file } => list(&file.load()?),
+            Command::Create => create(&self.file.load()?, self.file.path()?),
+            Command::List => list(&self.file.load()?),
             Command::Verify { backup } => verify(backup),
-            Command::Restore {
-                file,
-                backup,
-                replace,
-            } => restore(&file.load()?, backup, *replace),
-            Command::Prune { file, keep } => prune(&file.load()?, *keep),
+            Command::Restore { backup, replace } => restore(&self.file.load()?, backup, *replace),
+            Command::Prune { keep } => prune(&self.file.load()?, *keep),
         }
     }
 }
@@ -89,6 +77,7 @@ fn create(config: &Config, file: &Path) -> anyhow::Result<()> {
             runtime.block_on(async { AdminClient::new(config)?.post("/backups", &()).await })?;
         made.path
     } else {
+        require_owner(&config.data_dir)?;
         let storage = Storage::open(&config.database_dir(), OpenOptions::default())?;
         backups::create(config, &storage, Some(file), now())?
     };
@@ -103,8 +92,13 @@ fn list(config: &Config) -> anyhow::Result<()> {
         println!("no backups in {}", dir.display());
     }
     for (path, manifest) in found {
+        let remark = if backup::is_damaged(&path) {
+            "  damaged"
+        } else {
+            ""
+        };
         println!(
-            "{}  {} MiB  Fialka {}",
+            "{}  {} MiB  Fialka {}{remark}",
             path.display(),
             manifest.size() >> 20,
             manifest.program
@@ -135,6 +129,7 @@ fn verify(path: &Path) -> anyhow::Result<()> {
 }
 
 fn restore(config: &Config, path: &Path, replace: bool) -> anyhow::Result<()> {
+    require_owner(&config.data_dir)?;
     let options = RestoreOptions {
         replace,
         now: now(),
@@ -157,9 +152,9 @@ fn restore(config: &Config, path: &Path, replace: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn prune(config: &Config, keep: Option<usize>) -> anyhow::Result<()> {
-    let keep = keep.unwrap_or(config.backup.keep as usize);
-    for gone in backup::prune(&config.backup_dir(), keep)? {
+fn prune(config: &Config, keep: Option<u32>) -> anyhow::Result<()> {
+    let keep = keep.unwrap_or(config.backup.keep);
+    for gone in backup::prune(&config.backup_dir(), keep as usize)? {
         println!("removed {}", gone.display());
     }
     Ok(())

@@ -38,7 +38,7 @@ impl Check {
             }
             deep(&config)?;
         }
-        println!("{} is in order", self.file.config.display());
+        println!("{} is in order", self.file.path()?.display());
         Ok(())
     }
 }
@@ -57,6 +57,12 @@ fn deep(config: &Config) -> anyhow::Result<()> {
     );
     if report.orphans > 0 {
         println!("{} nodes of states belong to no event", report.orphans);
+    }
+    if report.stale_transactions > 0 {
+        println!(
+            "{} transactions belong to events that were removed",
+            report.stale_transactions
+        );
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `fialka-server feedback …`
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::{ConfigFile, admin_client::AdminClient, show_time};
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Args)]
 pub(super) struct Feedback {
     #[command(flatten)]
-    config: ConfigFile,
+    pub(super) file: ConfigFile,
     #[command(subcommand)]
     action: Action,
 }
@@ -43,20 +43,21 @@ enum Action {
         id: u64,
     },
     /// Say how far a problem is dealt with, give it a title, or make it one with another.
+    #[command(group(ArgGroup::new("change").required(true).multiple(true)))]
     Set {
         /// Its number.
         id: u64,
         /// How far it is dealt with.
-        #[arg(long)]
+        #[arg(long, group = "change")]
         status: Option<Status>,
         /// The version in which it is solved.
-        #[arg(long, value_name = "VERSION")]
+        #[arg(long, value_name = "VERSION", group = "change")]
         fixed_in: Option<String>,
         /// What it is called. Everybody who reports something similar sees it.
-        #[arg(long)]
+        #[arg(long, group = "change")]
         title: Option<String>,
         /// The problem it turned out to be the same as.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", group = "change")]
         same_as: Option<u64>,
     },
     /// Answer everybody who reported a problem, with a message of the server.
@@ -90,7 +91,7 @@ impl ValueEnum for Category {
 
 impl Feedback {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let client = AdminClient::new(&self.config.load()?)?;
+        let client = AdminClient::new(&self.file.load()?)?;
         super::block_on(self.action.run(&client))
     }
 }

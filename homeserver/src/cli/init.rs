@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::IpAddr,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -12,10 +12,12 @@ use clap::Args;
 use rand::{Rng, distr::Alphanumeric};
 use ruma::OwnedServerName;
 
+use super::owner::require_owner;
 use crate::{
     Config,
     join::{self, Authority, JoinFile},
     keys,
+    maintenance::make_private_dir,
 };
 
 #[derive(Args)]
@@ -47,6 +49,7 @@ impl Init {
                 config.display()
             );
         }
+        require_owner(&self.data_dir)?;
         prepare_data_dir(&self.data_dir)?;
         // The configuration is read from other working directories too.
         let data_dir = self.data_dir.canonicalize()?;
@@ -165,7 +168,11 @@ pub(super) fn prepare_data_dir(data_dir: &Path) -> anyhow::Result<()> {
         make_private_dir(&data_dir.join(dir))?;
     }
     let keys_dir = data_dir.join("keys");
-    let has_database = fs::read_dir(data_dir.join("db"))?.next().is_some();
+    let database = data_dir.join("db");
+    let has_database = fs::read_dir(&database)
+        .with_context(|| format!("cannot read {}", database.display()))?
+        .next()
+        .is_some();
     if !has_database && !keys::path(&keys_dir).exists() {
         keys::create(&keys_dir)?;
     }
@@ -174,14 +181,6 @@ pub(super) fn prepare_data_dir(data_dir: &Path) -> anyhow::Result<()> {
 
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
-}
-
-fn make_private_dir(path: &Path) -> anyhow::Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .with_context(|| format!("cannot make the directory {}", path.display()))
 }
 
 fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -1,8 +1,9 @@
 //! `fialka-server invite …`
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    fs::{File, OpenOptions},
+    io::Write,
+    path::PathBuf,
 };
 
 use anyhow::Context;
@@ -20,7 +21,7 @@ use crate::{
 #[derive(Args)]
 pub(super) struct Invite {
     #[command(flatten)]
-    config: ConfigFile,
+    pub(super) file: ConfigFile,
     #[command(subcommand)]
     action: Action,
 }
@@ -58,10 +59,10 @@ enum Action {
 
 impl Invite {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let config = self.config.load()?;
+        let config = self.file.load()?;
         if let Action::JoinFile { file } = &self.action {
             // Needs no running server.
-            return write_join_file(&config, file, None);
+            return JoinFileTarget::open(file.clone())?.write(&config, None);
         }
         super::block_on(self.action.run(&config))
     }
@@ -82,13 +83,15 @@ impl Action {
                     uses,
                     valid_seconds: valid_for.map(|period| period.0.as_secs()),
                 };
+                // Nobody gets a token that cannot be written where it was wanted.
+                let opened = join_file.map(JoinFileTarget::open).transpose()?;
                 let made: Shown = client.post("/invites/create", &request).await?;
                 println!("{}", made.token);
-                if let Some(file) = join_file {
-                    write_join_file(config, &file, Some(made.token))?;
+                if let Some(target) = opened {
+                    target.write(config, Some(made.token))?;
                 }
             }
-            Self::JoinFile { file } => write_join_file(config, &file, None)?,
+            Self::JoinFile { file } => JoinFileTarget::open(file)?.write(config, None)?,
             Self::List => {
                 for invite in client.get::<Vec<Shown>>("/invites").await? {
                     println!("{}", line(&invite));
@@ -103,10 +106,29 @@ impl Action {
     }
 }
 
-fn write_join_file(config: &Config, path: &Path, token: Option<String>) -> anyhow::Result<()> {
-    let mut file = JoinFile::of(config)?;
-    file.registration_token = token;
-    fs::write(path, file.to_text()?).with_context(|| format!("cannot write {}", path.display()))
+/// A file that a join file is to be written into. What it holds so far stays until then.
+struct JoinFileTarget {
+    path: PathBuf,
+    file: File,
+}
+
+impl JoinFileTarget {
+    fn open(path: PathBuf) -> anyhow::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).open(&path);
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { path, file })
+    }
+
+    fn write(mut self, config: &Config, token: Option<String>) -> anyhow::Result<()> {
+        let mut join_file = JoinFile::of(config)?;
+        join_file.registration_token = token;
+        let text = join_file.to_text()?;
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.write_all(text.as_bytes()))
+            .with_context(|| format!("cannot write {}", self.path.display()))
+    }
 }
 
 fn line(invite: &Shown) -> String {

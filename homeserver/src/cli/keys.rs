@@ -3,7 +3,7 @@
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use super::ConfigFile;
+use super::{ConfigFile, owner::require_owner};
 use crate::{
     clock::{Clock, SystemClock},
     keys, maintenance,
@@ -11,6 +11,8 @@ use crate::{
 
 #[derive(Args)]
 pub(super) struct Keys {
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
     #[command(subcommand)]
     action: Action,
 }
@@ -18,13 +20,14 @@ pub(super) struct Keys {
 #[derive(Subcommand)]
 enum Action {
     /// Sign with a new key from the next start on; the server must not be running.
-    Rotate(ConfigFile),
+    Rotate,
 }
 
 impl Keys {
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let Action::Rotate(file) = &self.action;
-        let config = file.load()?;
+        let Action::Rotate = self.action;
+        let config = self.file.load()?;
+        require_owner(&config.data_dir)?;
         if maintenance::is_served(&config.data_dir) {
             bail!("the server is running and would go on signing with the old key; stop it first");
         }

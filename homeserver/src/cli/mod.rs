@@ -7,12 +7,18 @@ mod feedback;
 mod init;
 mod invite;
 mod keys;
+mod owner;
 mod roster;
 mod serve;
+mod stats;
 mod user;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use ruma::MilliSecondsSinceUnixEpoch;
 
@@ -46,6 +52,8 @@ enum Command {
     Feedback(feedback::Feedback),
     /// Change the key that events and requests to other servers are signed with.
     Keys(keys::Keys),
+    /// Show how much there is on the running server: people, rooms, files.
+    Stats(ConfigFile),
     /// Show the version.
     Version,
 }
@@ -53,14 +61,20 @@ enum Command {
 /// Where the configuration is.
 #[derive(Args)]
 struct ConfigFile {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    /// The configuration file. It has to be named, before or behind what is to be done.
+    // What can stand in two places cannot be required of either.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
 }
 
 impl ConfigFile {
     fn load(&self) -> anyhow::Result<Config> {
-        Ok(Config::load(&self.config)?)
+        Ok(Config::load(self.path()?)?)
+    }
+
+    fn path(&self) -> anyhow::Result<&Path> {
+        let path = self.config.as_deref();
+        path.context("say where the configuration is: --config FILE")
     }
 }
 
@@ -76,6 +90,7 @@ pub fn run() -> ExitCode {
         Command::Roster(roster) => roster.run(),
         Command::Feedback(feedback) => feedback.run(),
         Command::Keys(keys) => keys.run(),
+        Command::Stats(file) => stats::run(&file),
         Command::Version => {
             println!("fialka-server {}", env!("CARGO_PKG_VERSION"));
             Ok(())
@@ -129,9 +144,33 @@ fn date_of(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
     use ruma::UInt;
 
     use super::*;
+
+    #[test]
+    fn the_configuration_can_be_named_anywhere() {
+        Arguments::command().debug_assert();
+        for line in [
+            "user --config c.toml list",
+            "user list --config c.toml",
+            "backup --config c.toml create",
+            "backup create --config c.toml",
+            "keys --config c.toml rotate",
+            "keys rotate --config c.toml",
+        ] {
+            let words = std::iter::once("fialka-server").chain(line.split(' '));
+            let parsed = Arguments::try_parse_from(words).unwrap();
+            let file = match &parsed.command {
+                Command::User(user) => &user.file,
+                Command::Backup(backup) => &backup.file,
+                Command::Keys(keys) => &keys.file,
+                _ => unreachable!(),
+            };
+            assert_eq!(file.path().unwrap(), Path::new("c.toml"), "{line}");
+        }
+    }
 
     #[test]
     fn times_are_shown_for_people() {

@@ -26,7 +26,7 @@ use crate::{
 #[derive(Args)]
 pub(super) struct Roster {
     #[command(flatten)]
-    config: ConfigFile,
+    pub(super) file: ConfigFile,
     #[command(subcommand)]
     action: Action,
 }
@@ -58,7 +58,7 @@ enum Action {
 
 impl Roster {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let config = self.config.load()?;
+        let config = self.file.load()?;
         super::block_on(self.action.run(&config))
     }
 }

@@ -10,7 +10,7 @@ use crate::users::routes::admin::{AddUser, ChangeUser, DeactivateUser, Done, Sho
 #[derive(Args)]
 pub(super) struct User {
     #[command(flatten)]
-    config: ConfigFile,
+    pub(super) file: ConfigFile,
     #[command(subcommand)]
     action: Action,
 }
@@ -81,7 +81,7 @@ enum Action {
 
 impl User {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let client = AdminClient::new(&self.config.load()?)?;
+        let client = AdminClient::new(&self.file.load()?)?;
         super::block_on(self.action.run(&client))
     }
 }

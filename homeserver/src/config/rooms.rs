@@ -48,7 +48,7 @@ impl Rooms {
             return Ok(());
         }
         let reason = format!(
-            "this server has no room version {}; write one from \"6\" to \"12\"",
+            "new rooms cannot have version {}; write one from \"6\" to \"12\"",
             self.default_version
         );
         Err(ConfigError::invalid("rooms.default_version", reason))

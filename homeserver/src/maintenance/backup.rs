@@ -16,7 +16,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 pub use self::restore::{RestoreOptions, Restored, restore};
-use super::check;
+use super::{check, make_private_dir};
 use crate::storage::{Storage, inspect, tables};
 
 /// The version of the layout.
@@ -29,6 +29,8 @@ const FOLDERS: [&str; 2] = [MEDIA, KEYS];
 const MEDIA: &str = "media";
 const KEYS: &str = "keys";
 const CONFIG: &str = "config.toml";
+/// Marks a backup that was not in order when it was verified, and says why.
+const DAMAGED: &str = "damaged.txt";
 
 /// What a backup holds.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -89,13 +91,13 @@ pub struct Source<'a> {
 
 /// Makes a backup in `dir` while the server goes on, and returns its folder. `now` is in milliseconds since 1970.
 pub fn create(source: &Source<'_>, dir: &Path, now: u64) -> anyhow::Result<PathBuf> {
-    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    make_private_dir(dir)?;
     let target = files::unused_name(dir, now);
     let partial = target.with_extension(PARTIAL);
     if partial.exists() {
         fs::remove_dir_all(&partial)?;
     }
-    fs::create_dir(&partial).with_context(|| format!("cannot make {}", partial.display()))?;
+    make_private_dir(&partial)?;
     let made = fill(source, &partial, now);
     if let Err(error) = made {
         // What is left of it would only take space.
@@ -173,12 +175,28 @@ pub fn verify(backup: &Path) -> anyhow::Result<check::Report> {
     })
 }
 
-/// Removes all but the newest `keep` backups and returns those that are gone. The newest one always stays.
+/// Notes that a backup is not in order.
+pub fn mark_damaged(backup: &Path, why: &str) -> anyhow::Result<()> {
+    let mark = backup.join(DAMAGED);
+    fs::write(&mark, why).with_context(|| format!("cannot write {}", mark.display()))
+}
+
+/// Whether a backup was marked as damaged.
+pub fn is_damaged(backup: &Path) -> bool {
+    backup.join(DAMAGED).exists()
+}
+
+/// Removes all but the newest `keep` backups and returns those that are gone. The newest one always stays, and so does
+/// the newest one that is not marked as damaged.
 pub fn prune(dir: &Path, keep: usize) -> anyhow::Result<Vec<PathBuf>> {
-    let mut backups = list(dir)?;
+    let backups = list(dir)?;
     let surplus = backups.len().saturating_sub(keep.max(1));
+    let good = backups.iter().rposition(|(path, _)| !is_damaged(path));
     let mut gone = Vec::new();
-    for (path, _) in backups.drain(..surplus) {
+    for (at, (path, _)) in backups.into_iter().enumerate().take(surplus) {
+        if Some(at) == good {
+            continue;
+        }
         fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         gone.push(path);
     }

@@ -6,7 +6,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, net::SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -18,28 +18,19 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 
 use crate::{
     ApiError, ApiResult, Server,
     http::{json, serve::serve_stream, trusted},
-    ops::backups::{self, Made},
+    ops::{
+        backups::{self, Made},
+        stats::Stats,
+    },
 };
 
 /// Every path of the admin socket begins like this.
 pub const PREFIX: &str = "/_fialka/admin/v1";
-
-/// What the running server says of itself.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Status {
-    /// The version of the program.
-    pub version: String,
-    /// The name of the homeserver.
-    pub server_name: String,
-    /// For how many seconds it has been running.
-    pub uptime_seconds: u64,
-}
 
 /// The socket, open but not served yet. It is removed when dropped.
 pub struct AdminSocket {
@@ -50,6 +41,12 @@ pub struct AdminSocket {
 impl AdminSocket {
     /// Opens the socket. A socket that a killed server left behind is replaced; one that answers is an error.
     pub fn bind(path: &Path) -> anyhow::Result<Self> {
+        SocketAddr::from_pathname(path).with_context(|| {
+            format!(
+                "{} is too long for a socket: choose a data_dir with a shorter path",
+                path.display()
+            )
+        })?;
         let is_answered = std::os::unix::net::UnixStream::connect(path).is_ok();
         ensure!(
             !is_answered,
@@ -105,7 +102,7 @@ fn bind_private(path: &Path) -> io::Result<UnixListener> {
 
 fn router(server: Server) -> Router {
     let commands = Router::new()
-        .route("/status", get(status))
+        .route("/stats", get(stats))
         .route("/backups", post(back_up))
         .merge(crate::users::routes::admin::router())
         .merge(crate::feedback::routes::admin::router())
@@ -127,10 +124,6 @@ async fn back_up(State(server): State<Server>) -> ApiResult<Response> {
     json(&Made { path })
 }
 
-async fn status(State(server): State<Server>) -> ApiResult<Response> {
-    json(&Status {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        server_name: server.config.server_name.to_string(),
-        uptime_seconds: server.clock.elapsed().as_secs(),
-    })
+async fn stats(State(server): State<Server>) -> ApiResult<Response> {
+    json(&Stats::of(&server).await?)
 }

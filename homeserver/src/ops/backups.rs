@@ -1,6 +1,9 @@
 //! Backups while the server runs: by schedule and on demand.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +12,9 @@ use crate::{
     maintenance::backup::{self, Source},
     storage::Storage,
 };
+
+/// A backup that is overdue waits until clients are back after a start.
+const SETTLED: Duration = Duration::from_secs(10 * 60);
 
 /// A backup that was made.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,15 +56,41 @@ pub async fn create_now(server: &Server) -> anyhow::Result<PathBuf> {
 
 /// Makes, verifies and prunes backups as often as the configuration says, until the server stops.
 pub async fn run(server: Server) {
+    let every = server.config.backup.every.0;
+    let mut wait = first_wait(every, age_of_newest(&server).await);
     loop {
         tokio::select! {
-            () = tokio::time::sleep(server.config.backup.every.0) => {}
+            () = tokio::time::sleep(wait) => {}
             () = server.jobs.stopping() => return,
         }
+        wait = every;
         if let Err(error) = scheduled(&server).await {
             tracing::error!("the scheduled backup failed: {error:#}");
         }
     }
+}
+
+/// How long ago the newest backup was made, if there is one.
+async fn age_of_newest(server: &Server) -> Option<Duration> {
+    let dir = server.config.backup_dir();
+    let listed = tokio::task::spawn_blocking(move || backup::list(&dir)).await;
+    let backups = match listed {
+        Ok(Ok(backups)) => backups,
+        Ok(Err(error)) => {
+            tracing::error!("the last backup could not be found: {error:#}");
+            return None;
+        }
+        Err(_) => return None,
+    };
+    let (_, newest) = backups.last()?;
+    let now: u64 = server.clock.now().get().into();
+    Some(Duration::from_millis(now.saturating_sub(newest.created)))
+}
+
+/// How long a server waits for its first backup since its start: one that is started anew every day makes them, too.
+fn first_wait(every: Duration, age: Option<Duration>) -> Duration {
+    let left = age.map_or(Duration::ZERO, |age| every.saturating_sub(age));
+    left.max(SETTLED.min(every))
 }
 
 async fn scheduled(server: &Server) -> anyhow::Result<()> {
@@ -68,15 +100,43 @@ async fn scheduled(server: &Server) -> anyhow::Result<()> {
         server.config.backup.keep as usize,
     );
     tokio::task::spawn_blocking(move || {
-        let report = backup::verify(&path)?;
-        anyhow::ensure!(
-            report.is_clean(),
-            "{} is damaged: {}",
-            path.display(),
-            report.problems.join("; ")
-        );
-        tracing::info!("made and verified the backup {}", path.display());
-        backup::prune(&dir, keep).map(drop)
+        let verified = verify(&path);
+        match &verified {
+            Ok(()) => tracing::info!("made and verified the backup {}", path.display()),
+            Err(error) => backup::mark_damaged(&path, &format!("{error:#}"))?,
+        }
+        backup::prune(&dir, keep)?;
+        verified
     })
     .await?
+}
+
+fn verify(path: &Path) -> anyhow::Result<()> {
+    let report = backup::verify(path)?;
+    anyhow::ensure!(
+        report.is_clean(),
+        "{} is damaged: {}",
+        path.display(),
+        report.problems.join("; ")
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    #[test]
+    fn the_first_backup_counts_from_the_last_one() {
+        let day = 24 * HOUR;
+        assert_eq!(first_wait(day, Some(20 * HOUR)), 4 * HOUR);
+        assert_eq!(first_wait(day, Some(Duration::ZERO)), day);
+        for overdue in [None, Some(day), Some(40 * day)] {
+            assert_eq!(first_wait(day, overdue), SETTLED);
+        }
+        let second = Duration::from_secs(1);
+        assert_eq!(first_wait(second, None), second);
+    }
 }

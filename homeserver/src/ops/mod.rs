@@ -7,3 +7,4 @@ pub mod housekeeping;
 pub mod logging;
 pub mod metrics;
 mod process;
+pub mod stats;

@@ -10,7 +10,7 @@ use crate::{
     error::ApiResult,
     events::Draft,
     ids::{RoomNid, UserNid},
-    storage::tables,
+    storage::{Result, Snapshot, tables},
 };
 
 /// A request that has to be carried out once however often it is sent.
@@ -50,6 +50,24 @@ impl Rooms {
         })
         .await
     }
+
+    /// Where it may be noted that a transaction made an event: user, device and key of the rows.
+    pub(super) fn transactions_of(
+        &self,
+        snapshot: &Snapshot<'_>,
+        event: &RoomEvent,
+    ) -> Result<Vec<(UserNid, String, String)>> {
+        let Some((device, id)) = tables::EVENT_TRANSACTION.get(snapshot, event.nid)? else {
+            return Ok(Vec::new());
+        };
+        if let Some((user, key)) = tables::UNUSUAL_TRANSACTION.get(snapshot, event.nid)? {
+            return Ok(vec![(user, device, key)]);
+        }
+        let sender = self.storage().interner().find_user(event.pdu.sender())?;
+        let keys = usual_keys(event, &id);
+        let rows = |user| keys.map(|key| (user, device.clone(), key)).into();
+        Ok(sender.map(rows).unwrap_or_default())
+    }
 }
 
 impl Transaction {
@@ -74,7 +92,7 @@ impl Txn<'_> {
             return Ok(event);
         }
         let event = append(self)?;
-        self.note(transaction, &event);
+        self.note(transaction, &event)?;
         Ok(event.id().to_owned())
     }
 
@@ -97,19 +115,40 @@ impl Txn<'_> {
     }
 
     /// Notes which event a transaction made.
-    fn note(&mut self, transaction: Option<Transaction>, event: &RoomEvent) {
+    fn note(&mut self, transaction: Option<Transaction>, event: &RoomEvent) -> Result<()> {
         let Some(transaction) = transaction else {
-            return;
+            return Ok(());
         };
-        let (nid, event) = (event.nid, event.id().to_owned());
         let key = transaction.key();
-        self.head.remember(transaction.pending(), event.clone());
+        self.head
+            .remember(transaction.pending(), event.id().to_owned());
         let Transaction {
             user, device, id, ..
         } = transaction;
+        let sender = self
+            .rooms
+            .storage()
+            .interner()
+            .find_user(event.pdu.sender())?;
+        let is_usual = sender == Some(user) && usual_keys(event, &id).contains(&key);
+        let (nid, event) = (event.nid, event.id().to_owned());
         self.write(move |batch, _| {
             tables::TRANSACTION.put(batch, (user, &device, &key), &event);
             tables::EVENT_TRANSACTION.put(batch, nid, &(device, id));
+            if !is_usual {
+                tables::UNUSUAL_TRANSACTION.put(batch, nid, &(user, key));
+            }
         });
+        Ok(())
     }
+}
+
+/// The keys under which a client's requests may have made an event.
+fn usual_keys(event: &RoomEvent, id: &str) -> [String; 2] {
+    let room = event.pdu.room_id();
+    let target = event.pdu.redacts().map(ToString::to_string);
+    [
+        format!("send {room} {} {id}", event.pdu.event_type()),
+        format!("redact {room} {} {id}", target.unwrap_or_default()),
+    ]
 }

@@ -70,9 +70,16 @@ impl Roster {
     /// then.
     pub async fn print_codes(&self, class: Option<&str>) -> ApiResult<Vec<PrintedCode>> {
         let _turn = self.inner.turn.lock().await;
-        let unclaimed: HashMap<String, bool> = self
-            .entries()
-            .await?
+        let entries = self.entries().await?;
+        let is_of = |person: &Person, class: &str| person.classes.iter().any(|own| own == class);
+        if let Some(class) = class
+            && !entries.iter().any(|entry| is_of(&entry.person, class))
+        {
+            return Err(ApiError::not_found(format!(
+                "There is nobody in a class {class}."
+            )));
+        }
+        let unclaimed: HashMap<String, bool> = entries
             .into_iter()
             .map(|entry| (entry.person.login, !entry.claimed && !entry.gone))
             .collect();

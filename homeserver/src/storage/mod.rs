@@ -42,17 +42,27 @@ use crate::ids::{RoomNid, StreamPos, UserNid};
 pub enum Error {
     /// RocksDB failed.
     #[error("the database failed: {0}")]
-    Rocks(#[from] rocksdb::Error),
+    Rocks(rocksdb::Error),
+    /// RocksDB cannot open its files.
+    #[error(
+        "the database {path} cannot be opened: {reason}. If it is damaged, restore a backup, as administration.md says"
+    )]
+    Unopened {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        reason: rocksdb::Error,
+    },
     /// A row is not what its table says.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(&'static str),
     /// The same, with the table.
-    #[error("table {table}: {source}")]
+    #[error("table {table}: {error}")]
     Table {
         /// The table's name.
         table: &'static str,
         /// What is wrong.
-        source: Box<Error>,
+        error: Box<Error>,
     },
     /// The database was written by a newer version.
     #[error(
@@ -73,8 +83,14 @@ impl Error {
     fn in_table(self, table: &'static str) -> Self {
         Self::Table {
             table,
-            source: Box::new(self),
+            error: Box::new(self),
         }
+    }
+}
+
+impl From<rocksdb::Error> for Error {
+    fn from(error: rocksdb::Error) -> Self {
+        Self::Rocks(error)
     }
 }
 
@@ -263,11 +279,19 @@ impl Storage {
 
     /// How many bytes the files of a family have.
     pub fn disk_bytes(&self, family: Family) -> Result<u64> {
+        self.property(family, "rocksdb.total-sst-files-size")
+    }
+
+    /// How many rows a family has, roughly.
+    pub fn estimated_rows(&self, family: Family) -> Result<u64> {
+        self.property(family, "rocksdb.estimate-num-keys")
+    }
+
+    fn property(&self, family: Family, name: &str) -> Result<u64> {
         let family = self.inner.db.cf_handle(family.name());
         let family = family.ok_or(Error::Corrupt("a column family is missing"))?;
-        let property = "rocksdb.total-sst-files-size";
-        let bytes = self.inner.db.property_int_value_cf(family, property)?;
-        Ok(bytes.unwrap_or(0))
+        let value = self.inner.db.property_int_value_cf(family, name)?;
+        Ok(value.unwrap_or(0))
     }
 
     /// Frees the disk of rows that were removed between two keys of a family. Takes long; not for async code.

@@ -7,7 +7,7 @@ use rocksdb::{
     DBWithThreadMode, LogLevel, Options, SingleThreaded,
 };
 
-use super::Result;
+use super::{Error, Result};
 
 /// The database handle. Families are fixed at opening, so the single-threaded mode is enough; reads and writes may come
 /// from any thread in either mode.
@@ -152,11 +152,15 @@ fn families(wanted: impl Fn(&str) -> bool) -> Vec<ColumnFamilyDescriptor> {
 
 /// Opens the database, making it and its families where they are missing.
 pub(super) fn open(path: &Path) -> Result<Database> {
-    Ok(Database::open_cf_descriptors(
-        &options(),
-        path,
-        families(|_| true),
-    )?)
+    Database::open_cf_descriptors(&options(), path, families(|_| true))
+        .map_err(|reason| unopened(path, reason))
+}
+
+fn unopened(path: &Path, reason: rocksdb::Error) -> Error {
+    Error::Unopened {
+        path: path.to_owned(),
+        reason,
+    }
 }
 
 /// Opens the database without the right to change it, for checks of backups.
@@ -165,11 +169,12 @@ pub(super) fn open_read_only(path: &Path) -> Result<Database> {
     options.create_if_missing(false);
     options.create_missing_column_families(false);
     // A backup of an older version lacks the families that came later.
-    let present = Database::list_cf(&options, path)?;
-    Ok(Database::open_cf_descriptors_read_only(
+    let present = Database::list_cf(&options, path).map_err(|reason| unopened(path, reason))?;
+    Database::open_cf_descriptors_read_only(
         &options,
         path,
         families(|name| present.iter().any(|present| present == name)),
         false,
-    )?)
+    )
+    .map_err(|reason| unopened(path, reason))
 }

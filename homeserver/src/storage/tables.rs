@@ -184,6 +184,8 @@ tables! {
     TRANSACTION: (UserNid, String, String) => OwnedEventId, Users 1;
     /// The device that sent an event and the transaction id it gave.
     EVENT_TRANSACTION: EventNid => (String, String), Users 2;
+    /// Whose transaction made an event and its key, where neither the sender nor the event tells them.
+    UNUSUAL_TRANSACTION: EventNid => (UserNid, String), Users 192;
 
     // Deletion
 

@@ -4,6 +4,7 @@
 
 mod feedback;
 mod join;
+mod operation;
 mod roster;
 
 use std::process::Command;

@@ -72,14 +72,14 @@ async fn log_in(client: &Client, config: &Config, password: &str) -> Result<()> 
             .send()
             .await
     };
-    if log_in().await.is_ok() {
+    let Err(refused) = log_in().await else {
         return Ok(());
+    };
+    if refused.as_client_api_error().is_none() {
+        return Err(refused).with_context(|| format!("{} cannot be reached", config.homeserver));
     }
     if config.password_file.is_some() {
-        log_in()
-            .await
-            .context("the password in password_file is not accepted")?;
-        return Ok(());
+        return Err(refused).context("the password in password_file is not accepted");
     }
     registration::register(client, config, password).await?;
     log_in().await.context("the new account cannot sign in")?;

@@ -81,7 +81,7 @@ async fn main() -> Result<()> {
         run.measure(&mut rooms, &mut table).await?;
     }
     let page = format!(
-        "chromium --no-sandbox --no-first-run http://{}/_fialka/console",
+        "chromium --no-sandbox --no-first-run http://{}/",
         arguments.server
     );
     for (name, line) in [("nheko", "nheko"), ("Chromium with a web page", &page)] {

@@ -27,7 +27,7 @@ const LIBRARIES: &str = "libx11-6, libx11-xcb1, libxcursor1, libxi6, libxrandr2,
      fontconfig-config, fonts-noto-core";
 const RECOMMENDED: &str = "xdg-utils, libegl1, libgl1-mesa-dri";
 /// Where each file of the checkout goes below `usr`.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     (
         "deploy/client/fialka.desktop",
         "share/applications/fialka.desktop",
@@ -40,7 +40,8 @@ const FILES: [(&str, &str); 9] = [
         "client/ui/assets/logo-tile.svg",
         "share/icons/hicolor/scalable/apps/fialka.svg",
     ),
-    ("README.md", "share/doc/fialka/README.md"),
+    ("docs/users.md", "share/doc/fialka/users.md"),
+    ("docs/ru/users.md", "share/doc/fialka/ru/users.md"),
     ("LICENSE", "share/doc/fialka/copyright"),
     (
         "client/ui/assets/fonts/Inter-LICENSE.txt",

@@ -27,7 +27,17 @@ const SERVER: Service = Service {
         ("deploy/server/Caddyfile", "Caddyfile"),
         ("deploy/server/nftables.conf", "nftables.conf"),
         ("docs/administration.md", "administration.md"),
-        ("README.md", "README.md"),
+        (
+            "docs/administration-questions.md",
+            "administration-questions.md",
+        ),
+        (
+            "docs/ru/administration-questions.md",
+            "ru/administration-questions.md",
+        ),
+        ("docs/users.md", "users.md"),
+        ("docs/ru/users.md", "ru/users.md"),
+        ("docs/bot.md", "bot.md"),
         ("LICENSE", "copyright"),
     ],
 };

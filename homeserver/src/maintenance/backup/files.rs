@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
-use super::{File, MANIFEST};
+use super::{File, MANIFEST, make_private_dir};
 
 /// A folder for a backup made at `now`, in milliseconds since 1970.
 pub(super) fn unused_name(dir: &Path, now: u64) -> PathBuf {
@@ -66,11 +66,11 @@ pub(super) fn link_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
 
 /// Copies the files of one folder into another.
 pub(super) fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to)?;
+    make_private_dir(to)?;
     for path in walk(from)? {
         let target = to.join(path.strip_prefix(from)?);
         if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder)?;
+            make_private_dir(folder)?;
         }
         fs::copy(&path, &target).with_context(|| format!("cannot copy {}", path.display()))?;
     }

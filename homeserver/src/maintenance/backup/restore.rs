@@ -5,9 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
-use super::{CONFIG, DATABASE, FOLDERS, files, verify};
+use super::{CONFIG, DATABASE, FOLDERS, files, make_private_dir, verify};
 use crate::storage::begin_epoch;
 
 /// How to restore.
@@ -52,7 +52,7 @@ pub fn restore(
         );
     }
     let former = set_aside(data_dir, options)?;
-    fs::create_dir_all(data_dir)?;
+    make_private_dir(data_dir)?;
     for part in [DATABASE].into_iter().chain(FOLDERS) {
         let from = backup.join(part);
         if from.exists() {
@@ -86,7 +86,7 @@ fn set_aside(data_dir: &Path, options: RestoreOptions) -> anyhow::Result<Option<
         );
     }
     let former = data_dir.join(format!("before-restore-{:013}", options.now));
-    fs::create_dir_all(&former).with_context(|| format!("cannot make {}", former.display()))?;
+    make_private_dir(&former)?;
     for part in parts {
         fs::rename(data_dir.join(part), former.join(part))?;
     }

@@ -142,3 +142,34 @@ fn only_the_newest_backups_stay() {
         .collect();
     assert_eq!(left, others);
 }
+
+#[test]
+fn the_newest_backup_that_is_in_order_stays() {
+    let fixture = Fixture::new();
+    let [first, good, damaged, newest] = [5, 6, 7, 8].map(|now| fixture.back_up(now));
+    for backup in [&damaged, &newest] {
+        mark_damaged(backup, "a file is missing").unwrap();
+    }
+    let gone = prune(&fixture.path("backups"), 1).unwrap();
+    assert_eq!(gone, [first, damaged]);
+    assert!(good.exists() && newest.exists());
+}
+
+#[test]
+fn nobody_else_can_look_into_a_backup_or_what_is_restored() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let fixture = Fixture::new();
+    let backup = fixture.back_up(5);
+    let data = fixture.path("restored");
+    let options = RestoreOptions {
+        replace: false,
+        now: 7,
+    };
+    restore(&backup, &data, options).unwrap();
+    let folders = ["db", "keys", "media", "media/ab"].map(|name| data.join(name));
+    for folder in [backup, data].iter().chain(&folders) {
+        let mode = fs::metadata(folder).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
+    }
+}

@@ -44,8 +44,8 @@ struct EventRows {
     time: u64,
     /// The event it refers to.
     relates_to: Option<String>,
-    /// Who sent it from which device, and the keys its transaction may have.
-    transaction: Option<(UserNid, String, [String; 2])>,
+    /// Where the transaction that made it may be noted.
+    transactions: Vec<(UserNid, String, String)>,
 }
 
 impl<'a> Removal<'a> {
@@ -138,18 +138,6 @@ impl<'a> Removal<'a> {
     }
 
     fn rows_of(&self, event: &RoomEvent) -> Result<EventRows> {
-        let sent = tables::EVENT_TRANSACTION.get(self.snapshot, event.nid)?;
-        let transaction = match sent {
-            Some((device, id)) => {
-                let sender = self
-                    .rooms
-                    .storage()
-                    .interner()
-                    .find_user(event.pdu.sender())?;
-                sender.map(|sender| (sender, device, transaction_keys(event, &id)))
-            }
-            None => None,
-        };
         Ok(EventRows {
             nid: event.nid,
             stays: false,
@@ -157,7 +145,7 @@ impl<'a> Removal<'a> {
             place: event.row.place,
             time: event.pdu.origin_server_ts().0.into(),
             relates_to: relation_of(&event.pdu).map(|relation| relation.event_id),
-            transaction,
+            transactions: self.rooms.transactions_of(self.snapshot, event)?,
         })
     }
 
@@ -206,10 +194,8 @@ impl EventRows {
         if let Some(target) = &self.relates_to {
             tables::RELATION.delete(batch, (room, target, place.pos, place.sub));
         }
-        if let Some((user, device, keys)) = &self.transaction {
-            for key in keys {
-                tables::TRANSACTION.delete(batch, (*user, device, key));
-            }
+        for (user, device, key) in &self.transactions {
+            tables::TRANSACTION.delete(batch, (*user, device, key));
         }
         if place != Place::default() {
             tables::TIMELINE.delete(batch, (room, place.pos, place.sub));
@@ -217,6 +203,7 @@ impl EventRows {
             tables::PAST_EVENT.delete(batch, (room, self.nid));
         }
         tables::EVENT_TRANSACTION.delete(batch, self.nid);
+        tables::UNUSUAL_TRANSACTION.delete(batch, self.nid);
         if !self.stays {
             tables::EVENT.delete(batch, self.nid);
             tables::EVENT_NID.delete(batch, &self.id);
@@ -225,14 +212,4 @@ impl EventRows {
             tables::PRUNED.delete(batch, (room, self.nid));
         }
     }
-}
-
-/// The keys under which the transaction that made an event may be stored; the routes choose its scope.
-fn transaction_keys(event: &RoomEvent, id: &str) -> [String; 2] {
-    let room = event.pdu.room_id();
-    let target = event.pdu.redacts().map(ToString::to_string);
-    [
-        format!("send {room} {} {id}", event.pdu.event_type()),
-        format!("redact {room} {} {id}", target.unwrap_or_default()),
-    ]
 }

@@ -72,7 +72,16 @@ impl TestServer {
         self.set_state(room, ALICE, "m.room.topic", topic)
             .await
             .unwrap();
-        let last = self.send_once(room, "t1").await;
+        let room_id = self.rooms.room_id(room).unwrap();
+        for (who, scope) in [
+            (ALICE, "delayed".to_owned()),
+            (BOB, "reply".to_owned()),
+            (ALICE, format!("redact {room_id}")),
+        ] {
+            self.send_once(room, who, &scope).await;
+        }
+        let scope = format!("send {room_id} m.room.message");
+        let last = self.send_once(room, ALICE, &scope).await;
         let receipt = NewReceipt {
             user: user(BOB),
             kind: ReceiptKind::Public,
@@ -83,15 +92,16 @@ impl TestServer {
         room
     }
 
-    async fn send_once(&self, room: RoomNid, id: &str) -> OwnedEventId {
+    /// Alice sends something in a transaction of somebody's device.
+    async fn send_once(&self, room: RoomNid, whose: &str, scope: &str) -> OwnedEventId {
         let content = json!({ "msgtype": "m.text", "body": "sent once" });
         let now = self.rooms.clock().now();
         let draft = draft::message(&user(ALICE), "m.room.message".into(), &content, now).unwrap();
         let transaction = Transaction {
-            user: self.user(&user(ALICE)),
+            user: self.user(&user(whose)),
             device: "PHONE".to_owned(),
-            scope: format!("send {} m.room.message", self.rooms.room_id(room).unwrap()),
-            id: id.to_owned(),
+            scope: scope.to_owned(),
+            id: "t1".to_owned(),
         };
         let sent = self.rooms.send(room, draft, Some(transaction)).await;
         sent.unwrap()
@@ -109,6 +119,7 @@ impl TestServer {
         let report = check::check(&self.storage.snapshot()).unwrap();
         assert!(report.is_clean(), "{:?}", report.problems);
         assert_eq!(report.orphans, 0, "nodes of states are left behind");
+        assert_eq!(report.stale_transactions, 0);
     }
 
     /// Rows by table, without those that stay: names, and what was under way.

@@ -187,7 +187,11 @@ async fn change_user(
     State(server): State<Server>,
     JsonBody(request): JsonBody<ChangeUser>,
 ) -> ApiResult<Response> {
-    let user = find(&server.users, &request.name).await?.user;
+    let account = find(&server.users, &request.name).await?;
+    if account.row.deactivated {
+        return Err(ApiError::forbidden("This account is closed for good."));
+    }
+    let user = account.user;
     if let Some(password) = request.password {
         server.users.set_password(user, password).await?;
     }
