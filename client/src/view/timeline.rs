@@ -136,7 +136,7 @@ impl Timeline {
             if let Some(message) = timeline.message(&row)
                 && let Some(text) = messages::copyable(&message)
             {
-                super::clipboard::copy(text);
+                super::clipboard::copy(&text);
             }
         });
         adapter.on_text_copied(|text| super::clipboard::copy(&text));
