@@ -9,7 +9,7 @@ use std::{
 use slint::{ComponentHandle, ModelRc, Timer, TimerMode, VecModel};
 
 use super::{
-    AppAdapter, JumpItem, RailAdapter, SwitcherAdapter, avatars::avatar, context::Context,
+    AppAdapter, JumpItem, SwitcherAdapter, avatars::avatar, context::Context,
     room::Room, room_list::RoomList,
 };
 use crate::{
@@ -84,10 +84,6 @@ impl Switcher {
             window
                 .global::<AppAdapter>()
                 .on_switch(move || switcher.open());
-            let switcher = self.clone();
-            window
-                .global::<RailAdapter>()
-                .on_add(move || switcher.open());
         });
     }
 
