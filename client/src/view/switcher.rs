@@ -248,6 +248,7 @@ impl Switcher {
                     avatar: avatar(&self.context, id, &room.name, room.avatar.as_ref()),
                     square: room.direct_with.is_none(),
                     unread: i32::try_from(room.unread).unwrap_or(i32::MAX),
+                    muted: room.muted,
                     person: false,
                 }
             }
@@ -263,6 +264,7 @@ impl Switcher {
                 ),
                 square: false,
                 unread: 0,
+                muted: false,
                 person: true,
             },
         });
