@@ -240,9 +240,9 @@ impl Switcher {
                     detail: match &room.direct_with {
                         Some(user) => user.as_str(),
                         None if self.context.is_class(room.id.as_str()) => {
-                            words::section(language, Section::Classes)
+                            words::kind_of_chat(language, Section::Classes)
                         }
-                        None => words::section(language, room.section),
+                        None => words::kind_of_chat(language, room.section),
                     }
                     .into(),
                     avatar: avatar(&self.context, id, &room.name, room.avatar.as_ref()),
