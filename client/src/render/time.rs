@@ -25,6 +25,21 @@ impl Timestamp {
     }
 }
 
+/// The day in the middle of a line: `сегодня`, `вчера`, `12 ноября`.
+#[must_use]
+pub fn day_in_line<Z: TimeZone>(
+    language: Language,
+    at: Timestamp,
+    now: Timestamp,
+    zone: &Z,
+) -> String {
+    let day = day(language, at, now, zone);
+    let mut letters = day.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(letters).collect()
+    })
+}
+
 /// The time of day: `10:36`.
 #[must_use]
 pub fn clock<Z: TimeZone>(at: Timestamp, zone: &Z) -> String {

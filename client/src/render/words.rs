@@ -196,6 +196,20 @@ pub fn section(language: Language, section: Section) -> &'static str {
     }
 }
 
+/// What a chat is, by its section.
+#[must_use]
+pub fn kind_of_chat(language: Language, section: Section) -> &'static str {
+    match section {
+        Section::Invitations => choose(language, "Приглашение", "Invitation"),
+        Section::Classes => choose(language, "Занятие", "Class"),
+        Section::Direct => choose(language, "Личный чат", "Direct chat"),
+        Section::Announcements => choose(language, "Объявления", "Announcements"),
+        Section::Favourites | Section::Groups | Section::LowPriority => {
+            choose(language, "Группа", "Group")
+        }
+    }
+}
+
 pub(super) fn choose<'a>(language: Language, russian: &'a str, english: &'a str) -> &'a str {
     match language {
         Russian => russian,

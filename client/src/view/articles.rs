@@ -1,9 +1,13 @@
 //! The articles of the help, part of the program. `client/help/README.md` tells how their files are built.
 
-use slint::{Image, SharedPixelBuffer};
+use slint::Image;
 
-use super::Icons;
+use super::{
+    Icons,
+    shapes::{self, Shape},
+};
 use crate::{
+    bridge::pixels::Pixels,
     model::article_search::{Searched, rank},
     render::Language,
 };
@@ -40,11 +44,8 @@ impl Article {
         let bytes = pick(language, self.pictures?);
         let pixels = image::load_from_memory(bytes).ok()?.into_rgba8();
         let (width, height) = pixels.dimensions();
-        Some(Image::from_rgba8(SharedPixelBuffer::clone_from_slice(
-            pixels.as_raw(),
-            width,
-            height,
-        )))
+        let pixels = Pixels::clone_from_slice(pixels.as_raw(), width, height);
+        Some(shapes::image(pixels, Shape::Article))
     }
 }
 

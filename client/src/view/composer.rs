@@ -231,7 +231,7 @@ impl Composer {
             adapter.set_reply(ReplyItem::default());
             adapter.set_editing(true);
             adapter.set_edited_text(self.strip(&message).text);
-            adapter.set_text(text.into());
+            adapter.set_text((*text).into());
             adapter.set_caret(i32::try_from(text.len()).unwrap_or(0));
             adapter.set_caret_epoch(adapter.get_caret_epoch().wrapping_add(1));
         });

@@ -26,6 +26,7 @@ mod kept_item;
 mod leaders;
 mod links;
 mod members;
+mod message_media;
 mod messages;
 mod notices;
 mod offline;

@@ -216,7 +216,7 @@ impl Pane {
 
 fn facts(language: Language, message: &MessageRow, name: &str, bytes: Option<u64>) -> String {
     let file = size::file_facts(language, name, bytes);
-    let day = time::day(language, message.sent_at, super::clock::now(), &Local);
+    let day = time::day_in_line(language, message.sent_at, super::clock::now(), &Local);
     let parts = [file.as_str(), message.sender_name.as_str(), day.as_str()];
     let shown: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     shown.join(" · ")

@@ -7,7 +7,7 @@ use slint::ComponentHandle;
 
 use super::{
     AccountAdapter, AppAdapter, AppWindow, DirectoryAdapter, HeaderAdapter, MembersAdapter,
-    PersonAdapter, PromptAdapter, PromptKind, RoomListAdapter, RoomPaneAdapter, SettingsAdapter,
+    PersonAdapter, PromptAdapter, PromptKind, RoomHead, RoomListAdapter, RoomPaneAdapter, SettingsAdapter,
     TimelineAdapter, account::Account, context::Context, room::Room, room_list::RoomList,
 };
 use crate::{
@@ -56,8 +56,9 @@ impl Prompts {
             window
                 .global::<RoomListAdapter>()
                 .on_leave_requested(move |id| {
-                    let name = list.find(&id).map(|room| room.name.clone());
-                    prompts.ask(PromptKind::LeaveRoom, &id, &name.unwrap_or_default());
+                    if let Some(room) = list.find(&id) {
+                        prompts.ask(leaving(room.direct_with.is_some()), &id, &room.name);
+                    }
                 });
             let prompts = self.clone();
             window
@@ -128,12 +129,11 @@ impl Prompts {
     }
 
     fn ask_leave(&self) {
-        let mut name = String::new();
-        self.context.with_window(|window| {
-            name = window.global::<HeaderAdapter>().get_room().name.into();
-        });
+        let mut head = RoomHead::default();
+        self.context
+            .with_window(|window| head = window.global::<HeaderAdapter>().get_room());
         if let Some(room) = self.room.timeline.room() {
-            self.ask(PromptKind::LeaveRoom, room.as_str(), &name);
+            self.ask(leaving(head.direct), room.as_str(), &head.name);
         }
     }
 
@@ -148,7 +148,7 @@ impl Prompts {
             let adapter = window.global::<PromptAdapter>();
             // The sentence about leaving puts the name between quotation marks.
             let name = match kind {
-                PromptKind::LeaveRoom => text::inside_quotes(self.context.language(), name),
+                PromptKind::LeaveRoom | PromptKind::DeleteChat => text::inside_quotes(self.context.language(), name),
                 _ => name.to_owned(),
             };
             adapter.set_subject(name.as_str().into());
@@ -176,7 +176,7 @@ impl Prompts {
             match adapter.get_kind() {
                 PromptKind::None => {}
                 PromptKind::SignOut => self.send(Command::Account(AccountCommand::SignOut)),
-                PromptKind::LeaveRoom => self.leave(&subject),
+                PromptKind::LeaveRoom | PromptKind::DeleteChat => self.leave(&subject),
                 PromptKind::DeleteMessage => {
                     let row = RowId::new(&subject);
                     self.room.timeline.send(TimelineCommand::Redact { row });
@@ -257,5 +257,13 @@ impl Prompts {
                 });
             }
         });
+    }
+}
+
+/// A chat of two is deleted from the own list; only larger ones are left.
+fn leaving(direct: bool) -> PromptKind {
+    match direct {
+        true => PromptKind::DeleteChat,
+        false => PromptKind::LeaveRoom,
     }
 }

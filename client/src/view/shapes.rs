@@ -16,12 +16,16 @@ pub(super) enum Shape {
     Tile,
     /// A picture in a message.
     Card,
+    /// A picture of the help, drawn pixel by pixel.
+    Article,
 }
 
 /// The corner of a tile, in parts of its side.
 const TILE_CORNER: f32 = 0.27;
 /// The corner of a picture in a message, in logical pixels.
 const CARD_CORNER: f32 = 12.0;
+/// The corner of a picture of the help.
+const ARTICLE_CORNER: f32 = 8.0;
 /// The largest a picture in a message is drawn, in logical pixels.
 pub(super) const CARD: (f32, f32) = (360.0, 280.0);
 
@@ -44,6 +48,7 @@ pub(super) fn image(pixels: Pixels, shape: Shape) -> Image {
             let radius = CARD_CORNER * pixels.width() as f32 / width;
             round(pixels, radius)
         }
+        Shape::Article => round(pixels, ARTICLE_CORNER),
     };
     Image::from_rgba8_premultiplied(cut)
 }

@@ -71,6 +71,7 @@ impl State {
         self.context.with_window(|window| {
             let adapter = window.global::<AppAdapter>();
             adapter.set_alarm(alarm.as_str().into());
+            adapter.set_disk_full(facts.disk_full);
             adapter.set_update(said.unwrap_or_default().as_str().into());
             let page = newer.and_then(|newer| newer.download.as_deref());
             adapter.set_update_page(page.unwrap_or_default().into());

@@ -9,7 +9,7 @@ use std::{
 use slint::{ComponentHandle, ModelRc, Timer, TimerMode, VecModel};
 
 use super::{
-    AppAdapter, JumpItem, RailAdapter, SwitcherAdapter, avatars::avatar, context::Context,
+    AppAdapter, JumpItem, SwitcherAdapter, avatars::avatar, context::Context,
     room::Room, room_list::RoomList,
 };
 use crate::{
@@ -84,10 +84,6 @@ impl Switcher {
             window
                 .global::<AppAdapter>()
                 .on_switch(move || switcher.open());
-            let switcher = self.clone();
-            window
-                .global::<RailAdapter>()
-                .on_add(move || switcher.open());
         });
     }
 
@@ -244,14 +240,15 @@ impl Switcher {
                     detail: match &room.direct_with {
                         Some(user) => user.as_str(),
                         None if self.context.is_class(room.id.as_str()) => {
-                            words::section(language, Section::Classes)
+                            words::kind_of_chat(language, Section::Classes)
                         }
-                        None => words::section(language, room.section),
+                        None => words::kind_of_chat(language, room.section),
                     }
                     .into(),
                     avatar: avatar(&self.context, id, &room.name, room.avatar.as_ref()),
                     square: room.direct_with.is_none(),
                     unread: i32::try_from(room.unread).unwrap_or(i32::MAX),
+                    muted: room.muted,
                     person: false,
                 }
             }
@@ -267,6 +264,7 @@ impl Switcher {
                 ),
                 square: false,
                 unread: 0,
+                muted: false,
                 person: true,
             },
         });

@@ -136,7 +136,7 @@ impl Timeline {
             if let Some(message) = timeline.message(&row)
                 && let Some(text) = messages::copyable(&message)
             {
-                super::clipboard::copy(text);
+                super::clipboard::copy(&text);
             }
         });
         adapter.on_text_copied(|text| super::clipboard::copy(&text));
@@ -155,13 +155,13 @@ impl Timeline {
                 .send(Command::Timeline(old, TimelineCommand::Close));
         }
         *self.window.borrow_mut() = Window::new();
-        *self.pagination.borrow_mut() = Pagination::Idle;
         self.typing.borrow_mut().clear();
         *self.pins.borrow_mut() = Pins::default();
         *self.read_line.borrow_mut() = ReadLine::opened(new);
         self.line_seen.set(false);
         self.line_pages.set(None);
         *self.sought.borrow_mut() = None;
+        self.set_pagination(Pagination::Idle);
         self.choose_current(None);
         self.show_rows();
         self.show_typing();
@@ -227,7 +227,7 @@ impl Timeline {
         *self.pagination.borrow_mut() = pagination;
         self.context.with_window(|window| {
             let adapter = window.global::<TimelineAdapter>();
-            adapter.set_loading(pagination == Pagination::Loading);
+            adapter.set_complete(pagination == Pagination::AtStart);
         });
         self.look_for_line();
     }

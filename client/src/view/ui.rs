@@ -293,7 +293,7 @@ impl Ui {
             SessionState::SignedIn(account) => {
                 self.account.show(&account);
                 self.games.signed_in(&account);
-                self.window.global::<HelpAdapter>().set_can_report(true);
+                self.window.global::<HelpAdapter>().set_signed_in(true);
                 if self.adapter().get_page() != Page::Settings {
                     show_page(&self.window.as_weak(), Page::Chats);
                 }
@@ -312,7 +312,7 @@ impl Ui {
                 self.games.clear();
                 self.state.clear();
                 self.animations.clear();
-                self.window.global::<HelpAdapter>().set_can_report(false);
+                self.window.global::<HelpAdapter>().set_signed_in(false);
                 self.notices.clear();
                 self.presence.set_silent(true);
                 self.presence.forget();
