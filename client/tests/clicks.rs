@@ -7,29 +7,30 @@
 mod focus;
 mod window;
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use client::{
     bridge::{
         command::{Command, MediaCommand, RoomsCommand, TimelineCommand},
         pixels::Pixels,
-        update::{TimelineUpdate, Update},
+        update::{Pagination, TimelineUpdate, Update},
     },
     render::{html, plain},
     rows::{
         Body, FileBody, MediaBody, MediaKey, ReactionRow, RoomRow, RowKind, TextBody, TimelineRow,
     },
     view::{
-        AnimationAdapter, AppAdapter, HeaderAdapter, PaneAdapter, PaneKind, PeopleAdapter,
-        PersonAdapter, RoomListAdapter,
+        AnimationAdapter, AppAdapter, HeaderAdapter, HelpAdapter, Menus, PaneAdapter, PaneKind,
+        PeopleAdapter, PeopleMode, PersonAdapter, PromptAdapter, PromptKind, RoomListAdapter,
     },
 };
 use eyeball_im::VectorDiff;
 use focus::{focused, label};
+use i_slint_backend_testing::mock_elapsed_time;
 use i_slint_core::{item_tree::ItemRc, window::WindowInner};
 use matrix_sdk::ruma::OwnedRoomId;
 use slint::{
-    ComponentHandle, LogicalPosition, LogicalSize, SharedString,
+    ComponentHandle, LogicalPosition, LogicalSize, Model, SharedString,
     platform::{Key, PointerEventButton, WindowEvent},
 };
 use window::{Window, message, room_row};
@@ -77,22 +78,37 @@ impl Bench {
     }
 
     fn click(&self, position: LogicalPosition) {
-        let button = PointerEventButton::Left;
+        self.click_with(PointerEventButton::Left, position);
+    }
+
+    fn click_with(&self, button: PointerEventButton, position: LogicalPosition) {
         self.send(WindowEvent::PointerMoved { position });
         self.send(WindowEvent::PointerPressed { position, button });
         self.send(WindowEvent::PointerReleased { position, button });
     }
 
-    /// The corners of what says this of itself.
-    fn place(&self, words: &str) -> (LogicalPosition, LogicalSize) {
+    fn click_on(&self, button: PointerEventButton, words: &str) {
+        let (at, size) = self.place(words);
+        let middle = LogicalPosition::new(at.x + size.width / 2.0, at.y + size.height / 2.0);
+        self.click_with(button, middle);
+        self.settle();
+    }
+
+    /// What says this of itself.
+    fn find(&self, words: &str) -> Option<ItemRc> {
         let window = WindowInner::from_pub(self.window.ui.window().window());
         let root = ItemRc::new_root(window.component());
-        let found = root.visit_descendants(|item| {
+        root.visit_descendants(|item| {
             match item.is_visible() && label(item).is_some_and(|said| said.contains(words)) {
                 true => ControlFlow::Break(item.clone()),
                 false => ControlFlow::Continue(()),
             }
-        });
+        })
+    }
+
+    /// Its left upper corner, and its size.
+    fn place(&self, words: &str) -> (LogicalPosition, LogicalSize) {
+        let found = self.find(words);
         let item = found.unwrap_or_else(|| panic!("nothing says {words}"));
         let (origin, size) = (item.geometry().origin, item.geometry().size);
         let at = item.map_to_window(origin);
@@ -134,6 +150,12 @@ fn messages_do_what_they_are_clicked_for() {
     a_link_to_a_person_shows_the_person(&bench);
     the_keyboard_stays_on_a_reaction_that_changes(&mut bench);
     a_moving_picture_moves_while_it_is_seen(&mut bench);
+    the_menu_of_a_picture_lets_one_report_it(&bench);
+    a_file_is_pressed_anywhere_on_its_card(&mut bench);
+    an_empty_room_says_so(&bench);
+    the_plus_of_the_rail_begins_a_chat(&bench);
+    a_direct_chat_is_deleted_and_not_left(&bench);
+    the_walk_is_for_those_who_are_signed_in(&bench);
     the_arrows_go_from_room_to_room(&mut bench);
     whoever_goes_back_to_the_list_goes_on_by_keyboard(&mut bench);
     whoever_closes_the_search_goes_on_by_keyboard(&mut bench);
@@ -237,6 +259,116 @@ fn a_moving_picture_moves_while_it_is_seen(bench: &mut Bench) {
     bodies.extend((0..60).map(|number| text(&format!("№ {number}"))));
     bench.show(bodies);
     assert!(bench.window.sent().iter().any(|command| is(command, false)));
+}
+
+/// By a right click on the picture itself.
+fn the_menu_of_a_picture_lets_one_report_it(bench: &Bench) {
+    let mut row = TimelineRow::clone(&message("0", true, true, cat()));
+    if let RowKind::Message(message) = &mut row.kind {
+        message.event_id = Some("$cat".try_into().unwrap());
+    }
+    let values = [Arc::new(row)].into_iter().collect();
+    bench.change(VectorDiff::Reset { values });
+    bench.click_on(PointerEventButton::Right, "Картинка cat.gif");
+    let menus = bench.window.ui.window().global::<Menus>();
+    assert!(menus.get_open());
+    let offers = |action: &str| {
+        let entries = menus.get_entries();
+        entries
+            .iter()
+            .any(|entry| entry.action == action && !entry.hidden)
+    };
+    assert!(offers("report") && offers("save"));
+    assert!(!offers("copy"), "it says nothing");
+    menus.invoke_close();
+    bench.settle();
+}
+
+fn a_file_is_pressed_anywhere_on_its_card(bench: &mut Bench) {
+    let mut sound = voice();
+    if let Body::Audio(file) = &mut sound {
+        file.name = "lecture.ogg".to_owned();
+        file.voice = false;
+    }
+    bench.show(vec![sound]);
+    bench.window.sent();
+    let (at, size) = bench.place("Воспроизвести lecture.ogg");
+    assert!(size.width > 150.0, "the card is {} wide", size.width);
+    bench.click(LogicalPosition::new(at.x + size.width - 8.0, at.y + 8.0));
+    let mut sent = bench.window.sent().into_iter();
+    assert!(sent.any(|command| matches!(command, Command::Media(MediaCommand::Play { .. }))));
+}
+
+fn an_empty_room_says_so(bench: &Bench) {
+    let values = std::iter::empty().collect();
+    bench.change(VectorDiff::Reset { values });
+    let wait = || {
+        mock_elapsed_time(Duration::from_millis(400));
+        bench.settle();
+    };
+    wait();
+    assert!(bench.find("Загружаем сообщения").is_some());
+    let update = TimelineUpdate::Pagination(Pagination::AtStart);
+    let update = Update::Timeline(bench.rooms[0].clone(), update);
+    bench.window.ui.apply(update);
+    wait();
+    assert!(bench.find("Здесь пока пусто").is_some());
+    bench.show(vec![text("first")]);
+    wait();
+    assert!(bench.find("Здесь пока пусто").is_none());
+}
+
+fn the_plus_of_the_rail_begins_a_chat(bench: &Bench) {
+    // The rail comes before the list, whose pencil opens the same menu.
+    bench.click_on(PointerEventButton::Left, "Новый чат или группа");
+    let window = bench.window.ui.window();
+    let menus = window.global::<Menus>();
+    assert_eq!((menus.get_open(), &*menus.get_owner()), (true, "new"));
+    menus.invoke_choose("group".into(), "".into());
+    bench.settle();
+    let people = window.global::<PeopleAdapter>();
+    assert_eq!(people.get_mode(), PeopleMode::Group);
+    people.invoke_closed();
+    bench.settle();
+}
+
+fn a_direct_chat_is_deleted_and_not_left(bench: &Bench) {
+    let direct: OwnedRoomId = "!d:campus.example".try_into().unwrap();
+    let value = Arc::new(RoomRow {
+        direct_with: Some("@anna:campus.example".try_into().unwrap()),
+        ..room_row(&direct, 5)
+    });
+    let update = Update::Rooms(vec![VectorDiff::PushBack { value }]);
+    bench.window.ui.apply(update);
+    let window = bench.window.ui.window();
+    let prompt = window.global::<PromptAdapter>();
+    let list = window.global::<RoomListAdapter>();
+    for (room, kind) in [
+        (&direct, PromptKind::DeleteChat),
+        (&bench.rooms[0], PromptKind::LeaveRoom),
+    ] {
+        list.invoke_leave_requested(room.as_str().into());
+        assert_eq!(prompt.get_kind(), kind);
+        prompt.invoke_closed();
+    }
+    let update = Update::Rooms(vec![VectorDiff::PopBack]);
+    bench.window.ui.apply(update);
+    bench.settle();
+}
+
+/// Nobody else has anything to walk around.
+fn the_walk_is_for_those_who_are_signed_in(bench: &Bench) {
+    let window = bench.window.ui.window();
+    let help = window.global::<HelpAdapter>();
+    window.global::<AppAdapter>().invoke_help();
+    for signed_in in [true, false] {
+        help.set_signed_in(signed_in);
+        bench.settle();
+        assert_eq!(bench.find("Пройти знакомство").is_some(), signed_in);
+    }
+    help.set_signed_in(true);
+    window.global::<PaneAdapter>().invoke_close();
+    bench.settle();
 }
 
 fn the_arrows_go_from_room_to_room(bench: &mut Bench) {

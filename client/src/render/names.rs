@@ -57,20 +57,23 @@ pub fn file(name: &str) -> String {
     }
 }
 
-/// The name of a file in two parts, of which the second tells files apart and is never shortened; empty for short
-/// names.
+/// The name of a file of which only a share fits: letters of its middle give way, for its end tells files apart.
 #[must_use]
-pub fn file_parts(name: &str) -> (&str, &str) {
-    /// Shorter names fit as they are.
-    const FITS: usize = 24;
+pub fn shortened_file(name: &str, share: f32) -> String {
     /// So many letters of the end, the kind of the file among them.
     const END: usize = 10;
-    let letters = name.chars().count();
-    if letters <= FITS {
-        return (name, "");
+    /// The dots need room, and what stays may be wider than what goes.
+    const SPARE: usize = 2;
+    let letters: Vec<char> = name.chars().collect();
+    if share >= 1.0 {
+        return name.to_owned();
     }
-    let at = name.char_indices().nth(letters - END);
-    name.split_at(at.map_or(name.len(), |(at, _)| at))
+    let fitting = (letters.len() as f32 * share.max(0.0)) as usize;
+    let fitting = fitting.saturating_sub(SPARE);
+    let end = END.min(fitting / 2);
+    let start = letters[..fitting - end].iter();
+    let end = letters[letters.len() - end..].iter();
+    start.chain(&['…']).chain(end).collect()
 }
 
 /// The name of a person. Where it may be taken for another one, because a word mixes alphabets that look alike or
@@ -147,7 +150,7 @@ fn is_invisible(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{file, file_parts, is_wild, line, person, tame};
+    use super::{file, is_wild, line, person, shortened_file, tame};
 
     const IVAN: &str = "@ivan:campus.example";
 
@@ -203,9 +206,9 @@ mod tests {
         assert_eq!(shown.chars().count(), 80);
         assert!(shown.starts_with("измерения_") && shown.ends_with("…мерения__вариант_12.docx"));
         assert_eq!(file("two\nlines.txt"), "two lines.txt");
-        assert_eq!(file_parts("отчёт.pdf"), ("отчёт.pdf", ""));
-        let (start, end) = file_parts(&shown);
-        assert_eq!((end, start.chars().count()), ("нт_12.docx", 70));
+        assert_eq!(shortened_file("отчёт.pdf", 1.0), "отчёт.pdf");
+        assert_eq!(shortened_file(&shown, 0.25), "измерени…нт_12.docx");
+        assert_eq!(shortened_file(&shown, 0.0), "…");
     }
 
     #[test]

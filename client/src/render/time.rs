@@ -154,7 +154,7 @@ fn month_of_date(language: Language, month: u32) -> &'static str {
 mod tests {
     use chrono::FixedOffset;
 
-    use super::{Language, Timestamp, clock, day, full, short};
+    use super::{Language, Timestamp, clock, day, day_in_line, full, short};
 
     const HOUR: u64 = 3_600_000;
     const DAY: u64 = 24 * HOUR;
@@ -182,6 +182,14 @@ mod tests {
         assert_eq!(say(Language::Russian, ago(12 * DAY)), "12 ноября");
         assert_eq!(say(Language::English, ago(DAY)), "Yesterday");
         assert_eq!(say(Language::English, ago(365 * DAY)), "24 November 2025");
+    }
+
+    #[test]
+    fn days_in_a_line_begin_with_small_letters() {
+        let say = |language, at| day_in_line(language, at, NOW, &zone());
+        assert_eq!(say(Language::Russian, NOW), "сегодня");
+        assert_eq!(say(Language::English, ago(DAY)), "yesterday");
+        assert_eq!(say(Language::English, ago(12 * DAY)), "12 November");
     }
 
     #[test]

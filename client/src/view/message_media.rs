@@ -10,7 +10,7 @@ use super::{
     shapes::{Shape, fit},
 };
 use crate::{
-    render::{Language, names, size},
+    render::{Language, size},
     rows::{Body, Delivery, FileBody, MediaBody, MessageRow, Progress},
 };
 
@@ -75,7 +75,6 @@ fn file_item(
         (None, Some(seconds)) => size::duration(seconds),
         (None, None) => size::file_facts(language, &file.name, file.bytes),
     };
-    let (name_start, name_end) = names::file_parts(&file.name);
     let bars = match file.voice {
         true => wave(&file.waveform),
         false => Vec::new(),
@@ -83,8 +82,6 @@ fn file_item(
     MediaItem {
         kind,
         name: file.name.as_str().into(),
-        name_start: name_start.into(),
-        name_end: name_end.into(),
         facts: facts.as_str().into(),
         progress: fraction(progress),
         bars: ModelRc::from(Rc::new(VecModel::from(bars))),

@@ -7,8 +7,9 @@ use slint::ComponentHandle;
 
 use super::{
     AccountAdapter, AppAdapter, AppWindow, DirectoryAdapter, HeaderAdapter, MembersAdapter,
-    PersonAdapter, PromptAdapter, PromptKind, RoomHead, RoomListAdapter, RoomPaneAdapter, SettingsAdapter,
-    TimelineAdapter, account::Account, context::Context, room::Room, room_list::RoomList,
+    PersonAdapter, PromptAdapter, PromptKind, RoomHead, RoomListAdapter, RoomPaneAdapter,
+    SettingsAdapter, TimelineAdapter, account::Account, context::Context, room::Room,
+    room_list::RoomList,
 };
 use crate::{
     bridge::{
@@ -148,7 +149,9 @@ impl Prompts {
             let adapter = window.global::<PromptAdapter>();
             // The sentence about leaving puts the name between quotation marks.
             let name = match kind {
-                PromptKind::LeaveRoom | PromptKind::DeleteChat => text::inside_quotes(self.context.language(), name),
+                PromptKind::LeaveRoom | PromptKind::DeleteChat => {
+                    text::inside_quotes(self.context.language(), name)
+                }
                 _ => name.to_owned(),
             };
             adapter.set_subject(name.as_str().into());

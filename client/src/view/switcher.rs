@@ -9,8 +9,8 @@ use std::{
 use slint::{ComponentHandle, ModelRc, Timer, TimerMode, VecModel};
 
 use super::{
-    AppAdapter, JumpItem, SwitcherAdapter, avatars::avatar, context::Context,
-    room::Room, room_list::RoomList,
+    AppAdapter, JumpItem, SwitcherAdapter, avatars::avatar, context::Context, room::Room,
+    room_list::RoomList,
 };
 use crate::{
     bridge::{

@@ -40,6 +40,7 @@ use crate::{
         command::{AccountCommand, Command, Commands, FileSource},
         update::{KeyStorage, SessionState, TimelineUpdate, Update},
     },
+    render::names,
     rows::MediaKey,
     settings,
 };
@@ -243,6 +244,7 @@ impl Ui {
         let lines = self.window.global::<LineTexts>();
         lines.on_runs(|text| ModelRc::from(Rc::new(VecModel::from(emoji::runs(&text)))));
         lines.on_ending(|text| emoji::ending(&text).into());
+        lines.on_shortened_file(|name, share| names::shortened_file(&name, share).into());
         let adapter = self.adapter();
         adapter.set_page(Page::Starting);
         let context = self.context.clone();
