@@ -22,6 +22,9 @@ const VERSIONS: [&str; 19] = [
 
 /// Features outside the specification, one line each. A name stands here when, and only when, the feature works.
 const UNSTABLE_FEATURES: &[&str] = &[
+    // Cross-signing and the types of rooms in the directory are in the versions above, but Element looks for these names
+    "org.matrix.e2e_cross_signing",
+    "org.matrix.msc3827.stable",
     // MSC4186, simplified sliding sync
     "org.matrix.simplified_msc3575",
     // MSC3814, dehydrated devices

@@ -26,7 +26,13 @@ fn unstable_features_are_booleans() {
     let versions = homeserver().get("/_matrix/client/versions").ok();
     let features = versions["unstable_features"].as_object().unwrap();
     assert!(features.values().all(serde_json::Value::is_boolean));
-    assert_eq!(features["org.matrix.simplified_msc3575"], true);
+    for feature in [
+        "org.matrix.simplified_msc3575",
+        "org.matrix.e2e_cross_signing",
+        "org.matrix.msc3827.stable",
+    ] {
+        assert_eq!(features[feature], true, "{feature}");
+    }
 }
 
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3capabilities)

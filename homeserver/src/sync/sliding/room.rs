@@ -91,11 +91,14 @@ impl Build<'_> {
         if direct_changed {
             answer.is_dm = Some(self.is_direct(room)?);
         }
-        let expands = told.is_some_and(|told| told.timeline_limit < wanted.timeline_limit);
+        let expands = told.is_some_and(|told| told.timeline_limit < wanted.timeline_limit)
+            && !answer.timeline.is_empty();
+        // matrix-js-sdk puts what is older behind what it has unless this says so, also where the whole room came.
+        answer.limited |= expands;
         // Heroes are told of rooms without a name.
         let is_unnamed = told.is_some() && answer.heroes.is_some();
         Ok(Some(RoomAnswer {
-            expanded_timeline: expands && !answer.timeline.is_empty(),
+            expanded_timeline: expands,
             unnamed: is_unnamed.then_some(()),
             room: answer,
             membership: row.membership.as_str(),
