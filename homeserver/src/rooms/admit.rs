@@ -156,8 +156,7 @@ impl Rooms {
                 redacts: None,
                 origin_server_ts: txn.rooms.clock().now(),
             };
-            let pdu = txn.build(&draft)?;
-            txn.authorize(&pdu)?;
+            let pdu = txn.checked(&draft)?;
             Ok((version_of(txn)?, txn.approved(pdu)?))
         })
         .await

@@ -8,7 +8,7 @@ use ruma::{
 use serde_json::{Value, json};
 
 use super::{
-    Rooms, blocking, draft, profile, refusal, restricted,
+    Rooms, draft, profile, refusal, restricted,
     rows::{Membership, UserRoomRow},
     txn::Txn,
 };
@@ -124,7 +124,6 @@ impl MembershipChange {
         if self.sender != self.user && txn.membership(&self.sender)? != Some(Membership::Join) {
             return Err(refusal::not_joined());
         }
-        blocking::check(txn, &self.sender, self.step)?;
         if self.step == Step::Leave && old == Some(Membership::Invite) {
             check_rejection(txn, &self.user)?;
         }

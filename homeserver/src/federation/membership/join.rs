@@ -38,12 +38,20 @@ pub struct Entry {
 
 /// Joins a room through the first server that lets the user in.
 pub async fn join(server: &Server, entry: Entry) -> ApiResult<()> {
+    server
+        .rooms
+        .check_entrance(&entry.room_id, &entry.user)
+        .await?;
     let names = candidates(server, &entry.room_id, &entry.user, entry.via.clone()).await?;
     through(names, |name| join_through(server, &entry, name).boxed()).await
 }
 
 /// Knocks at a room through the first server that takes the knock.
 pub async fn knock(server: &Server, entry: Entry) -> ApiResult<()> {
+    server
+        .rooms
+        .check_entrance(&entry.room_id, &entry.user)
+        .await?;
     let names = candidates(server, &entry.room_id, &entry.user, entry.via.clone()).await?;
     through(names, |name| knock_through(server, &entry, name).boxed()).await
 }
