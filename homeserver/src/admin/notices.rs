@@ -125,16 +125,14 @@ impl Admin {
         let nid: UserNid = user.user;
         let rooms = &self.inner.rooms;
         let known = rooms
-            .read(move |rooms, snapshot| {
-                let Some(room) = tables::NOTICE_ROOM.get(snapshot, nid)? else {
-                    return Ok(None);
-                };
-                // An administrator may have deleted it.
-                Ok(rooms.summary(snapshot, room)?.map(|_| room))
-            })
+            .read(move |_, snapshot| Ok(tables::NOTICE_ROOM.get(snapshot, nid)?))
             .await?;
+        // An administrator may have deleted it, or taken the sender out of it.
         if let Some(room) = known {
-            return Ok(room);
+            let row = rooms.user_room(sender, room)?;
+            if row.is_some_and(|row| row.membership == Membership::Join) {
+                return Ok(room);
+            }
         }
         let version = self.inner.room_version.clone();
         let request = self.room_request()?;

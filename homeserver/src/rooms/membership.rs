@@ -185,6 +185,10 @@ pub fn add(content: &mut JsonObject, more: &JsonObject) {
 /// Nobody can reject the invitation to the room in which the server talks to them.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#server-notices)
 fn check_rejection(txn: &Txn<'_>, user: &UserId) -> ApiResult {
+    // Administrators take everybody out of a room that they delete.
+    if txn.rooms.is_closing(txn.room) {
+        return Ok(());
+    }
     let Some(user) = txn.rooms.storage().interner().find_user(user)? else {
         return Ok(());
     };

@@ -365,6 +365,32 @@ fn a_notice_comes_into_a_room_that_cannot_be_rejected() {
     reply.must_be(403);
 }
 
+/// Administrators delete rooms of notices like others, and the next notice comes into a new one.
+#[test]
+fn a_notice_comes_into_a_new_room_once_the_old_one_is_deleted() {
+    let Some(admin) = admin() else { return };
+    // Synapse goes on sending into the room that it has deleted.
+    if homeserver().is_synapse() {
+        return;
+    }
+    let alice = homeserver().register("alice");
+    let invited_after_notice = || {
+        let notice =
+            json!({ "user_id": alice.id, "content": { "msgtype": "m.text", "body": "a" } });
+        let path = "/_synapse/admin/v1/send_server_notice";
+        admin.post(path, &notice).ok();
+        let sync = alice.initial_sync();
+        let invites = sync["rooms"]["invite"].as_object().cloned().unwrap();
+        let rooms: Vec<String> = invites.keys().cloned().collect();
+        assert_eq!(rooms.len(), 1, "{rooms:?}");
+        rooms[0].clone()
+    };
+    let old = invited_after_notice();
+    let id = text(&delete(&admin, &old, &json!({ "purge": false })).ok()["delete_id"]);
+    deleted(&admin, &id);
+    assert_ne!(invited_after_notice(), old);
+}
+
 #[test]
 fn a_notice_is_sent_once_for_one_transaction() {
     let Some(admin) = admin() else { return };
