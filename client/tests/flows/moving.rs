@@ -51,7 +51,7 @@ fn a_moving_picture_moves_until_it_is_stopped_and_the_bot_is_known() {
     assert_eq!(facts.clock_ahead, None, "it is the same computer");
 
     let mut bot = Person::sit_down("Bot", folder.path().join("bot"));
-    bot.register(&server.address());
+    bot.register_with(&server.address(), Some(server.make_code()));
     let room = anna.make_group("Games", &mut bot);
     assert!(!anna.screen.headers[&room].has_bot, "nobody has said so");
     let mut anna = anna.restart();

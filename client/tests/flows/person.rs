@@ -105,13 +105,18 @@ impl Person {
     }
 
     pub(crate) fn register(&mut self, address: &str) {
+        self.register_with(address, None);
+    }
+
+    /// Registers with a code of an administrator, if there is one.
+    pub(crate) fn register_with(&mut self, address: &str, code: Option<String>) {
         let server = self.find_server(address);
         let registration = Registration {
             server,
             user: self.name.to_lowercase(),
             display_name: self.name.to_owned(),
             password: Secret::new(PASSWORD),
-            token: None,
+            token: code.map(Secret::new),
             shared_computer: false,
         };
         self.ask(Command::Account(AccountCommand::Register(registration)));

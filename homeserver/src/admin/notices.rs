@@ -99,7 +99,16 @@ impl Admin {
         let server_name = self.inner.users.server_name();
         let user_id =
             UserId::parse(format!("@{localpart}:{server_name}")).map_err(ApiError::internal)?;
-        if self.inner.users.account(&user_id).await?.is_none() {
+        let account = self.inner.users.account(&user_id).await?;
+        if account
+            .as_ref()
+            .is_some_and(|account| account.row.password.is_some())
+        {
+            return Err(ApiError::forbidden(format!(
+                "{user_id} belongs to somebody, so it cannot send the notices of the server: set server_notices.localpart in the configuration."
+            )));
+        }
+        if account.is_none() {
             let new = NewAccount {
                 user_id: user_id.clone(),
                 password: None,

@@ -42,7 +42,7 @@ impl Users {
         wish: Registration,
         auth: Option<&AuthData>,
     ) -> ApiResult<Registered> {
-        let flows = self.registration_flows()?;
+        self.check_registration_open()?;
         let session = auth.and_then(AuthData::session);
         if let Some(registered) = session.and_then(|session| self.registered_in(session, &wish)) {
             return Ok(registered);
@@ -53,9 +53,10 @@ impl Users {
         };
         // A taken or impossible name is told at once, not after the trouble of authenticating.
         let user_id = match &wish.username {
-            Some(username) => self.check_username(username).await?,
+            Some(username) => self.check_chosen_name(username).await?,
             None => self.generate_user_id()?,
         };
+        let flows = self.registration_flows(&user_id);
         if auth.is_some() && wish.password.is_none() {
             return Err(ApiError::missing_param("A new account needs a password."));
         }
@@ -92,6 +93,13 @@ impl Users {
             self.remember_registered(session, registered.clone());
         }
         Ok(registered)
+    }
+
+    /// The same as [`Self::check_username`] for somebody who registers, who cannot take the names of the server's accounts.
+    pub async fn check_chosen_name(&self, localpart: &str) -> ApiResult<OwnedUserId> {
+        let user_id = self.check_username(localpart).await?;
+        self.inner.official.check(&user_id)?;
+        Ok(user_id)
     }
 
     /// The user id a local part gives, if it follows the rules and nobody has it. Phones like to begin names with a capital
@@ -141,16 +149,17 @@ impl Users {
         }
     }
 
-    fn registration_flows(&self) -> ApiResult<Vec<AuthFlow>> {
-        self.check_registration_open()?;
-        let asks_terms = !self.inner.registration.terms.is_empty();
-        let stages = match (self.inner.registration.mode, asks_terms) {
-            (RegistrationMode::Token, true) => vec![AuthType::RegistrationToken, AuthType::Terms],
-            (RegistrationMode::Token, false) => vec![AuthType::RegistrationToken],
-            (_, true) => vec![AuthType::Terms],
-            (_, false) => vec![AuthType::Dummy],
+    fn registration_flows(&self, user_id: &UserId) -> Vec<AuthFlow> {
+        let registration = &self.inner.registration;
+        let takes_token = matches!(registration.mode, RegistrationMode::Token)
+            || self.inner.official.is_bot(user_id);
+        let stages = match (takes_token, !registration.terms.is_empty()) {
+            (true, true) => vec![AuthType::RegistrationToken, AuthType::Terms],
+            (true, false) => vec![AuthType::RegistrationToken],
+            (false, true) => vec![AuthType::Terms],
+            (false, false) => vec![AuthType::Dummy],
         };
-        Ok(vec![AuthFlow::new(stages)])
+        vec![AuthFlow::new(stages)]
     }
 
     /// What somebody accepted by completing the stage of the terms: the documents as they are configured, which are those

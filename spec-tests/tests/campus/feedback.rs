@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use spec_tests::{Settings, User, path};
 
-use super::{command, fialka, try_command};
+use super::{command, fialka, register_bot, try_command};
 
 const PATH: &str = "/_fialka/client/v1/feedback";
 
@@ -53,7 +53,7 @@ fn the_bot_hands_over_words_of_others_who_are_counted_themselves() {
         return;
     };
     let (anna, boris) = (server.register("anna"), server.register("boris"));
-    let bot = server.register_named("bot");
+    let bot = register_bot(&server, "bot");
     let handed = |speaker: &User, id: &str, from: &User| {
         let body = json!({
             "id": id, "category": "unclear", "text": "Как закрепить сообщение в чате?",

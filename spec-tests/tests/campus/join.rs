@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use spec_tests::Settings;
 
-use super::{command, fialka};
+use super::{command, fialka, register_bot};
 
 const PATH: &str = "/_fialka/client/v1/join";
 
@@ -62,12 +62,7 @@ fn clients_are_told_the_version_and_who_the_bot_is() {
     assert_eq!(answer["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(answer["download"], "https://campus.example/fialka");
     assert!(answer.get("bot").is_none(), "nobody has that name yet");
-    let registration = json!({
-        "username": "professor",
-        "password": "correct horse battery staple",
-        "auth": { "type": "m.login.dummy" },
-    });
-    server.post("/v3/register", &registration).ok();
+    register_bot(&server, "professor");
     let bot = format!("@professor:{}", server.server_name());
     assert_eq!(server.get(facts).ok()["bot"], bot);
 }

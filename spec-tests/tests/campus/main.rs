@@ -4,11 +4,13 @@
 
 mod feedback;
 mod join;
+mod official;
 mod roster;
 
 use std::process::Command;
 
-use spec_tests::{Homeserver, Settings, target::Target};
+use serde_json::json;
+use spec_tests::{Homeserver, Settings, User, target::Target};
 
 /// A Fialka of the test's own.
 fn fialka(settings: &Settings) -> Option<Homeserver> {
@@ -40,4 +42,18 @@ fn try_command(server: &Homeserver, name: &str, arguments: &[&str]) -> Result<St
 #[track_caller]
 fn command(server: &Homeserver, name: &str, arguments: &[&str]) -> String {
     try_command(server, name, arguments).unwrap_or_else(|complaint| panic!("{complaint}"))
+}
+
+/// Registers the bot, with a token of an administrator.
+#[track_caller]
+fn register_bot(server: &Homeserver, name: &str) -> User {
+    let token = command(server, "invite", &["create", "--uses", "1"]);
+    let password = "correct horse battery staple";
+    let wish = json!({
+        "username": name,
+        "password": password,
+        "auth": { "type": "m.login.registration_token", "token": token.trim() },
+    });
+    let answer = server.post("/v3/register", &wish).ok();
+    User::from_sign_in(server, &answer, password)
 }

@@ -12,12 +12,13 @@ async fn a_check_names_a_token_that_is_not_taken_and_a_name_that_is() {
         return;
     };
     let server = Server::start(&binary).await;
-    let _bot = server.person("bot").await;
-    let problems = problems(&server.url(), "registration_token = \"mistyped\"").await;
+    let _taken = server.person("games").await;
+    let line = "user = \"games\"\nregistration_token = \"mistyped\"";
+    let problems = problems(&server.url(), line).await;
     let [name, token] = problems.as_slice() else {
         panic!("{problems:?}");
     };
-    assert!(name.starts_with("user: the name bot is taken"), "{name}");
+    assert!(name.starts_with("user: the name games is taken"), "{name}");
     assert!(token.starts_with("registration_token:"), "{token}");
 }
 
