@@ -166,6 +166,10 @@ fn a_join_that_needs_the_signature_of_another_server_needs_it_of_that_one() {
         let reply = bob.post(&path!("/v3/join/{}", room), &json!({}));
         assert!(reply.status >= 400, "{reply}");
     }
+    // Synapse asks nobody where somebody of it may let people in.
+    if homeserver().is_synapse() {
+        return;
+    }
     let authoriser = mallory;
     help(
         &peer,
