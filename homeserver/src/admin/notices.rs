@@ -99,7 +99,16 @@ impl Admin {
         let server_name = self.inner.users.server_name();
         let user_id =
             UserId::parse(format!("@{localpart}:{server_name}")).map_err(ApiError::internal)?;
-        if self.inner.users.account(&user_id).await?.is_none() {
+        let account = self.inner.users.account(&user_id).await?;
+        if account
+            .as_ref()
+            .is_some_and(|account| account.row.password.is_some())
+        {
+            return Err(ApiError::forbidden(format!(
+                "{user_id} belongs to somebody, so it cannot send the notices of the server: set server_notices.localpart in the configuration."
+            )));
+        }
+        if account.is_none() {
             let new = NewAccount {
                 user_id: user_id.clone(),
                 password: None,
@@ -125,16 +134,14 @@ impl Admin {
         let nid: UserNid = user.user;
         let rooms = &self.inner.rooms;
         let known = rooms
-            .read(move |rooms, snapshot| {
-                let Some(room) = tables::NOTICE_ROOM.get(snapshot, nid)? else {
-                    return Ok(None);
-                };
-                // An administrator may have deleted it.
-                Ok(rooms.summary(snapshot, room)?.map(|_| room))
-            })
+            .read(move |_, snapshot| Ok(tables::NOTICE_ROOM.get(snapshot, nid)?))
             .await?;
+        // An administrator may have deleted it, or taken the sender out of it.
         if let Some(room) = known {
-            return Ok(room);
+            let row = rooms.user_room(sender, room)?;
+            if row.is_some_and(|row| row.membership == Membership::Join) {
+                return Ok(room);
+            }
         }
         let version = self.inner.room_version.clone();
         let request = self.room_request()?;

@@ -77,6 +77,15 @@ impl<'a> Unverified<'a> {
         &self.event_id
     }
 
+    /// The event as it claims to be.
+    pub fn claimed(&self) -> Result<Pdu, VerifyError> {
+        let id = EventId::parse(&*self.event_id).map_err(|source| PduError::Identifier {
+            field: "event_id",
+            source,
+        })?;
+        Ok(Pdu::from_json(id, self.to_json()?, self.rules)?)
+    }
+
     /// The servers whose keys [`Self::verify`] needs.
     pub fn signing_servers(&self) -> Result<impl Iterator<Item = OwnedServerName>, VerifyError> {
         let servers =

@@ -71,6 +71,18 @@ impl Rooms {
         .await
     }
 
+    /// Refuses a join of a user of another server in the name of a member of this one, unless the room as it is now lets
+    /// the user in: nobody has to have asked for a proposal before.
+    pub async fn check_entry(&self, room: RoomNid, join: Pdu) -> ApiResult {
+        self.write(room, move |txn| {
+            require_resident(txn)?;
+            let old = txn.membership(join.sender())?;
+            restricted::authorising_member(txn, join.sender(), old)?;
+            txn.authorize(&join)
+        })
+        .await
+    }
+
     /// Takes in a membership event that this server proposed, checked and signed by the member's server, and passes it
     /// on to the other servers in the room.
     pub async fn admit(&self, room: RoomNid, pdu: Pdu, tells_state: bool) -> ApiResult<Admitted> {
@@ -144,8 +156,7 @@ impl Rooms {
                 redacts: None,
                 origin_server_ts: txn.rooms.clock().now(),
             };
-            let pdu = txn.build(&draft)?;
-            txn.authorize(&pdu)?;
+            let pdu = txn.checked(&draft)?;
             Ok((version_of(txn)?, txn.approved(pdu)?))
         })
         .await

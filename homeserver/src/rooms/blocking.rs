@@ -1,11 +1,13 @@
 //! Rooms that administrators have closed to the users of this server.
 
-use ruma::{OwnedUserId, RoomId, UserId};
+use ruma::{OwnedUserId, RoomId, UserId, events::TimelineEventType};
+use serde::Deserialize;
 
-use super::{Rooms, membership::Step, txn::Txn};
+use super::{Rooms, rows::Membership, txn::Txn};
 use crate::{
     error::{ApiError, ApiResult},
-    storage::{Commit, tables},
+    events::Draft,
+    storage::{Commit, Snapshot, tables},
 };
 
 impl Rooms {
@@ -32,15 +34,50 @@ impl Rooms {
     }
 }
 
-/// Refuses a step into a blocked room.
-pub(super) fn check(txn: &Txn<'_>, sender: &UserId, step: Step) -> ApiResult {
-    let enters = matches!(step, Step::Join | Step::Knock | Step::Invite { .. });
-    if !enters || !tables::BLOCKED_ROOM.contains(txn.snapshot, txn.room_id.as_str())? {
+impl Rooms {
+    /// Refuses to let a user of this server into a blocked room of others.
+    pub async fn check_entrance(&self, room_id: &RoomId, user: &UserId) -> ApiResult {
+        let (room_id, user) = (room_id.to_owned(), user.to_owned());
+        self.read(move |rooms, snapshot| require_open(rooms, snapshot, &room_id, &user))
+            .await
+    }
+}
+
+/// Refuses an event that brings somebody into a blocked room or to its door. Its members may change their profiles.
+pub(super) fn check(txn: &Txn<'_>, draft: &Draft) -> ApiResult {
+    #[derive(Deserialize)]
+    struct Content {
+        membership: String,
+    }
+    if draft.event_type != TimelineEventType::RoomMember {
         return Ok(());
     }
-    let sender = txn.rooms.storage().interner().find_user(sender)?;
-    let account = match sender {
-        Some(sender) => tables::ACCOUNT.get(txn.snapshot, sender)?,
+    let Ok(content) = serde_json::from_str::<Content>(draft.content.get()) else {
+        return Ok(());
+    };
+    let is_change = match Membership::parse(&content.membership) {
+        Some(Membership::Join) => txn.membership(&draft.sender)? != Some(Membership::Join),
+        Some(Membership::Invite | Membership::Knock) => true,
+        _ => false,
+    };
+    match is_change {
+        true => require_open(txn.rooms, txn.snapshot, &txn.room_id, &draft.sender),
+        false => Ok(()),
+    }
+}
+
+/// Refuses everybody but administrators where a room is blocked.
+pub(super) fn require_open(
+    rooms: &Rooms,
+    snapshot: &Snapshot<'_>,
+    room_id: &RoomId,
+    user: &UserId,
+) -> ApiResult {
+    if !tables::BLOCKED_ROOM.contains(snapshot, room_id.as_str())? {
+        return Ok(());
+    }
+    let account = match rooms.storage().interner().find_user(user)? {
+        Some(user) => tables::ACCOUNT.get(snapshot, user)?,
         None => None,
     };
     if account.is_some_and(|account| account.admin) {

@@ -4,7 +4,7 @@
 use http::StatusCode;
 use ruma::{UserId, events::TimelineEventType};
 
-use super::{Rooms, project::membership_in, rows::Membership};
+use super::{Rooms, blocking, project::membership_in, rows::Membership};
 use crate::{
     account_data::{IgnoredUsers, InvitePermission, InviteVerdict},
     error::{ApiError, ApiResult},
@@ -14,11 +14,14 @@ use crate::{
 };
 
 impl Rooms {
-    /// Refuses an invitation of another server to a user of this one who does not want it.
+    /// Refuses an invitation of another server to a user of this one who does not want it, or to a blocked room.
     pub async fn check_invitation(&self, invitation: &Pdu) -> ApiResult<()> {
         let pdu = invitation.clone();
-        self.read(move |rooms, snapshot| check(rooms, snapshot, &pdu))
-            .await
+        self.read(move |rooms, snapshot| {
+            blocking::require_open(rooms, snapshot, pdu.room_id(), pdu.sender())?;
+            check(rooms, snapshot, &pdu)
+        })
+        .await
     }
 }
 

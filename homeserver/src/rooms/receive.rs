@@ -453,12 +453,14 @@ impl Rooms {
             for pdu in in_order_of_auth(auth_chain.into_iter().chain(state)) {
                 txn.receive_outlier(pdu)?;
             }
-            let before = txn.state_of(&ids)?;
+            let told = txn.state_of(&ids)?;
+            // What this server knows itself it need not be told.
+            let is_known = txn.is_resident() && !txn.lacks_predecessors(&join)?;
             if !txn.is_resident() {
                 txn.leave_behind();
             }
             txn.is_told = true;
-            match txn.receive(join, Some(before))? {
+            match txn.receive(join, (!is_known).then_some(told))? {
                 Outcome::Accepted(_) | Outcome::Known => Ok(()),
                 Outcome::SoftFailed(reason) | Outcome::Rejected(reason) => Err(
                     ApiError::forbidden(format!("The room does not let you in: {reason}")),

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Names the member in whose name somebody enters a restricted room.
-const AUTHORISED_BY: &str = "join_authorised_via_users_server";
+pub const AUTHORISED_BY: &str = "join_authorised_via_users_server";
 
 impl Look<'_> {
     /// The room's state, as it was when the user left if they have left.

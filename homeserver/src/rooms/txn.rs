@@ -16,10 +16,10 @@ use serde::Serialize;
 use super::{
     Nodes, Rooms,
     approval::Approvals,
-    draft,
+    blocking, draft,
     event::RoomEvent,
     head::Head,
-    invite_permission, project, refusal,
+    invite_permission, project, redact, refusal,
     rows::{EventRow, Membership, Place, Standing},
     servers,
     state::tree::NewNodes,
@@ -184,6 +184,8 @@ impl<'a> Txn<'a> {
 
     /// An event of a local user on top of the room as it is, if the rules allow it.
     pub(super) fn checked(&self, draft: &Draft) -> ApiResult<Pdu> {
+        redact::check(self, draft)?;
+        blocking::check(self, draft)?;
         let pdu = self.build(draft)?;
         self.authorize(&pdu)?;
         invite_permission::check(self.rooms, self.snapshot, &pdu)?;

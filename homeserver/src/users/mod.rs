@@ -15,6 +15,7 @@ mod locks;
 mod login;
 mod login_tokens;
 mod names;
+mod official;
 mod openid;
 mod password;
 mod profile;
@@ -48,9 +49,9 @@ pub use self::{
     uiaa::{Operation, Proof, StageState},
 };
 use self::{
-    locks::UserLocks, login_tokens::LoginTokens, password::Passwords, profile_spread::Spreading,
-    registering::Registrations, sessions::CACHED_SESSIONS, shared_secret::Nonces, store::TokenHash,
-    uiaa::UiaaSessions,
+    locks::UserLocks, login_tokens::LoginTokens, official::Official, password::Passwords,
+    profile_spread::Spreading, registering::Registrations, sessions::CACHED_SESSIONS,
+    shared_secret::Nonces, store::TokenHash, uiaa::UiaaSessions,
 };
 use crate::{
     ApiResult, Config,
@@ -72,6 +73,7 @@ struct Inner {
     clock: SharedClock,
     server_name: OwnedServerName,
     registration: config::Registration,
+    official: Official,
     passwords: Passwords,
     sessions: ReadCache<TokenHash, Session>,
     uiaa: UiaaSessions,
@@ -94,6 +96,7 @@ impl Users {
             clock,
             server_name: config.server_name.clone(),
             registration: config.registration.clone(),
+            official: Official::new(config),
             passwords: Passwords::default(),
             sessions: ReadCache::new(CACHED_SESSIONS),
             uiaa: UiaaSessions::default(),

@@ -53,7 +53,7 @@ impl Users {
         };
         // A taken or impossible name is told at once, not after the trouble of authenticating.
         let user_id = match &wish.username {
-            Some(username) => self.check_username(username).await?,
+            Some(username) => self.check_chosen_name(username).await?,
             None => self.generate_user_id()?,
         };
         if auth.is_some() && wish.password.is_none() {
@@ -92,6 +92,13 @@ impl Users {
             self.remember_registered(session, registered.clone());
         }
         Ok(registered)
+    }
+
+    /// The same as [`Self::check_username`] for somebody who registers, who cannot take the names of the server's accounts.
+    pub async fn check_chosen_name(&self, localpart: &str) -> ApiResult<OwnedUserId> {
+        let user_id = self.check_username(localpart).await?;
+        self.inner.official.check(&user_id)?;
+        Ok(user_id)
     }
 
     /// The user id a local part gives, if it follows the rules and nobody has it. Phones like to begin names with a capital

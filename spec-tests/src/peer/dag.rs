@@ -338,6 +338,9 @@ impl Inner {
             ) {
                 wanted.push(("m.room.join_rules", ""));
             }
+            if let Some(member) = draft.content["join_authorised_via_users_server"].as_str() {
+                wanted.push(("m.room.member", member));
+            }
         }
         let found: BTreeSet<String> = wanted
             .into_iter()

@@ -4,6 +4,7 @@
 
 mod feedback;
 mod join;
+mod official;
 mod operation;
 mod roster;
 

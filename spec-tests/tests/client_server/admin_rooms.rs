@@ -138,6 +138,21 @@ fn nobody_enters_a_blocked_room() {
         &json!({ "block": true, "user_id": admin.id }),
     );
     bob.try_join(&room).must_be(403);
+    let (join, invite) = (
+        json!({ "membership": "join" }),
+        json!({ "membership": "invite" }),
+    );
+    for (user, content) in [(&bob, join), (&alice, invite)] {
+        user.try_set_state(&room, "m.room.member", &bob.id, &content)
+            .must_be(403);
+    }
+    alice.membership("invite", &room, &bob).must_be(403);
+    // Synapse shows nobody's new name there.
+    if !homeserver().is_synapse() {
+        alice.set_display_name("Alice in the blocked room");
+        let shown = json!({ "displayname": "Alice in the blocked room" });
+        alice.must_see_state(&room, "m.room.member", &alice.id, &shown);
+    }
     admin.put(&block, &json!({ "block": false })).ok();
     bob.join(&room);
     // A room can be blocked before anybody knows it.
@@ -345,6 +360,32 @@ fn a_notice_comes_into_a_room_that_cannot_be_rejected() {
         &json!({ "msgtype": "m.text", "body": "a" }),
     );
     reply.must_be(403);
+}
+
+/// Administrators delete rooms of notices like others, and the next notice comes into a new one.
+#[test]
+fn a_notice_comes_into_a_new_room_once_the_old_one_is_deleted() {
+    let Some(admin) = admin() else { return };
+    // Synapse goes on sending into the room that it has deleted.
+    if homeserver().is_synapse() {
+        return;
+    }
+    let alice = homeserver().register("alice");
+    let invited_after_notice = || {
+        let notice =
+            json!({ "user_id": alice.id, "content": { "msgtype": "m.text", "body": "a" } });
+        let path = "/_synapse/admin/v1/send_server_notice";
+        admin.post(path, &notice).ok();
+        let sync = alice.initial_sync();
+        let invites = sync["rooms"]["invite"].as_object().cloned().unwrap();
+        let rooms: Vec<String> = invites.keys().cloned().collect();
+        assert_eq!(rooms.len(), 1, "{rooms:?}");
+        rooms[0].clone()
+    };
+    let old = invited_after_notice();
+    let id = text(&delete(&admin, &old, &json!({ "purge": false })).ok()["delete_id"]);
+    deleted(&admin, &id);
+    assert_ne!(invited_after_notice(), old);
 }
 
 #[test]

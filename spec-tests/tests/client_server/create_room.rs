@@ -280,3 +280,26 @@ fn the_creator_is_the_only_member() {
     assert_eq!(must_find(&state, &member)["state_key"], alice.id);
     must_not_find(&state, &json!({ "type": "m.room.name" }));
 }
+
+/// One request is one for the limits of a server, however many events it would make.
+#[test]
+fn a_room_is_not_made_with_thousands_of_events_at_once() {
+    covers!(POST "/_matrix/client/v3/createRoom");
+    // Synapse takes its time for them.
+    if homeserver().is_synapse() {
+        return;
+    }
+    let alice = homeserver().register("alice");
+    let event = |number: usize| json!({ "type": "org.example", "state_key": number.to_string(), "content": {} });
+    let state: Vec<Value> = (0..2_000).map(event).collect();
+    alice
+        .post("/v3/createRoom", &json!({ "initial_state": state }))
+        .must_fail(413, "M_TOO_LARGE");
+    let invited: Vec<String> = (0..2_000)
+        .map(|number| format!("@nobody{number}:elsewhere.test"))
+        .collect();
+    alice
+        .post("/v3/createRoom", &json!({ "invite": invited }))
+        .must_fail(413, "M_TOO_LARGE");
+    alice.create_room(&json!({ "initial_state": &state[..200] }));
+}

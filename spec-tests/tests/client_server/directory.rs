@@ -338,3 +338,12 @@ fn every_room_says_how_it_is_joined() {
     let found = alice.post("/v3/publicRooms", &query).ok();
     assert_eq!(found["chunk"][0]["join_rule"], "public", "{found}");
 }
+
+/// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3publicrooms)
+#[test]
+fn other_servers_are_not_asked_for_somebody_without_an_account() {
+    covers!(GET "/_matrix/client/v3/publicRooms");
+    homeserver()
+        .get("/v3/publicRooms?server=elsewhere.test")
+        .must_fail(401, "M_MISSING_TOKEN");
+}

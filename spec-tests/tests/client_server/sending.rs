@@ -200,6 +200,29 @@ fn only_moderators_redact_what_others_said() {
     bob.redact(&room, &own);
 }
 
+/// Other servers in the room believe a redaction of a server's own users.
+#[test]
+fn who_may_not_redact_does_not_send_redactions_either() {
+    covers!(PUT "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}");
+    let (alice, bob) = (homeserver().register("alice"), homeserver().register("bob"));
+    let room = alice.create_room(&json!({
+        "room_version": "11",
+        "preset": "public_chat",
+        "power_level_content_override": { "state_default": 0 },
+    }));
+    bob.join(&room);
+    let words = alice.say(&room, "mine");
+    let redaction = json!({ "redacts": words });
+    bob.try_send(&room, "m.room.redaction", &redaction)
+        .must_fail(403, "M_FORBIDDEN");
+    bob.try_set_state(&room, "m.room.redaction", "", &redaction)
+        .must_fail(403, "M_FORBIDDEN");
+    assert_eq!(alice.event(&room, &words).ok()["content"]["body"], "mine");
+    let own = bob.say(&room, "a mistake");
+    bob.send(&room, "m.room.redaction", &json!({ "redacts": own }));
+    assert_eq!(alice.event(&room, &own).ok()["content"], json!({}));
+}
+
 /// A membership survives its redaction, without name and picture.
 /// [spec](https://spec.matrix.org/v1.19/rooms/v11/#redactions)
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use spec_tests::{
-    Homeserver, Settings, User, http::encode, sync_until::eventually, target::Target,
+    Homeserver, Settings, User, http::encode, path, sync_until::eventually, target::Target,
 };
 
 const LIST: &str = "/_synapse/admin/v1/federation/destinations";
@@ -76,4 +76,23 @@ fn a_server_that_went_away_is_seen_and_asked_again_at_once() {
     assert!([200, 400].contains(&reply.status), "{reply}");
     bob.must_read_once(&room, "is anybody there?");
     assert_eq!(standing()["retry_interval"], 0);
+}
+
+#[test]
+fn nobody_enters_a_blocked_room_of_another_server() {
+    let Some((here, admin, there)) = two() else {
+        return;
+    };
+    let (alice, bob) = (here.register("alice"), there.register("bob"));
+    let room = bob.public_room();
+    let block = path!("/_synapse/admin/v1/rooms/{}/block", room);
+    admin.put(&block, &json!({ "block": true })).ok();
+    alice
+        .try_join_via(&room, &there)
+        .must_fail(403, "M_FORBIDDEN");
+    bob.membership("invite", &room, &alice)
+        .must_fail(403, "M_FORBIDDEN");
+    admin.put(&block, &json!({ "block": false })).ok();
+    bob.invite(&room, &alice);
+    alice.join_via(&room, &there);
 }

@@ -323,6 +323,34 @@ fn a_policy_server_that_is_away_is_told_of_as_such() {
         .must_fail(502, "M_UNKNOWN");
 }
 
+/// Else a policy server would get the signature of the member's server for whatever somebody sends in their name.
+#[test]
+fn an_event_that_somebody_else_may_not_send_is_not_shown_to_the_policy_server() {
+    let (scene, other) = (Scene::enabled(), Peer::start());
+    let room = scene.alice.public_room();
+    let eve = other.user("eve");
+    Dag::join(&other, &scene.alice.server, &scene.room, &eve);
+    let dag = Dag::join(&other, &scene.alice.server, &room, &eve);
+    let tip = scene.alice.say(&room, "welcome");
+    dag.learn(&scene.alice.server, &tip);
+    let levels = json!({ "users": { &scene.alice.id: 100, &eve: 100 } });
+    let drafts = [
+        Draft::state(&scene.alice.id, "m.room.power_levels", "", levels),
+        Draft::member(&scene.alice.id, &scene.alice.id, "leave"),
+        Draft::member(&eve, &eve, "leave"),
+    ];
+    let asked = scene.policy.received(SIGN).len();
+    for draft in drafts {
+        let mut event = dag.unfinished(std::slice::from_ref(&tip), &draft);
+        let id = dag.finish(&mut event);
+        let path = path!("/_matrix/federation/v2/send_leave/{}/{}", scene.room, id);
+        let sent = other.request(&scene.alice.server, "PUT", &path, Some(&event));
+        let reply = sent.send();
+        assert!((400..500).contains(&reply.status), "{reply}");
+    }
+    assert_eq!(scene.policy.received(SIGN).len(), asked);
+}
+
 /// [spec](https://spec.matrix.org/v1.19/server-server-api/#post_matrixpolicyv1sign)
 #[test]
 fn a_server_that_is_no_policy_server_says_so() {

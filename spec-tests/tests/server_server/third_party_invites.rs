@@ -317,3 +317,34 @@ fn an_identity_server_may_post_that_an_address_is_bound() {
     bind_by("POST", &bob, (&room, &alice), &signed);
     is_invited(&bob, &room).expect("an invitation");
 }
+
+/// Nobody signs what identity servers send here, so it must not make this server ask others again and again.
+#[test]
+fn invitations_that_somebody_made_up_lead_to_few_questions() {
+    covers!(PUT "/_matrix/federation/v1/3pid/onbind");
+    if homeserver().is_synapse() {
+        return;
+    }
+    let (bob, peer) = (homeserver().register("bob"), Peer::start());
+    let ask = |rooms: Vec<String>| {
+        let invites: Vec<Value> = rooms
+            .iter()
+            .map(|room| {
+                json!({
+                    "medium": "email", "address": ADDRESS, "mxid": bob.id, "room_id": room,
+                    "sender": peer.user("mallory"), "signed": { "mxid": bob.id, "token": "a" },
+                })
+            })
+            .collect();
+        let body = json!({
+            "medium": "email", "address": ADDRESS, "mxid": bob.id, "invites": invites,
+        });
+        let path = "/_matrix/federation/v1/3pid/onbind";
+        bob.server.request("PUT", path).json(&body).send().ok();
+        let asked = "/_matrix/federation/v1/exchange_third_party_invite/";
+        peer.received(asked).len()
+    };
+    let room = |number: usize| format!("!room{number}:{}", peer.name());
+    assert_eq!(ask(vec![room(0); 30]), 1);
+    assert!(ask((1..=40).map(room).collect()) <= 11);
+}

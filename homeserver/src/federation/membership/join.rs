@@ -7,14 +7,16 @@ use ruma::{
     api::federation::membership::{
         create_join_event, create_knock_event, prepare_join_event, prepare_knock_event,
     },
+    room_version_rules::RoomVersionRules,
     serde::JsonObject,
 };
+use serde_json::value::RawValue;
 
 use super::{Wish, candidates, complete, raw, refused, room_nid, rules_of, stripped_with};
 use crate::{
     Server,
     error::{ApiError, ApiResult},
-    events::versions::OFFERED,
+    events::{Pdu, versions::OFFERED},
     federation::{Limits, RequestError, inbound::verify},
     rooms::{outside::Outside, receive::JoinedRoom, rows::Membership},
 };
@@ -36,12 +38,20 @@ pub struct Entry {
 
 /// Joins a room through the first server that lets the user in.
 pub async fn join(server: &Server, entry: Entry) -> ApiResult<()> {
+    server
+        .rooms
+        .check_entrance(&entry.room_id, &entry.user)
+        .await?;
     let names = candidates(server, &entry.room_id, &entry.user, entry.via.clone()).await?;
     through(names, |name| join_through(server, &entry, name).boxed()).await
 }
 
 /// Knocks at a room through the first server that takes the knock.
 pub async fn knock(server: &Server, entry: Entry) -> ApiResult<()> {
+    server
+        .rooms
+        .check_entrance(&entry.room_id, &entry.user)
+        .await?;
     let names = candidates(server, &entry.room_id, &entry.user, entry.via.clone()).await?;
     through(names, |name| knock_through(server, &entry, name).boxed()).await
 }
@@ -88,7 +98,7 @@ async fn join_through(server: &Server, entry: &Entry, name: OwnedServerName) -> 
     let request =
         create_join_event::v2::Request::new(room_id.clone(), join.event_id().clone(), raw(&join)?);
     let answer = ask(server, name, request, Limits::ROOM).await?.room_state;
-    let texts = |events: Vec<Box<serde_json::value::RawValue>>| {
+    let texts = |events: Vec<Box<RawValue>>| {
         events
             .iter()
             .map(|event| event.get().to_owned())
@@ -96,18 +106,7 @@ async fn join_through(server: &Server, entry: &Entry, name: OwnedServerName) -> 
     };
     let state = verify::verified(server, rules, texts(answer.state)).await?;
     let auth_chain = verify::verified(server, rules, texts(answer.auth_chain)).await?;
-    // In a restricted room the other server has to sign, too.
-    let join = match answer.event {
-        Some(signed) => {
-            let signed = verify::verified_one(server, rules, signed.get().to_owned()).await?;
-            if signed.event_id() == join.event_id() {
-                signed
-            } else {
-                join
-            }
-        }
-        None => join,
-    };
+    let join = taken_in(server, rules, join, answer.event).await?;
     if !state
         .iter()
         .any(|pdu| pdu.event_type().to_string() == "m.room.create")
@@ -135,6 +134,23 @@ async fn join_through(server: &Server, entry: &Entry, name: OwnedServerName) -> 
         .rooms
         .enter(room, rules, version.to_string(), joined)
         .await
+}
+
+/// A join with the signatures that it needs. Where somebody of the other server lets the user in, that server has to
+/// have signed it, too.
+async fn taken_in(
+    server: &Server,
+    rules: &'static RoomVersionRules,
+    join: Pdu,
+    answered: Option<Box<RawValue>>,
+) -> ApiResult<Pdu> {
+    if let Some(event) = answered {
+        let signed = verify::verified_one(server, rules, event.get().to_owned()).await?;
+        if signed.event_id() == join.event_id() {
+            return Ok(signed);
+        }
+    }
+    verify::verified_one(server, rules, join.json().to_owned()).await
 }
 
 async fn knock_through(server: &Server, entry: &Entry, name: OwnedServerName) -> ApiResult<()> {

@@ -25,7 +25,7 @@ use crate::{
     error::{ApiError, ApiResult},
     events::{Draft, Pdu, RoomContext, build, client_format::StrippedState, versions},
     federation::RequestError,
-    rooms::{membership::add, rows::Membership},
+    rooms::{membership::add, rows::Membership, servers, state_events::AUTHORISED_BY},
     users::profile_of,
 };
 
@@ -65,11 +65,9 @@ fn complete(
     let template: Template = serde_json::from_str(template.get()).map_err(ApiError::internal)?;
     let mut content = Map::new();
     content.insert("membership".to_owned(), wish.membership.as_str().into());
-    if let Some(member) = template.content.get("join_authorised_via_users_server") {
-        content.insert(
-            "join_authorised_via_users_server".to_owned(),
-            member.clone(),
-        );
+    if let Some(member) = template.content.get(AUTHORISED_BY) {
+        require_of_others(server, member)?;
+        content.insert(AUTHORISED_BY.to_owned(), member.clone());
     }
     add(&mut content, wish.more);
     if let Some(reason) = wish.reason {
@@ -104,6 +102,20 @@ fn complete(
     Ok(build::build(&draft, context, server.rooms.signer())?)
 }
 
+/// Refuses a proposal in which a user of this server lets somebody in: another server does that in the name of its own.
+/// [spec](https://spec.matrix.org/v1.19/server-server-api/#restricted-rooms)
+fn require_of_others(server: &Server, member: &Value) -> ApiResult {
+    let member = member
+        .as_str()
+        .and_then(|member| UserId::parse(member).ok());
+    if member.is_some_and(|member| member.server_name() != server.rooms.server_name()) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden(
+        "The other server does not let anybody in in the name of one of its users.",
+    ))
+}
+
 fn raw(pdu: &Pdu) -> ApiResult<Box<RawValue>> {
     RawValue::from_string(pdu.json().to_owned()).map_err(ApiError::internal)
 }
@@ -129,15 +141,24 @@ async fn candidates(
     let mut candidates = via;
     if let Some(room) = server.storage.interner().find_room(room_id)? {
         let user: OwnedUserId = user.to_owned();
+        let named = candidates;
         let read = server.rooms.read(move |rooms, snapshot| {
-            let mut known = rooms.inviters(snapshot, room, &user)?;
-            // What is known of a room that this server has left is old: it is for those who name nobody.
-            if !names_servers || rooms.is_resident(snapshot, room)? {
-                known.extend(crate::rooms::servers::servers_in(snapshot, room)?);
+            let mut all = named;
+            if rooms.is_resident(snapshot, room)? {
+                // Nobody but those who are in it can let anybody into a room that this server knows.
+                let inside = servers::servers_in(snapshot, room)?;
+                all.retain(|name| inside.contains(name));
+                all.extend(inside);
+                return Ok(all);
             }
-            Ok(known)
+            all.extend(rooms.inviters(snapshot, room, &user)?);
+            // What is known of a room that this server has left is old: it is for those who name nobody.
+            if !names_servers {
+                all.extend(servers::servers_in(snapshot, room)?);
+            }
+            Ok(all)
         });
-        candidates.extend(read.await?);
+        candidates = read.await?;
     }
     // The server that made the room need not be in it any more: it is a guess for those who know no better.
     let maker = room_id.server_name().filter(|_| !names_servers);

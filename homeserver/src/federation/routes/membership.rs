@@ -2,19 +2,22 @@
 
 use axum::{Router, extract::State};
 use ruma::{
-    OwnedEventId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId,
+    EventId, OwnedEventId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId,
     api::federation::membership::{
         RawStrippedState, create_invite, create_join_event, create_knock_event, create_leave_event,
         prepare_join_event, prepare_knock_event, prepare_leave_event,
     },
-    room_version_rules::RoomVersionRules,
 };
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{membership_v1, shown};
 use crate::{
     ApiError, ApiResult, Server,
-    events::{Pdu, verify::Unverified, versions},
+    events::{
+        Pdu,
+        verify::{Unverified, VerifyError},
+        versions,
+    },
     federation::{
         inbound::{acl, verify},
         policy,
@@ -137,41 +140,55 @@ async fn admit(
     let room = room_for(server, sent.room_id, origin).await?;
     let version = server.rooms.version(room).await?;
     let rules = versions::rules(&version).ok_or_else(|| incompatible_version(&version))?;
-    let json = countersigned(server, sent.pdu, rules)?;
+    let event = Unverified::parse(sent.pdu.get(), rules).map_err(malformed)?;
+    // Nothing is signed, nor shown to anybody, before it is known to be what the origin may send.
+    let claimed = event.claimed().map_err(malformed)?;
+    require_named(&claimed, sent.event_id, sent.room_id)?;
+    require_of(claimed.sender(), origin)?;
+    outside::require_member_event(&claimed, Some(claimed.sender()), sent.membership)?;
+    let json = match sent.membership {
+        Membership::Join => countersigned(server, room, event, claimed).await?,
+        _ => sent.pdu.get().to_owned(),
+    };
     let pdu = verify::verified_one(server, rules, json).await?;
     let mut asked = policy::ask_about(server, room, vec![pdu.clone()]).await?;
     let pdu = asked.pop().unwrap_or(pdu);
-    if pdu.event_id() != sent.event_id || pdu.room_id() != sent.room_id {
-        return Err(ApiError::invalid_param(
-            "The event is not the one that the path names.",
-        ));
-    }
-    require_of(pdu.sender(), origin)?;
-    outside::require_member_event(&pdu, Some(pdu.sender()), sent.membership)?;
     let tells_state = sent.membership == Membership::Join;
     let admitted = server.rooms.admit(room, pdu.clone(), tells_state).await?;
     Ok((pdu, room, admitted))
 }
 
-/// The event with this server's signature where it let the user in.
+/// A join with this server's signature where it names a member of it as the one who lets the user in, and they may.
 /// [spec](https://spec.matrix.org/v1.19/server-server-api/#restricted-rooms)
-fn countersigned(
+async fn countersigned(
     server: &Server,
-    pdu: &RawValue,
-    rules: &'static RoomVersionRules,
+    room: RoomNid,
+    mut join: Unverified<'_>,
+    claimed: Pdu,
 ) -> ApiResult<String> {
-    let malformed =
-        |error| ApiError::bad_json("The event is malformed.").because(anyhow::Error::new(error));
-    let mut event = Unverified::parse(pdu.get(), rules).map_err(malformed)?;
-    let signing = event.signing_servers().map_err(malformed)?;
-    if signing
-        .into_iter()
-        .any(|name| name == server.rooms.server_name())
-    {
-        event.sign(server.rooms.signer()).map_err(malformed)?;
-        return event.to_json().map_err(malformed);
+    let own = server.rooms.server_name();
+    let is_ours = join
+        .signing_servers()
+        .map_err(malformed)?
+        .any(|name| name == own);
+    if is_ours {
+        server.rooms.check_entry(room, claimed).await?;
+        join.sign(server.rooms.signer()).map_err(malformed)?;
     }
-    Ok(pdu.get().to_owned())
+    join.to_json().map_err(malformed)
+}
+
+fn malformed(error: VerifyError) -> ApiError {
+    ApiError::bad_json("The event is malformed.").because(anyhow::Error::new(error))
+}
+
+fn require_named(pdu: &Pdu, event_id: &EventId, room_id: &RoomId) -> ApiResult {
+    if pdu.event_id() == event_id && pdu.room_id() == room_id {
+        return Ok(());
+    }
+    Err(ApiError::invalid_param(
+        "The event is not the one that the path names.",
+    ))
 }
 
 fn raws(events: Vec<String>) -> ApiResult<Vec<Box<RawValue>>> {
@@ -242,11 +259,7 @@ async fn invite(
     let rules = versions::rules(&request.room_version)
         .ok_or_else(|| incompatible_version(&request.room_version))?;
     let pdu = verify::verified_one(&server, rules, request.event.get().to_owned()).await?;
-    if *pdu.event_id() != request.event_id || *pdu.room_id() != *request.room_id {
-        return Err(ApiError::invalid_param(
-            "The event is not the one that the path names.",
-        ));
-    }
+    require_named(&pdu, &request.event_id, &request.room_id)?;
     require_of(pdu.sender(), &origin)?;
     outside::require_member_event(&pdu, None, Membership::Invite)?;
     let invited = pdu.state_key().and_then(|key| UserId::parse(key).ok());
@@ -264,8 +277,6 @@ async fn invite(
     let room = server.storage.interner().room(&request.room_id)?;
     acl::require(&server, room, &origin).await?;
     server.rooms.check_invitation(&pdu).await?;
-    let malformed =
-        |error| ApiError::bad_json("The event is malformed.").because(anyhow::Error::new(error));
     let mut event = Unverified::parse(request.event.get(), rules).map_err(malformed)?;
     event.sign(server.rooms.signer()).map_err(malformed)?;
     let signed = event.to_json().map_err(malformed)?;

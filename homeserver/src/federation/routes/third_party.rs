@@ -1,5 +1,7 @@
 //! [Third-party invites](https://spec.matrix.org/v1.19/server-server-api/#third-party-invites).
 
+use std::collections::HashSet;
+
 use axum::{
     Router,
     extract::{Request, State},
@@ -21,8 +23,8 @@ use crate::{
     http::{RouterExt, Ruma, RumaHandler, Signed},
 };
 
-/// Invitations of one address that are looked at.
-const MOST_INVITES: usize = 50;
+/// Invitations of one address that are looked at. Anybody can send them, and other servers may be asked for each.
+const MOST_INVITES: usize = 10;
 
 const ON_BIND: &str = "/_matrix/federation/v1/3pid/onbind";
 
@@ -89,10 +91,12 @@ async fn bound(
     {
         return Err(ApiError::not_found("This server does not know the user."));
     }
-    for invite in request.invites.into_iter().take(MOST_INVITES) {
-        if invite.mxid != user {
-            continue;
-        }
+    let mut seen = HashSet::new();
+    let mut invites = request.invites;
+    invites.retain(|invite| {
+        invite.mxid == user && seen.insert((invite.room_id.clone(), invite.sender.clone()))
+    });
+    for invite in invites.into_iter().take(MOST_INVITES) {
         let Ok(signed) = serde_json::from_str(invite.signed.json().get()) else {
             continue;
         };

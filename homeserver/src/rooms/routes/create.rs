@@ -8,7 +8,7 @@ use ruma::{
 
 use super::upgrade::follow;
 use crate::{
-    ApiResult, Server,
+    ApiError, ApiResult, Server,
     federation::membership::{
         invite::{Invitation, invite},
         third_party,
@@ -23,6 +23,20 @@ pub(super) fn router() -> Router<Server> {
     Router::new().ruma_route(create_room)
 }
 
+/// Events that a client may want of a new room: its state and its invitations.
+const MOST_EVENTS: usize = 500;
+
+/// Refuses rooms that would be hundreds of events at once: one request is one for the limits, too.
+fn check_size(request: &create_room::v3::Request) -> ApiResult {
+    let events = request.initial_state.len() + request.invite.len() + request.invite_3pid.len();
+    if events <= MOST_EVENTS {
+        return Ok(());
+    }
+    Err(ApiError::too_large(format!(
+        "A new room has at most {MOST_EVENTS} events in initial_state and invitations: send the others once it is there."
+    )))
+}
+
 /// Makes a room.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom)
 async fn create_room(
@@ -30,6 +44,7 @@ async fn create_room(
     session: Session,
     Ruma(request): Ruma<create_room::v3::Request>,
 ) -> ApiResult<create_room::v3::Response> {
+    check_size(&request)?;
     if let Some(localpart) = &request.room_alias_name {
         let alias = format!("#{localpart}:{}", server.config.server_name);
         let service = session.appservice.as_deref();

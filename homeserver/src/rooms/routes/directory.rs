@@ -54,9 +54,14 @@ impl<T: OutgoingResponse> Answer for WithJoinRules<T> {
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3publicrooms)
 async fn public_rooms(
     State(server): State<Server>,
+    session: Option<Session>,
     Ruma(request): Ruma<get_public_rooms::v3::Request>,
 ) -> ApiResult<WithJoinRules<get_public_rooms::v3::Response>> {
     if let Some(other) = foreign(&server, request.server.as_deref()) {
+        // Other servers are asked for this server's users only.
+        if session.is_none() {
+            return Err(ApiError::missing_token());
+        }
         let mut question = get_remote_public_rooms::v1::Request::new();
         question.limit = request.limit;
         question.since = request.since;

@@ -91,7 +91,7 @@ pub(super) async fn username_availability(
     State(server): State<Server>,
     Ruma(request): Ruma<get_username_availability::v3::Request>,
 ) -> ApiResult<get_username_availability::v3::Response> {
-    server.users.check_username(&request.username).await?;
+    server.users.check_chosen_name(&request.username).await?;
     Ok(get_username_availability::v3::Response::new(true))
 }
 
