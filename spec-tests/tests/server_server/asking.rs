@@ -168,7 +168,7 @@ fn the_directory_of_another_server_is_shown_and_searched() {
     let path = "/_matrix/federation/v1/publicRooms";
     peer.on_json("GET", path, page.clone());
     peer.on_json("POST", path, page);
-    let shown = server
+    let shown = alice
         .get(&path!("/v3/publicRooms?server={}&limit=1", peer.name()))
         .ok();
     assert_eq!(shown["chunk"][0]["name"], "Elsewhere");
@@ -306,7 +306,7 @@ fn users_of_a_server_without_federation_are_told_so() {
         .get(&path!("/v3/directory/room/{}", alias))
         .must_fail(403, "M_FORBIDDEN");
     let directory = path!("/v3/publicRooms?server={}", peer.name());
-    server.get(&directory).must_fail(403, "M_FORBIDDEN");
+    alice.get(&directory).must_fail(403, "M_FORBIDDEN");
     let answer = alice
         .post("/v3/keys/query", &json!({ "device_keys": { &bob: [] } }))
         .ok();
