@@ -20,7 +20,8 @@ pub use self::{
     defaults::default_rules,
 };
 use super::{
-    AccountData, AccountDatum, NewRule, PUSH_RULES, Placement, Rule, Scope, push_rules_edit, store,
+    AccountData, AccountDatum, MAX_CONTENT, NewRule, PUSH_RULES, Placement, Rule, Scope,
+    push_rules_edit, store,
 };
 use crate::{
     ApiError, ApiResult,
@@ -31,8 +32,6 @@ use crate::{
 
 /// Rulesets kept in memory.
 const CACHED_RULESETS: usize = 2_000;
-/// Bytes that somebody's rules may grow to: every first sync has all of them.
-const MAX_CONTENT: usize = 256 * 1024;
 
 /// Rules in memory.
 pub(super) struct PushRules {
