@@ -7,9 +7,9 @@
 
 use std::cell::Cell;
 
-/// Characters that the rules of one user may look at for one event: enough for a hundred keywords in the longest message,
+/// Characters that the rules of one user may look at for one event: enough for thirty keywords in the longest message,
 /// and for thousands in a usual one.
-const EFFORT: usize = 6_000_000;
+const EFFORT: usize = 2_000_000;
 
 /// What is left to spend on an event. When it is used up nothing matches any longer.
 pub(super) struct Effort(Cell<usize>);

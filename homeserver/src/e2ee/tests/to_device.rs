@@ -1,4 +1,5 @@
 use super::*;
+use crate::storage::tables;
 
 async fn send(
     bench: &Bench,
