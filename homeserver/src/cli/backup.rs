@@ -90,6 +90,7 @@ fn create(config: &Config, file: &Path) -> anyhow::Result<()> {
         made.path
     } else {
         let storage = Storage::open(&config.database_dir(), OpenOptions::default())?;
+        maintenance::check_owner(&storage.snapshot(), &config.server_name)?;
         backups::create(config, &storage, Some(file), now())?
     };
     println!("{}", made.display());
@@ -136,6 +137,7 @@ fn verify(path: &Path) -> anyhow::Result<()> {
 
 fn restore(config: &Config, path: &Path, replace: bool) -> anyhow::Result<()> {
     let options = RestoreOptions {
+        server_name: &config.server_name,
         replace,
         now: now(),
     };

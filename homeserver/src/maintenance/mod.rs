@@ -2,8 +2,11 @@
 
 pub mod backup;
 pub mod check;
+mod owner;
 
 use std::path::Path;
+
+pub use self::owner::check_owner;
 
 /// Whether a running server holds the database of a data directory.
 pub fn is_served(data_dir: &Path) -> bool {

@@ -1,3 +1,6 @@
+use ruma::{server_name, user_id};
+use serde_json::json;
+
 use super::*;
 use crate::{
     ids::EventNid,
@@ -106,6 +109,7 @@ fn restore_begins_a_new_life_and_keeps_what_was_there() {
         &backup,
         &data,
         RestoreOptions {
+            server_name: server_name!("campus.example"),
             replace: false,
             now: 7,
         },
@@ -115,6 +119,7 @@ fn restore_begins_a_new_life_and_keeps_what_was_there() {
         &backup,
         &data,
         RestoreOptions {
+            server_name: server_name!("campus.example"),
             replace: true,
             now: 7,
         },
@@ -141,4 +146,33 @@ fn only_the_newest_backups_stay() {
         .map(|(path, _)| path)
         .collect();
     assert_eq!(left, others);
+}
+
+#[test]
+fn backup_of_another_server_is_not_restored() {
+    let fixture = Fixture::new();
+    let other = fixture.path("other");
+    let restore_for = |name, now| {
+        let backup = fixture.back_up(now);
+        let options = RestoreOptions {
+            server_name: name,
+            replace: true,
+            now,
+        };
+        restore(&backup, &other, options)
+    };
+    // Nobody has an account yet.
+    restore_for(server_name!("typo.example"), 1).unwrap();
+    let storage = fixture.storage.as_ref().unwrap();
+    let user = storage.interner().user(user_id!("@lilia:campus.example"));
+    let (user, row) = (user.unwrap(), json!({ "password": null, "created": 0 }));
+    let row = serde_json::from_value(row).unwrap();
+    let commit = Commit::new(move |batch, _| tables::ACCOUNT.put(batch, user, &row));
+    storage.commit_blocking(commit).unwrap();
+    let refused = restore_for(server_name!("typo.example"), 2).unwrap_err();
+    assert!(
+        refused.to_string().contains("belongs to campus.example"),
+        "{refused}"
+    );
+    restore_for(server_name!("campus.example"), 3).unwrap();
 }
