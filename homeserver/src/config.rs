@@ -22,6 +22,7 @@ mod rooms;
 mod server_notices;
 mod units;
 
+use self::environment::Variable;
 pub(crate) use self::federation::glob;
 pub use self::{
     calls::{Rtc, Turn},
@@ -36,6 +37,9 @@ pub use self::{
     server_notices::ServerNotices,
     units::{ByteSize, Period},
 };
+
+/// Bytes of the longest user id.
+const MAX_USER_ID_LENGTH: usize = 255;
 
 /// Everything an administrator can set.
 #[derive(Clone, Debug, Deserialize)]
@@ -115,6 +119,14 @@ pub enum ConfigError {
     /// The file is no TOML, has an unknown key or a value of the wrong type.
     #[error("the configuration is not valid: {0}")]
     Malformed(#[from] toml::de::Error),
+    /// The file is no configuration.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<ConfigError>,
+    },
     /// An environment variable cannot be applied.
     #[error("the environment variable {variable} is not valid: {reason}")]
     Environment {
@@ -149,7 +161,14 @@ impl Config {
             path: path.to_owned(),
             source,
         })?;
-        let mut config = Self::parse(&text, std::env::vars())?;
+        let in_file = |source: ConfigError| match source {
+            ConfigError::Environment { .. } => source,
+            _ => ConfigError::File {
+                path: path.to_owned(),
+                source: Box::new(source),
+            },
+        };
+        let mut config = Self::parse(&text, std::env::vars()).map_err(in_file)?;
         config.resolve_paths(path.parent().unwrap_or(Path::new("")));
         config.file = Some(path.to_owned());
         Ok(config)
@@ -160,12 +179,20 @@ impl Config {
         text: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
+        let variables = environment::variables(environment);
+        Self::read(text, &variables).map_err(|error| {
+            environment::blame(error, &variables, |others| Self::read(text, others))
+        })
+    }
+
+    fn read(text: &str, variables: &[Variable]) -> Result<Self, ConfigError> {
         let mut table: toml::Table = toml::from_str(text)?;
+        environment::apply(&mut table, variables)?;
         // Parsed straight from the text where possible: its errors show the line.
-        let config: Self = if environment::apply(&mut table, environment)? {
-            table.try_into()?
-        } else {
+        let config: Self = if variables.is_empty() {
             toml::from_str(text)?
+        } else {
+            table.try_into()?
         };
         config.validate()?;
         Ok(config)
@@ -180,10 +207,44 @@ impl Config {
         self.media.validate()?;
         self.turn.validate()?;
         self.rtc.validate()?;
-        self.server_notices.validate()?;
+        self.validate_accounts()?;
         self.well_known.validate()?;
         self.campus.validate()?;
+        self.log.validate()?;
         self.backup.validate()
+    }
+
+    /// Accounts that the server itself uses: each has a name that an account can have, and one of its own.
+    fn validate_accounts(&self) -> Result<(), ConfigError> {
+        let notices = self.server_notices.localpart.as_deref();
+        let accounts = [
+            ("campus.account", Some(self.campus.account.as_str())),
+            ("campus.bot", Some(self.campus.bot.as_str())),
+            ("server_notices.localpart", notices),
+        ];
+        let mut taken: Vec<(&str, &str)> = Vec::new();
+        for (key, name) in accounts {
+            let Some(name) = name else { continue };
+            if !self.is_localpart(name) {
+                let reason = "the name of an account has the characters a-z, 0-9 and \"._=-/+\"; write for example \"notices\"";
+                return Err(ConfigError::invalid(key, reason));
+            }
+            if let Some((other, _)) = taken.iter().find(|(_, taken)| *taken == name) {
+                let reason = format!("\"{name}\" is the account of {other}; write another name");
+                return Err(ConfigError::invalid(key, reason));
+            }
+            taken.push((key, name));
+        }
+        Ok(())
+    }
+
+    /// Whether an account of this server can have this local part.
+    /// [spec](https://spec.matrix.org/v1.19/appendices/#user-identifiers)
+    fn is_localpart(&self, name: &str) -> bool {
+        let is_allowed =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._=-/+".contains(&b);
+        let length = "@:".len() + name.len() + self.server_name.as_str().len();
+        !name.is_empty() && name.bytes().all(is_allowed) && length <= MAX_USER_ID_LENGTH
     }
 
     /// Takes relative paths as relative to the file they are written in, not to wherever the server was started.

@@ -134,6 +134,7 @@ impl Server {
             keys::load_old(&config.keys_dir())?,
         );
         let storage = Storage::open(&config.database_dir(), OpenOptions::default())?;
+        maintenance::check_owner(&storage.snapshot(), &config.server_name)?;
         let hub = hub::Hub::start(&storage, clock.clone());
         let outbound = outbound::Outbound::open(&config.outbound)?;
         let users = users::Users::new(storage.clone(), clock.clone(), &config);

@@ -35,6 +35,11 @@ const PUSH_RULES: &str = "m.push_rules";
 /// The type of the read marker, which has an endpoint of its own.
 const FULLY_READ: &str = "m.fully_read";
 
+/// Bytes that one piece may have.
+const MAX_CONTENT: usize = 256 * 1024;
+/// Bytes that all of a user's may have: a first sync tells all of them.
+const MAX_TOTAL: usize = 8 * 1024 * 1024;
+
 /// Account data of this server's users. Clones share everything.
 #[derive(Clone)]
 pub struct AccountData {
@@ -229,6 +234,10 @@ impl AccountData {
             (None, None) => Scope::Global,
             (None, Some(room_id)) => self.intern(room_id).await?,
         };
+        let length = before.as_ref().map_or(0, |(_, row)| row.content.len());
+        if content.len() > length {
+            self.check_growth(user, content.len(), length).await?;
+        }
         let before = before.map(|(_, row)| row.pos);
         if room_id.is_none() && event_type == IGNORED_USER_LIST {
             self.learn_ignored(user, &content)?;
@@ -244,6 +253,21 @@ impl AccountData {
         self.storage
             .commit(commit.changing(Change::User(user)))
             .await?;
+        Ok(())
+    }
+
+    /// Refuses what would make a user's account data too long. What is not longer than before is never refused.
+    async fn check_growth(&self, user: UserNid, length: usize, before: usize) -> ApiResult {
+        if length > MAX_CONTENT {
+            return Err(ApiError::too_large("Account data may have 256 KiB."));
+        }
+        let read = move |snapshot: &Snapshot<'_>| Ok::<_, ApiError>(store::length(snapshot, user)?);
+        let total = self.storage.read(read).await?;
+        if total + length - before > MAX_TOTAL {
+            return Err(ApiError::too_large(
+                "All account data of a user may have 8 MiB together.",
+            ));
+        }
         Ok(())
     }
 

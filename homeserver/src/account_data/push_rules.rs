@@ -20,7 +20,8 @@ pub use self::{
     defaults::default_rules,
 };
 use super::{
-    AccountData, AccountDatum, NewRule, PUSH_RULES, Placement, Rule, Scope, push_rules_edit, store,
+    AccountData, AccountDatum, MAX_CONTENT, NewRule, PUSH_RULES, Placement, Rule, Scope,
+    push_rules_edit, store,
 };
 use crate::{
     ApiError, ApiResult,
@@ -117,7 +118,8 @@ impl AccountData {
         placement: Placement,
     ) -> ApiResult {
         self.change_push_rules(user, |rules| {
-            push_rules_edit::insert(rules, rule, &placement)
+            push_rules_edit::insert(rules, rule, &placement)?;
+            check_content(rules)
         })
         .await
     }
@@ -150,7 +152,8 @@ impl AccountData {
     ) -> ApiResult {
         let actions = push_rules_edit::parse_actions(actions)?;
         self.change_push_rules(user, |rules| {
-            push_rules_edit::set_actions(rules, rule, actions)
+            push_rules_edit::set_actions(rules, rule, actions)?;
+            check_content(rules)
         })
         .await
     }
@@ -222,6 +225,15 @@ pub fn rules_json(rules: &Ruleset) -> serde_json::Result<JsonValue> {
         all.extend(rules);
     }
     Ok(all)
+}
+
+/// Refuses rules that have grown too much. Nothing keeps anybody from removing some.
+fn check_content(rules: &Ruleset) -> ApiResult {
+    let size = content(rules).map_err(ApiError::internal)?.get().len();
+    if size > MAX_CONTENT {
+        return Err(ApiError::too_large("You have too many push rules."));
+    }
+    Ok(())
 }
 
 fn content(rules: &Ruleset) -> serde_json::Result<Box<RawValue>> {

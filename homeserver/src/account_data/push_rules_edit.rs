@@ -9,13 +9,17 @@ use ruma::{
         SimplePushRuleInit,
     },
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as JsonValue;
 
 use crate::{ApiError, ApiResult};
 
 /// Rules a user may have of one kind. Every event is compared with all of them.
 const MAX_RULES: usize = 1_000;
+/// Bytes of the longest text that a rule may look for, and of the longest id.
+const MAX_PATTERN: usize = 255;
+/// Bytes that the conditions of a rule may take as JSON, and its actions.
+const MAX_PART: usize = 4 * 1024;
 
 /// Which rule.
 #[derive(Clone, Debug)]
@@ -122,6 +126,7 @@ macro_rules! place {
 pub(super) fn insert(ruleset: &mut Ruleset, new: NewRule, placement: &Placement) -> ApiResult {
     let NewRule { rule, body } = new;
     check_ids(&rule, placement)?;
+    check_conditions(&body)?;
     let actions = parse_actions(body.actions)?;
     let id = rule.id.as_str();
     match rule.kind {
@@ -211,6 +216,7 @@ pub(super) fn set_actions(ruleset: &mut Ruleset, rule: &Rule, actions: Vec<Actio
 /// Actions a client sent. `dont_notify` and `coalesce` were in the specification once: they do nothing, but clients that
 /// know them find them again.
 pub(super) fn parse_actions(actions: Vec<JsonValue>) -> ApiResult<Vec<Action>> {
+    check_size(&actions, "actions")?;
     let unknown = || refused("An action is \"notify\" or an object with \"set_tweak\".");
     let mut parsed = Vec::with_capacity(actions.len());
     for action in actions {
@@ -237,11 +243,46 @@ fn check_ids(rule: &Rule, placement: &Placement) -> ApiResult {
     if rule.id.is_empty() || rule.id.contains(['/', '\\']) {
         return Err(refused("A rule id has no slashes and is not empty."));
     }
+    if rule.id.len() > MAX_PATTERN {
+        return Err(ApiError::invalid_param(format!(
+            "A rule id may have at most {MAX_PATTERN} bytes."
+        )));
+    }
     let anchors = [&placement.before, &placement.after];
     if anchors.into_iter().flatten().any(|id| id.starts_with('.')) {
         return Err(refused(
             "A rule cannot be placed relative to one of the server's.",
         ));
+    }
+    Ok(())
+}
+
+/// Refuses what would make every event expensive: it is compared with the rules of everybody in its room.
+fn check_conditions(body: &NewRuleBody) -> ApiResult {
+    let in_conditions = body
+        .conditions
+        .iter()
+        .filter_map(|condition| match condition {
+            PushCondition::EventMatch(wanted) => Some(&wanted.pattern),
+            _ => None,
+        });
+    let mut patterns = body.pattern.iter().chain(in_conditions);
+    if patterns.any(|pattern| pattern.len() > MAX_PATTERN) {
+        return Err(ApiError::invalid_param(format!(
+            "A pattern may have at most {MAX_PATTERN} bytes."
+        )));
+    }
+    check_size(&body.conditions, "conditions")
+}
+
+fn check_size(part: &impl Serialize, name: &str) -> ApiResult {
+    let size = serde_json::to_string(part)
+        .map_err(ApiError::internal)?
+        .len();
+    if size > MAX_PART {
+        return Err(ApiError::invalid_param(format!(
+            "The {name} of a push rule may take at most {MAX_PART} bytes."
+        )));
     }
     Ok(())
 }
@@ -398,6 +439,33 @@ mod tests {
         for id in [".m.rule.x", "a/b", "a\\b", ""] {
             let refused = insert(&mut rules(), word(id), &Placement::default());
             assert_eq!(code(refused), "M_UNKNOWN");
+        }
+    }
+
+    #[test]
+    fn long_patterns_ids_and_conditions_are_refused() {
+        let pattern = "?".repeat(256);
+        let condition = |pattern: &str| json!({ "kind": "event_match", "key": "content.body", "pattern": pattern });
+        for (id, body) in [
+            ("x", json!({ "actions": [], "pattern": pattern })),
+            (
+                "x",
+                json!({ "actions": [], "pattern": "a", "conditions": [condition(&pattern)] }),
+            ),
+            (
+                "x",
+                json!({ "actions": [], "pattern": "a", "conditions": vec![condition("a"); 100] }),
+            ),
+            (
+                "x",
+                json!({ "actions": vec!["notify"; 1_000], "pattern": "a" }),
+            ),
+            (&pattern, json!({ "actions": [], "pattern": "a" })),
+        ] {
+            let mut rule = word(id);
+            rule.body = serde_json::from_value(body).unwrap();
+            let refused = insert(&mut rules(), rule, &Placement::default());
+            assert_eq!(code(refused), "M_INVALID_PARAM");
         }
     }
 

@@ -180,6 +180,16 @@ pub(super) fn all(snapshot: &Snapshot<'_>, user: UserNid) -> Result<Vec<AccountD
     .collect()
 }
 
+/// How many bytes all account data of a user has.
+pub(super) fn length(snapshot: &Snapshot<'_>, user: UserNid) -> Result<usize> {
+    let mut length = 0;
+    for row in tables::ACCOUNT_DATA.scan(snapshot, (user,))? {
+        let ((_, _, event_type), row) = row?;
+        length += event_type.len() + row.content.len();
+    }
+    Ok(length)
+}
+
 /// All account data of a user in one scope.
 pub(super) fn all_in(
     snapshot: &Snapshot<'_>,

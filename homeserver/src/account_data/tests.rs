@@ -194,3 +194,24 @@ async fn same_filter_has_the_same_id() {
     assert!(data.create_filter(bench.user, &bad).await.is_err());
     assert!(data.filter(bench.user, "nothing").await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn account_data_has_a_size_for_each_piece_and_for_all() {
+    let bench = bench();
+    let content = |bytes: usize| json!({ "x": "x".repeat(bytes - 8) });
+    let refused = bench.set("m.a", content(MAX_CONTENT + 1)).await;
+    assert_eq!(code(refused), "M_TOO_LARGE");
+    for number in 0..31 {
+        let event_type = format!("m.{number}");
+        bench.set(&event_type, content(MAX_CONTENT)).await.unwrap();
+    }
+    bench
+        .set("m.small", content(MAX_CONTENT / 2))
+        .await
+        .unwrap();
+    let refused = bench.set("m.last", content(MAX_CONTENT)).await;
+    assert_eq!(code(refused), "M_TOO_LARGE");
+    bench.set("m.0", content(MAX_CONTENT)).await.unwrap();
+    bench.set("m.0", content(1_000)).await.unwrap();
+    bench.set("m.last", content(MAX_CONTENT / 2)).await.unwrap();
+}

@@ -17,7 +17,7 @@ mod transactions;
 
 use std::{collections::HashMap, sync::Arc};
 
-use ruma::UserId;
+use ruma::{ServerName, UserId};
 use tokio::sync::{Notify, mpsc};
 
 use self::{interest::Owned, transactions::Ephemeral};
@@ -61,6 +61,11 @@ struct Registered {
     ephemeral: mpsc::UnboundedSender<Ephemeral>,
     /// Taken by the task that sends.
     ephemeral_queue: tokio::sync::Mutex<mpsc::UnboundedReceiver<Ephemeral>>,
+}
+
+/// Checks the registrations that the configuration names.
+pub fn check(config: &config::Appservices, server_name: &ServerName) -> anyhow::Result<()> {
+    registration::load(config, server_name).map(drop)
 }
 
 impl Appservices {

@@ -79,6 +79,7 @@ fn create(config: &Config, file: &Path) -> anyhow::Result<()> {
     } else {
         require_owner(&config.data_dir)?;
         let storage = Storage::open(&config.database_dir(), OpenOptions::default())?;
+        maintenance::check_owner(&storage.snapshot(), &config.server_name)?;
         backups::create(config, &storage, Some(file), now())?
     };
     println!("{}", made.display());
@@ -131,6 +132,7 @@ fn verify(path: &Path) -> anyhow::Result<()> {
 fn restore(config: &Config, path: &Path, replace: bool) -> anyhow::Result<()> {
     require_owner(&config.data_dir)?;
     let options = RestoreOptions {
+        server_name: &config.server_name,
         replace,
         now: now(),
     };

@@ -5,13 +5,14 @@ use clap::Args;
 
 use super::ConfigFile;
 use crate::{
-    Config,
+    Config, appservice,
     config::Listen,
     federation,
     http::Listener,
     keys,
     maintenance::{self, check::Report},
-    storage,
+    ops::backups,
+    outbound, storage,
 };
 
 #[derive(Args)]
@@ -29,9 +30,13 @@ impl Check {
         keys::load(&config.keys_dir())?;
         keys::load_old(&config.keys_dir())?;
         federation::check(&config.federation)?;
+        outbound::check(&config.outbound)?;
+        appservice::check(&config.appservices, &config.server_name)?;
+        backups::check_dir(&config)?;
         for files in config.listen.iter().filter_map(Listen::tls) {
             Listener::check_tls(files)?;
         }
+        check_owner(&config)?;
         if self.deep {
             if maintenance::is_served(&config.data_dir) {
                 bail!("the server is running; stop it first, or check a backup instead");
@@ -40,6 +45,22 @@ impl Check {
         }
         println!("{} is in order", self.file.path()?.display());
         Ok(())
+    }
+}
+
+/// Whose the data is, if there is any. The files of a running server may change while they are read, which says nothing.
+fn check_owner(config: &Config) -> anyhow::Result<()> {
+    let database = config.database_dir();
+    if !database.join("CURRENT").exists() {
+        return Ok(());
+    }
+    let found = storage::inspect(&database, |snapshot| {
+        anyhow::Ok(maintenance::check_owner(snapshot, &config.server_name))
+    });
+    match found {
+        Ok(verdict) => verdict,
+        Err(_) if maintenance::is_served(&config.data_dir) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

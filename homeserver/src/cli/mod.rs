@@ -99,10 +99,26 @@ pub fn run() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("fialka-server: {error:#}");
+            eprintln!("fialka-server: {}", describe(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes, each of them once: many errors tell of their cause themselves.
+fn describe(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        let cause = cause.trim_end();
+        if text.is_empty() {
+            text.push_str(cause);
+        } else if !text.ends_with(cause) {
+            text.push_str(": ");
+            text.push_str(cause);
+        }
+    }
+    text
 }
 
 /// Runs a command that waits for the server's answers.
@@ -170,6 +186,19 @@ mod tests {
             };
             assert_eq!(file.path().unwrap(), Path::new("c.toml"), "{line}");
         }
+    }
+
+    #[test]
+    fn cause_is_told_once() {
+        let cause = || std::io::Error::other("no such disk");
+        let telling = crate::config::ConfigError::Unreadable {
+            path: "x.toml".into(),
+            source: cause(),
+        };
+        let text = "cannot read the configuration file x.toml: no such disk";
+        assert_eq!(describe(&telling.into()), text);
+        let silent = anyhow::Error::from(cause()).context("cannot start");
+        assert_eq!(describe(&silent), "cannot start: no such disk");
     }
 
     #[test]

@@ -44,10 +44,15 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     // A container starts with a configuration and an empty volume.
     prepare_data_dir(&config.data_dir)?;
     let admin_socket = AdminSocket::bind(&config.admin_socket())?;
+    if let Err(error) = backups::check_dir(&config) {
+        // A disk that is not there today is no reason to shut everybody out.
+        tracing::error!("{error:#}");
+    }
     let listeners = config
         .listen
         .iter()
-        .map(Listener::bind)
+        .enumerate()
+        .map(|(index, listen)| Listener::bind(listen).with_context(|| format!("listen[{index}]")))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let metrics_listener = metrics_listener(&config)?;
     let server = Server::open(config, SystemClock::shared())?;
@@ -159,7 +164,7 @@ fn metrics_listener(config: &Config) -> anyhow::Result<Option<Listener>> {
     config
         .metrics
         .address
-        .map(|address| Listener::bind(&listen(address)))
+        .map(|address| Listener::bind(&listen(address)).context("metrics.address"))
         .transpose()
 }
 

@@ -6,25 +6,64 @@ use super::ConfigError;
 
 const PREFIX: &str = "FIALKA_";
 
-/// Sets every key that the environment names; says whether there was any.
+/// A variable and its value.
+pub(super) type Variable = (String, String);
+
+/// Those variables that say something of the configuration.
+pub(super) fn variables(environment: impl IntoIterator<Item = Variable>) -> Vec<Variable> {
+    let environment = environment.into_iter();
+    environment
+        .filter(|(variable, _)| variable.starts_with(PREFIX))
+        .collect()
+}
+
+/// Sets every key that a variable names.
 ///
 /// A value that begins like a TOML array, table or quoted string, and `true` and `false`, are read as TOML;
 /// anything else is text, so that a secret needs no quoting.
-pub(super) fn apply(
-    table: &mut Table,
-    environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<bool, ConfigError> {
-    let mut found = false;
-    for (variable, text) in environment {
-        let Some(key) = variable.strip_prefix(PREFIX) else {
-            continue;
-        };
+pub(super) fn apply(table: &mut Table, variables: &[Variable]) -> Result<(), ConfigError> {
+    for (variable, text) in variables {
+        let key = variable.strip_prefix(PREFIX).unwrap_or(variable);
         let path: Vec<String> = key.split("__").map(str::to_lowercase).collect();
-        let value = value_of(&text).map_err(|reason| error(&variable, reason))?;
-        set(table, &path, value).map_err(|reason| error(&variable, reason))?;
-        found = true;
+        let value = value_of(text).map_err(|reason| error(variable, reason))?;
+        set(table, &path, value).map_err(|reason| error(variable, reason))?;
     }
-    Ok(found)
+    Ok(())
+}
+
+/// Says which variable a mistake is in, if it is in one: the one without which it is not there.
+pub(super) fn blame<T>(
+    mistake: ConfigError,
+    variables: &[Variable],
+    read: impl Fn(&[Variable]) -> Result<T, ConfigError>,
+) -> ConfigError {
+    if matches!(mistake, ConfigError::Environment { .. }) {
+        return mistake;
+    }
+    let reason = mistake.to_string();
+    for (index, (variable, _)) in variables.iter().enumerate() {
+        let others = [&variables[..index], &variables[index + 1..]].concat();
+        let is_there = match read(&others) {
+            Ok(_) => false,
+            // What is missing without the variable says nothing of it.
+            Err(ConfigError::Malformed(other)) if other.message().starts_with("missing field") => {
+                true
+            }
+            Err(other) => other.to_string() == reason,
+        };
+        if !is_there {
+            let reason = match mistake {
+                ConfigError::Malformed(malformed) => malformed.to_string().trim_end().to_owned(),
+                _ => reason,
+            };
+            return error(variable, reason);
+        }
+    }
+    // The mistake is in the file, whose own errors show the line.
+    match read(&[]) {
+        Err(other) => other,
+        Ok(_) => mistake,
+    }
 }
 
 fn error(variable: &str, reason: String) -> ConfigError {

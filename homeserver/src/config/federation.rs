@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 use ruma::{OwnedServerName, ServerName};
 use serde::{Deserialize, Deserializer, de};
 
+use super::units;
+
 /// Other homeservers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -21,12 +23,13 @@ pub struct Federation {
     pub extra_ca: Vec<PathBuf>,
     /// Whether the certificates of other servers are checked.
     pub verify_tls: bool,
-    /// Fixed addresses, `host:port`, of servers that are not found by DNS.
+    /// Fixed addresses, `host:port`, of servers that are not found by DNS; port 8448 where none is named.
     pub peers: BTreeMap<OwnedServerName, String>,
     /// Servers that are asked for the signing keys of others.
     pub trusted_key_servers: Vec<OwnedServerName>,
     /// Events that are kept for servers that are away. One that is further behind is told the newest event of each room,
     /// and asks for what it missed.
+    #[serde(deserialize_with = "units::count")]
     pub kept_events: usize,
 }
 

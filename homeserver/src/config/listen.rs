@@ -7,13 +7,14 @@ use std::{
 
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::{ConfigError, units};
 
 /// One address.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
     /// Address and port.
+    #[serde(deserialize_with = "units::socket")]
     pub address: SocketAddr,
     /// The certificate chain in PEM; with it and `tls_key` the listener speaks TLS.
     pub tls_cert: Option<PathBuf>,

@@ -163,11 +163,34 @@ impl Default for Log {
     }
 }
 
+impl Log {
+    /// A word that is no level would be taken for the name of a part of the program, of which nothing is known.
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        let is_level = |word: &str| {
+            let levels = ["off", "error", "warn", "info", "debug", "trace"];
+            levels.contains(&word.to_ascii_lowercase().as_str())
+        };
+        for directive in self.level.split(',').map(str::trim) {
+            let level = directive
+                .rsplit_once('=')
+                .map_or(directive, |(_, level)| level);
+            if !is_level(level) {
+                let reason = format!(
+                    "\"{directive}\" is no level; write off, error, warn, info, debug or trace, or for a part of the program \"homeserver::sync=debug\""
+                );
+                return Err(ConfigError::invalid("log.level", reason));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Prometheus metrics.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Metrics {
     /// Where `/metrics` is served; nowhere without an address.
+    #[serde(deserialize_with = "units::some_socket")]
     pub address: Option<SocketAddr>,
 }
 

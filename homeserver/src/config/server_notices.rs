@@ -3,8 +3,6 @@
 use ruma::OwnedMxcUri;
 use serde::Deserialize;
 
-use super::ConfigError;
-
 /// Messages of the server to its users; off without a name to send them under.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,21 +25,5 @@ impl Default for ServerNotices {
             avatar: None,
             room_name: "Notices of the server".to_owned(),
         }
-    }
-}
-
-impl ServerNotices {
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        let is_valid = |name: &String| {
-            !name.is_empty()
-                && name
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._=-".contains(&b))
-        };
-        if self.localpart.as_ref().is_none_or(is_valid) {
-            return Ok(());
-        }
-        let reason = "the name of the user who sends notices has letters a-z, digits and \"._=-\"; write for example \"notices\"";
-        Err(ConfigError::invalid("server_notices.localpart", reason))
     }
 }

@@ -167,6 +167,19 @@ fn wrong_values_are_refused_with_a_hint() {
             "well_known.server",
         ),
         ("[federation]\nallow = [\"\"]", "server name"),
+        ("[log]\nlevel = \"inof\"", "log.level"),
+        ("[log]\nlevel = \"\"", "log.level"),
+        ("[log]\nlevel = \"info,homeserver=loud\"", "log.level"),
+        ("[campus]\naccount = \"The Campus\"", "campus.account"),
+        ("[campus]\nbot = \"\"", "campus.bot"),
+        ("[campus]\nbot = \"campus\"", "campus.account"),
+        (
+            "[server_notices]\nlocalpart = \"bot\"",
+            "server_notices.localpart",
+        ),
+        ("[[listen]]\naddress = \"localhost:8008\"", "127.0.0.1:8008"),
+        ("[metrics]\naddress = \"9090\"", "127.0.0.1:8008"),
+        ("[federation]\nkept_events = \"many\"", "whole number"),
     ];
     for (text, hint) in cases {
         let message = refusal(&format!("{MINIMAL}{text}\n"));
@@ -191,6 +204,8 @@ fn the_environment_wins_over_the_file() {
     assert!(!config.limits.enabled);
     let config = parse_with("FIALKA_BACKUP__KEEP", "3").unwrap();
     assert_eq!(config.backup.keep, 3);
+    let config = parse_with("FIALKA_FEDERATION__KEPT_EVENTS", "5").unwrap();
+    assert_eq!(config.federation.kept_events, 5);
     let config = parse_with("FIALKA_FEDERATION__ALLOW", "[\"*.campus.example\"]").unwrap();
     assert!(!config.federation.allows(server_name!("elsewhere.example")));
     let config = parse_with("FIALKA_LISTEN", "[{ address = \"0.0.0.0:80\" }]").unwrap();
@@ -207,6 +222,57 @@ fn an_unknown_variable_is_refused_by_name() {
         .unwrap_err()
         .to_string();
     assert!(message.contains("FIALKA_SERVER_NAME__X"), "{message}");
+}
+
+#[test]
+fn a_variable_with_a_mistake_is_named() {
+    for (variable, value) in [
+        ("FIALKA_LIMITS__ENABLED", "maybe"),
+        ("FIALKA_LOG__LEVEL", "inof"),
+        ("FIALKA_CAMPUS__ACCOUNT", "The Campus"),
+        ("FIALKA_METRICS__ADDRESS", "9090"),
+    ] {
+        let without_name = "data_dir = \"/var/lib/fialka\"\n";
+        let environment = [("FIALKA_SERVER_NAME", "other.example"), (variable, value)];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let error = Config::parse(without_name, environment).unwrap_err();
+        let ConfigError::Environment {
+            variable: named, ..
+        } = error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!(named, variable);
+    }
+}
+
+#[test]
+fn a_mistake_in_the_file_shows_its_line_beside_variables() {
+    let text = format!("{MINIMAL}[limits]\nenabled = \"maybe\"\n");
+    let environment = [("FIALKA_LOG__LEVEL".to_owned(), "debug".to_owned())];
+    let error = Config::parse(&text, environment).unwrap_err().to_string();
+    assert!(error.contains("line 4"), "{error}");
+}
+
+#[test]
+fn a_mistake_in_a_file_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, format!("{MINIMAL}[medai]\n")).unwrap();
+    let error = Config::load(&path).unwrap_err().to_string();
+    assert!(error.contains("config.toml"), "{error}");
+}
+
+#[test]
+fn levels_of_the_log_are_those_of_its_parts_too() {
+    for level in [
+        "off",
+        "INFO",
+        "info,homeserver::sync=debug",
+        "warn, homeserver=trace",
+    ] {
+        parse(&format!("{MINIMAL}[log]\nlevel = \"{level}\"\n")).unwrap();
+    }
 }
 
 #[test]

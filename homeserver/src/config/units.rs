@@ -1,6 +1,6 @@
 //! Sizes and periods as people write them: `"100 MiB"`, `"24h"`.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, de};
 
@@ -96,10 +96,26 @@ impl<'de> Deserialize<'de> for Period {
 }
 
 /// Reads a whole number; from the environment it arrives as text.
-pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+pub(super) fn count<'de, T: FromStr, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let text = deserializer.deserialize_any(NumberOrText("a whole number"))?;
     text.parse()
         .map_err(|_| de::Error::custom(format!("\"{text}\" is not a whole number")))
+}
+
+/// Reads the address and port of a listener.
+pub(super) fn socket<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        let reason = "is no address with a port; write an address such as \"127.0.0.1:8008\"";
+        de::Error::custom(format!("\"{text}\" {reason}"))
+    })
+}
+
+/// The same where there may be none.
+pub(super) fn some_socket<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    socket(deserializer).map(Some)
 }
 
 struct NumberOrText(&'static str);

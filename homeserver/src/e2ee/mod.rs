@@ -31,7 +31,7 @@ pub use self::{
     one_time_keys::{ClaimableKeys, ClaimedKeys, NewKeys},
     other_servers::is_canonical,
     signatures::{MasterKeys, SignatureFailure, SignatureFailures, SignedObjects},
-    to_device::{Recipients, TO_DEVICE_PAGE, ToDeviceMessage, ToDevicePage, are_objects},
+    to_device::{Recipients, TO_DEVICE_PAGE, ToDeviceMessage, ToDevicePage, check_contents},
 };
 use crate::{
     ApiResult,

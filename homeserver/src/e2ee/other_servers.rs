@@ -8,7 +8,7 @@ use ruma::{
     api::federation::transactions::edu::{DirectDeviceContent, Edu},
 };
 
-use super::{E2ee, Recipients, announcing, are_objects, device_lists};
+use super::{E2ee, Recipients, announcing, check_contents, device_lists, to_device::check_type};
 use crate::{
     ApiError, ApiResult,
     storage::{Commit, tables},
@@ -58,6 +58,7 @@ impl E2ee {
         if message_id.len() > LONGEST_MESSAGE_ID {
             return Err(ApiError::invalid_param("The message_id is too long."));
         }
+        check_type(&event_type)?;
         let user = self.storage().interner().user(&sender)?;
         let transaction = (user, "".into(), event_type.clone(), message_id);
         let _turn = self.inner.users.lock(user).await;
@@ -68,7 +69,9 @@ impl E2ee {
                     return Ok(None);
                 }
                 let mut local = recipients;
-                local.retain(|user, contents| this.is_local(user) && are_objects(contents));
+                local.retain(|user, contents| {
+                    this.is_local(user) && check_contents(contents).is_ok()
+                });
                 let queued = this.address(snapshot, &sender, &event_type, &local)?;
                 Ok(Some(this.queue_messages(queued, Vec::new(), transaction)))
             })

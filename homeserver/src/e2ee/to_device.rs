@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::{E2ee, announcing};
 use crate::{
-    ApiResult,
+    ApiError, ApiResult,
     ids::{StreamPos, UserNid},
     storage::{self, Change, Commit, Snapshot, tables},
     users::Session,
@@ -22,6 +22,13 @@ use crate::{
 
 /// Messages told in one sync at most.
 pub const TO_DEVICE_PAGE: usize = 100;
+/// Bytes of messages told in one sync at most, but for a single message that has more.
+const PAGE_BYTES: usize = 1024 * 1024;
+
+/// Bytes of the longest content: as many as an event in a room may have.
+const LONGEST_CONTENT: usize = 64 * 1024;
+/// Bytes of the longest type.
+const LONGEST_TYPE: usize = 255;
 
 /// How long a transaction is remembered. Clients retry within minutes.
 const TRANSACTION_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -30,13 +37,32 @@ const TRANSACTION_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 pub type Recipients =
     BTreeMap<OwnedUserId, BTreeMap<DeviceIdOrAllDevices, Raw<AnyToDeviceEventContent>>>;
 
-/// Whether the contents for somebody's devices are what an event can have. Clients do not expect anything else in a sync,
-/// and some then understand none of it.
-pub fn are_objects(
+/// Whether contents for somebody's devices are what an event can have. Clients do not expect anything else in a sync, and
+/// some then understand none of it; and what anybody may send has to have a size that anybody can receive.
+pub fn check_contents(
     contents: &BTreeMap<DeviceIdOrAllDevices, Raw<AnyToDeviceEventContent>>,
-) -> bool {
-    let mut contents = contents.values();
-    contents.all(|content| content.json().get().starts_with('{'))
+) -> ApiResult {
+    for content in contents.values().map(|content| content.json().get()) {
+        if !content.starts_with('{') {
+            return Err(ApiError::bad_json("A message has to be a JSON object."));
+        }
+        if content.len() > LONGEST_CONTENT {
+            return Err(ApiError::too_large(
+                "A message to a device may have 64 KiB.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses types no event has.
+pub(super) fn check_type(event_type: &str) -> ApiResult {
+    if event_type.len() > LONGEST_TYPE {
+        return Err(ApiError::invalid_param(
+            "The type of a message may have 255 bytes.",
+        ));
+    }
+    Ok(())
 }
 
 /// A message as its receiver sees it.
@@ -72,6 +98,7 @@ impl E2ee {
     ) -> ApiResult {
         let sender = session.user_id.clone();
         let event_type = event_type.to_string();
+        check_type(&event_type)?;
         let transaction = (
             session.user,
             session.device_id.clone(),
@@ -153,7 +180,7 @@ impl E2ee {
     }
 
     /// The messages of a device after the first position, up to and including the second; no more than `limit`, of
-    /// which [`TO_DEVICE_PAGE`] count.
+    /// which [`TO_DEVICE_PAGE`] count, and none that would make the page too long.
     pub fn to_device_since(
         &self,
         snapshot: &Snapshot<'_>,
@@ -165,7 +192,7 @@ impl E2ee {
             events: Vec::new(),
             upto,
         };
-        let mut last = since;
+        let (mut last, mut bytes) = (since, 0);
         let queue = tables::TO_DEVICE.range(
             snapshot,
             (user, device, since.plus(1)),
@@ -173,7 +200,9 @@ impl E2ee {
         )?;
         for row in queue {
             let ((_, _, pos), message) = row?;
-            if page.events.len() >= limit.clamp(1, TO_DEVICE_PAGE) {
+            bytes += message.len();
+            let is_full = page.events.len() >= limit.clamp(1, TO_DEVICE_PAGE);
+            if is_full || (bytes > PAGE_BYTES && !page.events.is_empty()) {
                 page.upto = last;
                 break;
             }

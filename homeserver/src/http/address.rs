@@ -1,7 +1,7 @@
 //! Where a request comes from.
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
 
@@ -51,7 +51,8 @@ fn network(address: Ipv6Addr) -> u64 {
 /// The client's address when `peer` is the other end of the connection.
 ///
 /// A proxy appends the address it saw to `X-Forwarded-For`; whatever stands before that was written by the client and
-/// proves nothing. So the last address that is not itself a trusted proxy counts.
+/// proves nothing. So the last address that is not itself a trusted proxy counts. What cannot be read may be that of the
+/// client, and then nothing before it counts.
 pub fn client_address(peer: IpAddr, trusted_proxies: &[IpAddr], headers: &HeaderMap) -> IpAddr {
     let trusted = |address: &IpAddr| trusted_proxies.contains(address);
     let peer = peer.to_canonical();
@@ -59,17 +60,27 @@ pub fn client_address(peer: IpAddr, trusted_proxies: &[IpAddr], headers: &Header
         return peer;
     }
     let forwarded = headers.get_all("x-forwarded-for");
-    let named: Vec<IpAddr> = forwarded
+    let named: Vec<&str> = forwarded
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|text| text.trim().parse().ok())
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
         .collect();
-    named
-        .into_iter()
-        .rev()
-        .find(|address| !trusted(address))
-        .unwrap_or(peer)
+    for text in named.into_iter().rev() {
+        match forwarded_address(text.trim()) {
+            Some(address) if trusted(&address) => {}
+            Some(address) => return address,
+            None => return peer,
+        }
+    }
+    peer
+}
+
+/// An address, which some proxies write with the port of the connection: `192.0.2.1:80`, `[2001:db8::1]:80`.
+fn forwarded_address(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse().ok().map(|socket: SocketAddr| socket.ip());
+    let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let address: Option<IpAddr> = text.parse().ok();
+    let address = address.or_else(with_port).or_else(in_brackets);
+    address.map(|address| address.to_canonical())
 }
 
 impl FromRequestParts<Server> for ClientAddress {
@@ -111,6 +122,25 @@ mod tests {
             &headers("192.0.2.66, 198.51.100.7"),
         );
         assert_eq!(address, ip("198.51.100.7"));
+    }
+
+    #[test]
+    fn what_a_client_writes_does_not_count() {
+        let proxies = [ip("10.0.0.1"), ip("10.0.0.2")];
+        for (forwarded, expected) in [
+            ("192.0.2.66, 198.51.100.7:4711", "198.51.100.7"),
+            ("192.0.2.66, [2001:db8::7]:4711", "2001:db8::7"),
+            ("192.0.2.66, [2001:db8::7]", "2001:db8::7"),
+            ("192.0.2.66, ::ffff:198.51.100.7", "198.51.100.7"),
+            ("192.0.2.66, 198.51.100.7, 10.0.0.2:80", "198.51.100.7"),
+            ("192.0.2.66, unknown", "10.0.0.1"),
+            ("192.0.2.66, _hidden, 10.0.0.2", "10.0.0.1"),
+            ("192.0.2.66,", "10.0.0.1"),
+            ("", "10.0.0.1"),
+        ] {
+            let address = client_address(ip("10.0.0.1"), &proxies, &headers(forwarded));
+            assert_eq!(address, ip(expected), "{forwarded}");
+        }
     }
 
     #[test]

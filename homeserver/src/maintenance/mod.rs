@@ -2,10 +2,13 @@
 
 pub mod backup;
 pub mod check;
+mod owner;
 
 use std::{fs, os::unix::fs::DirBuilderExt, path::Path};
 
 use anyhow::Context;
+
+pub use self::owner::check_owner;
 
 /// Whether a running server holds the database of a data directory.
 pub fn is_served(data_dir: &Path) -> bool {

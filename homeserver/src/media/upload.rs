@@ -1,11 +1,14 @@
 //! Receiving a file.
 
-use std::io;
+use std::{io, time::Duration};
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
+use bytes::Bytes;
 use futures::TryStreamExt;
+use http::StatusCode;
 use rand::{Rng, distr::Alphanumeric};
-use ruma::{OwnedMxcUri, OwnedServerName};
+use ruma::{OwnedMxcUri, OwnedServerName, api::error::ErrorKind};
+use tokio::time::timeout;
 
 use super::{Media, blobs::Incoming, inventory::put_of_user, pieces::Unwritten, store::MediaRow};
 use crate::{
@@ -18,6 +21,8 @@ use crate::{
 const MEDIA_ID_LENGTH: usize = 24;
 /// Bytes of the longest content type or file name kept.
 const MAX_TEXT_LENGTH: usize = 255;
+/// How long a client may pause within a file.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// A file that somebody uploads.
 pub struct Upload {
@@ -150,7 +155,7 @@ impl Media {
     async fn receive(&self, body: Body, read_again: bool) -> ApiResult<(Incoming, Unwritten)> {
         let (mut incoming, mut unwritten) = self.inner.contents.create(read_again);
         let mut stream = body.into_data_stream();
-        while let Some(mut bytes) = stream.try_next().await.map_err(broken_body)? {
+        while let Some(mut bytes) = next(&mut stream, LONGEST_PAUSE).await? {
             let size = incoming.size() + (unwritten.length() + bytes.len()) as u64;
             if size > self.inner.settings.max_upload {
                 return Err(self.too_large());
@@ -187,9 +192,20 @@ pub(super) async fn blocking<T: Send + 'static>(
     done.map_err(ApiError::internal)
 }
 
+/// The next part of a body, unless the client has gone silent.
+async fn next(stream: &mut BodyDataStream, longest_pause: Duration) -> ApiResult<Option<Bytes>> {
+    let part = timeout(longest_pause, stream.try_next()).await;
+    part.map_err(|_| too_slow())?.map_err(broken_body)
+}
+
+fn too_slow() -> ApiError {
+    let message = "The file did not arrive in time.";
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, ErrorKind::Unknown, message)
+}
+
 fn broken_body(error: axum::Error) -> ApiError {
     let message = "The body ended before the file was complete.";
-    ApiError::bad_request(ruma::api::error::ErrorKind::Unknown, message).because(error)
+    ApiError::bad_request(ErrorKind::Unknown, message).because(error)
 }
 
 fn check_text(what: &str, text: Option<&str>) -> ApiResult {
@@ -203,4 +219,21 @@ fn check_text(what: &str, text: Option<&str>) -> ApiResult {
 pub(super) fn new_media_id() -> String {
     let letters = rand::rng().sample_iter(Alphanumeric).take(MEDIA_ID_LENGTH);
     letters.map(char::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{StreamExt, stream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn client_that_goes_silent_is_given_up() {
+        let begun = stream::iter([Ok::<_, io::Error>("a picture's first half")]);
+        let mut body = Body::from_stream(begun.chain(stream::pending())).into_data_stream();
+        let pause = Duration::from_millis(50);
+        assert!(next(&mut body, pause).await.unwrap().is_some());
+        let given_up = next(&mut body, pause).await.unwrap_err();
+        assert_eq!(given_up.status(), StatusCode::REQUEST_TIMEOUT);
+    }
 }

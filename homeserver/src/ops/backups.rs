@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context;
+use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -21,6 +23,21 @@ const SETTLED: Duration = Duration::from_secs(10 * 60);
 pub struct Made {
     /// Its folder.
     pub path: PathBuf,
+}
+
+/// Refuses a place for backups in which this process cannot write. Nothing is made there yet: whoever checks may be
+/// another user than the one the server runs as.
+pub fn check_dir(config: &Config) -> anyhow::Result<()> {
+    let dir = config.backup_dir();
+    let unusable = || format!("backup.dir: backups cannot be written to {}", dir.display());
+    let there = dir.ancestors().find(|path| path.exists());
+    let there = there.with_context(unusable)?;
+    anyhow::ensure!(
+        there.is_dir(),
+        "backup.dir: {} is no folder",
+        there.display()
+    );
+    access(there, Access::WRITE_OK | Access::EXEC_OK).with_context(unusable)
 }
 
 /// Makes a backup where the configuration says. `now` is in milliseconds since 1970.
@@ -138,5 +155,24 @@ mod tests {
         }
         let second = Duration::from_secs(1);
         assert_eq!(first_wait(second, None), second);
+    }
+
+    #[test]
+    fn place_for_backups_is_a_folder_or_can_become_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |dir: &Path| {
+            let text = format!(
+                "server_name = \"campus.example\"\ndata_dir = \"/nowhere\"\n[backup]\ndir = {dir:?}"
+            );
+            check_dir(&Config::parse(&text, []).unwrap())
+        };
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        check(folder.path()).unwrap();
+        check(&folder.path().join("not/yet")).unwrap();
+        for wrong in [file.clone(), file.join("inside")] {
+            let refused = check(&wrong).unwrap_err().to_string();
+            assert!(refused.contains("backup.dir"), "{refused}");
+        }
     }
 }

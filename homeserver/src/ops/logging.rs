@@ -6,7 +6,7 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{Log, LogFormat};
 
-/// Starts writing the log to the standard error output. A level that is no level is an error.
+/// Starts writing the log to the standard error output.
 pub fn start(log: &Log) -> anyhow::Result<()> {
     // The authorisation rules tell of every event they look at.
     let filter =

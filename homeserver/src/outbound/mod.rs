@@ -77,6 +77,11 @@ pub enum OutboundError {
     Failed(#[source] reqwest::Error),
 }
 
+/// Checks what the configuration says about them, without asking anybody.
+pub fn check(config: &config::Outbound) -> anyhow::Result<()> {
+    certificates(&config.extra_ca).map(drop)
+}
+
 impl Outbound {
     /// The way out as the configuration describes it.
     pub fn open(config: &config::Outbound) -> anyhow::Result<Self> {

@@ -10,9 +10,11 @@
 //! done with.
 
 mod badge;
+mod conditions;
 mod deliver;
 mod erase;
 mod expand;
+mod glob;
 mod notification;
 pub mod notifications;
 mod permission;

@@ -14,6 +14,7 @@ use ruma::{
 
 use super::{
     Inner, Push,
+    conditions::Seen,
     permission::Permission,
     project::display_name,
     rules::{RoomContext, Somebody},
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     error::{ApiError, ApiResult},
-    events::{Pdu, client_format::ClientEvent, power, versions},
+    events::{Pdu, power, versions},
     ids::{EventNid, RoomNid, StreamPos, UserNid},
     rooms::{
         deletion::history_start,
@@ -344,9 +345,7 @@ impl Listing<'_> {
             .map(|member| display_name(&member))
             .unwrap_or_default();
         let rules = self.inner.account_data.rules_of(self.user)?;
-        let raw = ClientEvent::from_pdu(&event.pdu)
-            .to_raw()
-            .map_err(ApiError::internal)?;
+        let seen = Seen::of(&event.pdu)?;
         let subscribed = match EventId::parse(root) {
             Ok(root) if !rules.ruleset.postcontent.is_empty() => rooms
                 .thread_subscribers(self.snapshot, room, &root)?
@@ -358,7 +357,7 @@ impl Listing<'_> {
             display_name: &name,
             subscribed,
         };
-        let actions = context.actions(&rules.ruleset, &raw, user);
+        let actions = context.actions(&rules.ruleset, &seen, user);
         if actions.iter().any(Action::should_notify) {
             return Ok(actions);
         }

@@ -6,17 +6,13 @@ use std::{
 };
 
 use roaring::RoaringBitmap;
-use ruma::{
-    EventId, OwnedUserId, UserId,
-    events::{AnySyncTimelineEvent, TimelineEventType},
-    push::Action,
-    serde::Raw,
-};
+use ruma::{EventId, OwnedUserId, UserId, events::TimelineEventType, push::Action};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
     Inner,
+    conditions::Seen,
     permission::Permission,
     rules::{RoomContext, Somebody, Verdict},
     store::PushEventRow,
@@ -24,7 +20,6 @@ use super::{
 use crate::{
     account_data::Class,
     error::{ApiError, ApiResult},
-    events::client_format::ClientEvent,
     ids::UserNid,
     rooms::{
         event::RoomEvent,
@@ -85,7 +80,7 @@ struct Judge<'a> {
     inner: &'a Inner,
     txn: &'a Txn<'a>,
     room: RoomContext,
-    event: Raw<AnySyncTimelineEvent>,
+    event: Seen,
     /// Those who are subscribed to the event's thread.
     subscribers: RoaringBitmap,
     /// By class, and whether its users are among those.
@@ -124,9 +119,7 @@ impl Projection for PushProjection {
             txn,
             subscribers: subscribers(txn, thread, &candidates)?,
             room: context(txn, &addressed, &candidates)?,
-            event: ClientEvent::from_pdu(&event.pdu)
-                .to_raw()
-                .map_err(ApiError::internal)?,
+            event: Seen::of(&event.pdu)?,
             classes: HashMap::new(),
         };
         let by_default = Judgement::from(inner.nobody.defaults(&judge.room, &judge.event));

@@ -1,15 +1,16 @@
 //! Evaluating push rules.
 //! [spec](https://spec.matrix.org/v1.19/client-server-api/#push-rules)
 
-use futures::FutureExt;
 use ruma::{
-    OwnedRoomId, OwnedUserId, ServerName, UInt, UserId,
-    events::AnySyncTimelineEvent,
-    push::{Action, PushConditionRoomCtx, Ruleset},
-    serde::Raw,
+    OwnedRoomId, OwnedUserId, ServerName, UserId,
+    push::{Action, Ruleset},
 };
 
-use super::permission::{Permission, settle};
+use super::{
+    conditions::{Case, Seen},
+    glob::Effort,
+    permission::Permission,
+};
 use crate::{
     account_data::{Class, default_rules, nobody},
     error::{ApiError, ApiResult},
@@ -52,31 +53,20 @@ pub(super) struct Somebody<'a> {
 }
 
 impl RoomContext {
-    /// What a user's rules say about an event.
-    pub(super) fn actions(
-        &self,
-        rules: &Ruleset,
-        event: &Raw<AnySyncTimelineEvent>,
-        user: Somebody<'_>,
-    ) -> Vec<Action> {
-        let members = UInt::try_from(self.members).unwrap_or(UInt::MAX);
-        let mut context = PushConditionRoomCtx::new(
-            self.room_id.clone(),
-            members,
-            user.id.to_owned(),
-            user.display_name.to_owned(),
-        );
-        if !rules.postcontent.is_empty() {
-            let subscribed = user.subscribed;
-            context = context
-                .with_has_thread_subscription_fn(move |_| Box::pin(std::future::ready(subscribed)));
+    /// What a user's rules say about an event: what the first that applies says. Nobody is told of what they did themselves.
+    pub(super) fn actions(&self, rules: &Ruleset, event: &Seen, user: Somebody<'_>) -> Vec<Action> {
+        if event.sender() == Some(user.id.as_str()) {
+            return Vec::new();
         }
-        let permission = self.permission.as_ref();
-        context.power_levels = permission.map(|permission| permission.levels.clone());
-        let rules = settle(rules, event, permission);
-        // Nothing in the rules of the specification ever waits.
-        let actions = rules.get_actions(event, &context).now_or_never();
-        actions.unwrap_or_default().to_vec()
+        let case = Case {
+            room: self,
+            event,
+            user,
+            asks_for_threads: !rules.postcontent.is_empty(),
+            effort: Effort::default(),
+        };
+        let rule = rules.iter().find(|rule| case.is_met_by(*rule));
+        rule.map(|rule| rule.actions().to_vec()).unwrap_or_default()
     }
 }
 
@@ -95,11 +85,7 @@ impl Nobody {
     }
 
     /// What the default rules say.
-    pub(super) fn defaults(
-        &self,
-        room: &RoomContext,
-        event: &Raw<AnySyncTimelineEvent>,
-    ) -> Vec<Action> {
+    pub(super) fn defaults(&self, room: &RoomContext, event: &Seen) -> Vec<Action> {
         room.actions(&self.defaults, event, self.somebody(false))
     }
 
@@ -108,7 +94,7 @@ impl Nobody {
         &self,
         class: &Class,
         room: &RoomContext,
-        event: &Raw<AnySyncTimelineEvent>,
+        event: &Seen,
         subscribed: bool,
     ) -> Vec<Action> {
         room.actions(&class.ruleset, event, self.somebody(subscribed))
@@ -138,10 +124,10 @@ mod tests {
         }
     }
 
-    fn event(kind: &str, content: serde_json::Value) -> Raw<AnySyncTimelineEvent> {
+    fn event(kind: &str, content: serde_json::Value) -> Seen {
         let event =
             json!({ "type": kind, "content": content, "sender": "@a:local", "event_id": "$a" });
-        Raw::new(&event).unwrap().cast_unchecked()
+        Seen::new(event)
     }
 
     #[test]

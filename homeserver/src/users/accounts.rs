@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ruma::{OwnedUserId, UserId, api::error::ErrorKind};
 
 use super::{
-    Profile, SignIn, SignedIn, Users,
+    Profile, Session, SignIn, SignedIn, Users,
     localpart::typed_user_id,
     password::Passwords,
     sessions::NewSession,
@@ -161,15 +161,27 @@ impl Users {
         user: UserNid,
         change: impl FnOnce(&mut AccountRow) + Send + 'static,
     ) -> ApiResult {
+        let change = move |_: &Snapshot<'_>, account: &mut AccountRow| {
+            change(account);
+            Ok(())
+        };
+        self.try_update_account(user, change).await
+    }
+
+    async fn try_update_account(
+        &self,
+        user: UserNid,
+        change: impl FnOnce(&Snapshot<'_>, &mut AccountRow) -> ApiResult + Send + 'static,
+    ) -> ApiResult {
         let _turn = self.lock(user).await;
-        let (account, tokens) = self
+        let (account, changed, tokens) = self
             .read(move |_, snapshot| {
                 let account = tables::ACCOUNT.get(snapshot, user)?.ok_or_else(unknown)?;
-                Ok((account, store::tokens_of(snapshot, user)?))
+                let mut changed = account.clone();
+                change(snapshot, &mut changed)?;
+                Ok((account, changed, store::tokens_of(snapshot, user)?))
             })
             .await?;
-        let mut changed = account.clone();
-        change(&mut changed);
         if changed == account {
             return Ok(());
         }
@@ -213,6 +225,19 @@ impl Users {
         let hash = self.inner.passwords.hash(password).await?;
         self.update_account(user, move |account| account.password = Some(hash))
             .await
+    }
+
+    /// Sets the password of the user of a session. Other sessions stay as they are.
+    pub async fn change_password(&self, session: &Session, password: String) -> ApiResult {
+        let hash = self.inner.passwords.hash(password).await?;
+        let (user, session) = (session.user, session.clone());
+        self.try_update_account(user, move |snapshot, account| {
+            // Hashing takes its time, in which an administrator may have set another password.
+            session.check_stored(snapshot)?;
+            account.password = Some(hash);
+            Ok(())
+        })
+        .await
     }
 
     pub(super) fn hooks(&self) -> Option<&Arc<dyn super::UserHooks>> {

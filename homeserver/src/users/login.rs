@@ -4,6 +4,7 @@ use ruma::{
     OwnedUserId, UserId,
     api::{client::uiaa::UserIdentifier, error::ErrorKind},
 };
+use tokio::sync::MutexGuard;
 
 use super::{
     Account, Addition, SignIn, SignedIn, Users,
@@ -13,7 +14,14 @@ use super::{
     sessions::{NewSession, locked},
     store::{self, TokenKind},
 };
-use crate::{ApiError, ApiResult, storage::tables};
+use crate::{
+    ApiError, ApiResult,
+    ids::UserNid,
+    storage::{Snapshot, tables},
+};
+
+/// How often a password is verified that is changed meanwhile.
+const LOGIN_TRIES: usize = 3;
 
 /// Whom somebody claims to be.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#identifier-types)
@@ -62,8 +70,25 @@ impl Users {
         password: String,
         request: SignIn,
     ) -> ApiResult<SignedIn> {
-        let account = self.verify_password(identifier, password).await?;
-        self.sign_in(account, request).await
+        // Verifying takes its time, in which the password may be changed, if only to be hashed anew.
+        for _ in 0..LOGIN_TRIES {
+            let account = self.verify_password(identifier, password.clone()).await?;
+            let turn = self.lock(account.user).await;
+            if self.has_password(&account).await? {
+                return self.sign_in_now(turn, account, request).await;
+            }
+        }
+        Err(wrong_password())
+    }
+
+    /// Whether the password of an account is the one it was read with.
+    async fn has_password(&self, account: &Account) -> ApiResult<bool> {
+        let (user, password) = (account.user, account.row.password.clone());
+        self.read(move |_, snapshot| {
+            let row = tables::ACCOUNT.get(snapshot, user)?;
+            Ok(row.is_some_and(|row| row.password == password))
+        })
+        .await
     }
 
     /// Signs a device in for an application service. `check` says whether the user is one of the service's.
@@ -102,30 +127,25 @@ impl Users {
         if let Some(account) = &account
             && account.row.deactivated
         {
-            return Err(ApiError::new(
-                http::StatusCode::FORBIDDEN,
-                ErrorKind::UserDeactivated,
-                "This account has been deactivated.",
-            ));
+            return Err(deactivated());
         }
         let stored = account
             .as_ref()
             .and_then(|account| account.row.password.clone());
         let verdict = self.inner.passwords.verify(password, stored).await?;
         match (account, verdict) {
-            (Some(account), Verdict::Right { rehashed }) => {
+            (Some(mut account), Verdict::Right { rehashed }) => {
                 if let Some(hash) = rehashed {
-                    self.replace_hash(&account, hash).await?;
+                    self.replace_hash(&account, hash.clone()).await?;
+                    account.row.password = Some(hash);
                 }
                 Ok(account)
             }
-            _ => Err(ApiError::forbidden(
-                "The user name or the password is wrong.",
-            )),
+            _ => Err(wrong_password()),
         }
     }
 
-    async fn identify(&self, identifier: &Identifier) -> ApiResult<Option<Account>> {
+    pub(super) async fn identify(&self, identifier: &Identifier) -> ApiResult<Option<Account>> {
         for user_id in identifier.candidates(&self.inner.server_name) {
             if let Some(account) = self.account(&user_id).await? {
                 return Ok(Some(account));
@@ -147,15 +167,22 @@ impl Users {
 
     /// Gives a device of an account its tokens. Tokens the device had are void from here on.
     pub async fn sign_in(&self, account: Account, request: SignIn) -> ApiResult<SignedIn> {
+        let turn = self.lock(account.user).await;
+        self.sign_in_now(turn, account, request).await
+    }
+
+    async fn sign_in_now(
+        &self,
+        _turn: MutexGuard<'_, ()>,
+        account: Account,
+        request: SignIn,
+    ) -> ApiResult<SignedIn> {
         let user = account.user;
-        if account.row.locked {
-            return Err(locked());
-        }
         let mut session = NewSession::mint(request, self.inner.clock.now())?;
-        let _turn = self.lock(user).await;
         let (device_id, hooks) = (session.device_id().clone(), self.hooks().cloned());
         let (known, mut tokens, addition) = self
             .read(move |_, snapshot| {
+                check_open(snapshot, user)?;
                 let known = tables::DEVICE.get(snapshot, (user, &device_id))?;
                 let addition = match hooks {
                     Some(hooks) if known.is_none() => {
@@ -189,4 +216,25 @@ impl Users {
         self.inner.sessions.forget(ended);
         Ok(answer)
     }
+}
+
+/// Refuses those whose account was closed or locked, be it while they signed in.
+fn check_open(snapshot: &Snapshot<'_>, user: UserNid) -> ApiResult {
+    match tables::ACCOUNT.get(snapshot, user)? {
+        Some(row) if row.locked => Err(locked()),
+        Some(row) if !row.deactivated => Ok(()),
+        _ => Err(deactivated()),
+    }
+}
+
+fn deactivated() -> ApiError {
+    ApiError::new(
+        http::StatusCode::FORBIDDEN,
+        ErrorKind::UserDeactivated,
+        "This account has been deactivated.",
+    )
+}
+
+pub(super) fn wrong_password() -> ApiError {
+    ApiError::forbidden("The user name or the password is wrong.")
 }

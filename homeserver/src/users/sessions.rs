@@ -22,7 +22,7 @@ use super::{
 use crate::{
     ApiError, ApiResult,
     ids::UserNid,
-    storage::{Batch, Commit, tables},
+    storage::{Batch, Commit, Snapshot, tables},
 };
 
 /// Sessions kept in memory.
@@ -89,6 +89,14 @@ impl Session {
             return Err(locked());
         }
         Ok(())
+    }
+
+    /// Refuses a session that is not in the database any longer. Those of application services never are.
+    pub(super) fn check_stored(&self, snapshot: &Snapshot<'_>) -> ApiResult {
+        if self.appservice.is_some() || tables::SESSION.contains(snapshot, self.token)? {
+            return Ok(());
+        }
+        Err(unknown())
     }
 
     /// Refuses users who do not administer this server.
@@ -353,6 +361,7 @@ impl Users {
             .read(move |inner, snapshot| {
                 let row = tables::SESSION.get(snapshot, hash)?.ok_or_else(unknown)?;
                 let account = tables::ACCOUNT.get(snapshot, row.user)?;
+                let account = account.filter(|account| !account.deactivated);
                 let account = account.ok_or_else(unknown)?;
                 let last_seen = tables::LAST_SEEN.get(snapshot, (row.user, &row.device_id))?;
                 let details = SessionDetails {

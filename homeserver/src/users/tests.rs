@@ -274,6 +274,92 @@ async fn deactivated_user_cannot_come_back_and_nobody_gets_the_name() {
 }
 
 #[tokio::test]
+async fn session_of_a_deactivated_account_is_none() {
+    let bench = Bench::open();
+    let signed_in = bench.register("lilia").await;
+    let session = bench.users.session(&signed_in.access_token).await.unwrap();
+    let close = |row: &mut AccountRow| row.deactivated = true;
+    bench
+        .users
+        .update_account(session.user, close)
+        .await
+        .unwrap();
+    let refused = bench.users.session(&signed_in.access_token).await;
+    assert_eq!(code(&refused.unwrap_err()), "M_UNKNOWN_TOKEN");
+}
+
+#[tokio::test]
+async fn sign_in_that_a_deactivation_overtakes_is_refused() {
+    let bench = Bench::open();
+    bench.register("lilia").await;
+    let account = bench.users.account_by_name("lilia").await.unwrap().unwrap();
+    bench.users.deactivate(account.user, false).await.unwrap();
+    let refused = bench.users.sign_in(account, SignIn::default()).await;
+    assert_eq!(code(&refused.unwrap_err()), "M_USER_DEACTIVATED");
+}
+
+#[tokio::test]
+async fn no_session_of_the_old_password_outlives_a_reset() {
+    let bench = Bench::open();
+    bench.register("lilia").await;
+    let user = bench
+        .users
+        .account_by_name("lilia")
+        .await
+        .unwrap()
+        .unwrap()
+        .user;
+    let reset = async {
+        bench
+            .users
+            .set_password(user, "роза".to_owned())
+            .await
+            .unwrap();
+        let devices = bench.users.devices(user).await.unwrap();
+        bench
+            .users
+            .delete_devices(user, DevicesOf::All)
+            .await
+            .unwrap();
+        devices.len()
+    };
+    let logins = (0..6).map(|_| bench.login("lilia", "сирень", SignIn::default()));
+    let (answers, _) = tokio::join!(futures::future::join_all(logins), reset);
+    for signed_in in answers.into_iter().flatten() {
+        bench
+            .users
+            .session(&signed_in.access_token)
+            .await
+            .unwrap_err();
+    }
+    bench
+        .login("lilia", "роза", SignIn::default())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn password_is_not_changed_by_a_session_that_ended_meanwhile() {
+    let bench = Bench::open();
+    let signed_in = bench.register("lilia").await;
+    let session = bench.users.session(&signed_in.access_token).await.unwrap();
+    bench
+        .users
+        .delete_devices(session.user, DevicesOf::All)
+        .await
+        .unwrap();
+    let refused = bench
+        .users
+        .change_password(&session, "роза".to_owned())
+        .await;
+    assert_eq!(code(&refused.unwrap_err()), "M_UNKNOWN_TOKEN");
+    bench
+        .login("lilia", "сирень", SignIn::default())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn password_stage_takes_only_the_password_of_the_session() {
     let bench = Bench::open();
     let lilia = bench.register("lilia").await;
@@ -292,7 +378,10 @@ async fn password_stage_takes_only_the_password_of_the_session() {
                 .await
         }
     };
-    assert_eq!(confirm(auth("rosa")).await.unwrap_err().status(), 403);
+    let somebody_else = confirm(auth("rosa")).await.unwrap_err();
+    let nobody = confirm(auth("nobody")).await.unwrap_err();
+    assert_eq!(somebody_else.status(), 401);
+    assert_eq!(somebody_else.to_string(), nobody.to_string());
     confirm(auth("lilia")).await.unwrap();
 }
 

@@ -15,7 +15,7 @@ use ruma::api::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Identifier, Session, Users, tokens};
+use super::{Identifier, Session, Users, login::wrong_password, tokens};
 use crate::{ApiError, ApiResult, config::Policy, ids::UserNid};
 
 /// Sessions that may be under way at once; then the oldest unused ones are forgotten.
@@ -301,13 +301,15 @@ impl Users {
         password: &str,
     ) -> ApiResult<Result<(), Refused>> {
         let identifier = Identifier::from_request(identifier)?;
-        let verified = self.verify_password(&identifier, password.to_owned()).await;
+        let account = self.identify(&identifier).await?;
+        // Guesses count against the user who makes them, so they are made at no other user's password.
+        let is_own = account.is_some_and(|account| Some(account.user) == operation.user);
+        let verified = match is_own {
+            true => self.verify_password(&identifier, password.to_owned()).await,
+            false => Err(wrong_password()),
+        };
         match verified {
-            Ok(account) if Some(account.user) == operation.user => Ok(Ok(())),
-            // Somebody, but not the one whose account it is: another try with this password would change nothing.
-            Ok(_) => Err(ApiError::forbidden(
-                "This is the password of somebody else.",
-            )),
+            Ok(_) => Ok(Ok(())),
             Err(error) if error.status().is_client_error() => {
                 let kind = error.kind().cloned().unwrap_or(ErrorKind::Forbidden);
                 Ok(Err(Refused(kind, error.message().to_owned())))

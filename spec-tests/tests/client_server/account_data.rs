@@ -150,3 +150,20 @@ fn tags_of_others_are_out_of_reach() {
         .put(&format!("{tags}/u.work"), &json!({}))
         .must_fail(403, "M_FORBIDDEN");
 }
+
+/// Every first sync tells all of a user's account data, so there is not without end of it.
+#[test]
+fn account_data_has_a_size() {
+    covers!(PUT "/_matrix/client/v3/user/{userId}/account_data/{type}");
+    // Synapse takes whatever a request can have.
+    if homeserver().is_synapse() {
+        return;
+    }
+    let alice = homeserver().register("alice");
+    let put = |length: usize| {
+        let path = path!("/v3/user/{}/account_data/{}", alice.id, "org.example.long");
+        alice.put(&path, &json!({ "long": "x".repeat(length) }))
+    };
+    put(300_000).must_fail(413, "M_TOO_LARGE");
+    put(100_000).ok();
+}

@@ -348,3 +348,32 @@ fn predefined_rules_can_be_switched_off_and_given_other_actions() {
     );
     assert_eq!(unread["notification_count"], 1);
 }
+
+/// Rules are evaluated while a message is sent, so no rule of one may keep the others from speaking.
+#[test]
+fn no_rule_keeps_messages_from_being_sent() {
+    covers!(
+        PUT "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}",
+        PUT "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}",
+    );
+    let stage = Stage::new();
+    let many = "?".repeat(60_000);
+    let words = "xa ".repeat(20_000);
+    for (kind, id, pattern) in [
+        ("content", "many", many.as_str()),
+        ("content", "word", "a"),
+        ("override", "body", many.as_str()),
+    ] {
+        let rule = json!({
+            "pattern": pattern,
+            "conditions": event_match("content.body", pattern),
+            "actions": ["notify"],
+        });
+        // A server may refuse it.
+        stage
+            .bob
+            .put(&path!("/v3/pushrules/global/{}/{}", kind, id), &rule);
+        stage.alice.say(&stage.room, "hello");
+        stage.alice.say(&stage.room, &words);
+    }
+}

@@ -165,3 +165,23 @@ fn a_message_is_an_object() {
     let events = bob.initial_sync()["to_device"]["events"].clone();
     assert_eq!(items(&events).len(), 1, "{events}");
 }
+
+/// What a stranger may send has a size that everybody can receive.
+#[test]
+fn a_message_has_a_size() {
+    covers!(PUT "/_matrix/client/v3/sendToDevice/{eventType}/{txnId}");
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let body = |length: usize| {
+        let content = json!({ "n": 1, "long": "x".repeat(length) });
+        json!({ "messages": { bob.id.as_str(): { bob.device_id.as_str(): content } } })
+    };
+    let to = |txn: &str| path!("/v3/sendToDevice/{}/{}", "test.long", txn);
+    // Synapse takes long messages that stay on it.
+    if !homeserver().is_synapse() {
+        let long = alice.put(&to(&unique("txn")), &body(100_000));
+        long.must_fail(413, "M_TOO_LARGE");
+    }
+    alice.put(&to(&unique("txn")), &body(50_000)).ok();
+    assert_eq!(numbers(&bob.initial_sync()), [1]);
+}

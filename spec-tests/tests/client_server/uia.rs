@@ -111,6 +111,31 @@ fn the_password_of_another_user_is_refused() {
     alice.new_device();
 }
 
+/// Nobody finds out by user-interactive authentication whether they have guessed somebody else's password.
+#[test]
+fn the_password_of_another_user_is_not_guessed() {
+    covers!(POST "/_matrix/client/v3/delete_devices");
+    // Synapse says that it was right, but for somebody else.
+    if homeserver().is_synapse() {
+        return;
+    }
+    let alice = homeserver().register("alice");
+    let bob = homeserver().register("bob");
+    let mut body = json!({ "devices": ["NONE"] });
+    let mut guess = |password: Option<&str>| {
+        let question = alice.post("/v3/delete_devices", &body).must_be(401);
+        let mut auth = bob.password_auth(&question["session"]);
+        if let Some(password) = password {
+            auth["password"] = json!(password);
+        }
+        body["auth"] = auth;
+        let answer = alice.post("/v3/delete_devices", &body).must_be(401);
+        body = json!({ "devices": ["NONE"] });
+        (answer["errcode"].clone(), answer["error"].clone())
+    };
+    assert_eq!(guess(None), guess(Some("a wrong password")));
+}
+
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#user-interactive-api-in-the-rest-api)
 #[test]
 fn a_request_without_auth_never_succeeds() {

@@ -9,7 +9,7 @@ use tokio::sync::OwnedRwLockReadGuard;
 
 use crate::{
     ApiError, ApiResult, Server,
-    e2ee::are_objects,
+    e2ee::check_contents,
     http::{AccessToken, Ruma, Session},
 };
 
@@ -22,9 +22,7 @@ pub(super) async fn send_to_device(
     session: Session,
     Ruma(request): Ruma<send_event_to_device::v3::Request>,
 ) -> ApiResult<send_event_to_device::v3::Response> {
-    if !request.messages.values().all(are_objects) {
-        return Err(ApiError::bad_json("A message has to be a JSON object."));
-    }
+    request.messages.values().try_for_each(check_contents)?;
     server
         .e2ee
         .send_to_device(

@@ -1,4 +1,5 @@
 use super::*;
+use crate::storage::tables;
 
 async fn send(
     bench: &Bench,
@@ -118,6 +119,27 @@ async fn long_queue_is_told_in_pages_without_losing_a_message() {
     assert_eq!(second.events.len(), 50);
     assert_eq!(transactions(&second)[0], "100");
     assert_eq!(second.upto, bench.server.storage.position());
+}
+
+#[tokio::test]
+async fn page_of_long_messages_is_short_but_never_empty() {
+    let bench = Bench::open();
+    let alice = bench.register("alice").await;
+    for length in [3_000_000, 600_000, 600_000, 10] {
+        let message = json!({ "content": { "txn": "x".repeat(length) } }).to_string();
+        let (user, device) = (alice.user, alice.device_id.clone());
+        let put = Commit::new(move |batch, pos| {
+            tables::TO_DEVICE.put(batch, (user, &device, pos), &message);
+        });
+        bench.server.storage.commit(put).await.unwrap();
+    }
+    let (mut since, mut counts) = (StreamPos::ZERO, Vec::new());
+    while since < bench.server.storage.position() {
+        let page = page(&bench, &alice, since);
+        counts.push(page.events.len());
+        since = page.upto;
+    }
+    assert_eq!(counts, [1, 1, 2]);
 }
 
 #[tokio::test]

@@ -5,14 +5,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use ruma::ServerName;
 
 use super::{CONFIG, DATABASE, FOLDERS, files, make_private_dir, verify};
-use crate::storage::begin_epoch;
+use crate::{
+    maintenance::check_owner,
+    storage::{begin_epoch, inspect},
+};
 
 /// How to restore.
 #[derive(Clone, Copy, Debug)]
-pub struct RestoreOptions {
+pub struct RestoreOptions<'a> {
+    /// The server that the data is put in place for.
+    pub server_name: &'a ServerName,
     /// Whether data that is there may be moved aside.
     pub replace: bool,
     /// The time, in milliseconds since 1970.
@@ -35,7 +41,7 @@ pub struct Restored {
 pub fn restore(
     backup: &Path,
     data_dir: &Path,
-    options: RestoreOptions,
+    options: RestoreOptions<'_>,
 ) -> anyhow::Result<Restored> {
     let report = verify(backup)?;
     if !report.is_clean() {
@@ -45,6 +51,9 @@ pub fn restore(
             report.problems.join("; ")
         );
     }
+    inspect(&backup.join(DATABASE), |snapshot| {
+        check_owner(snapshot, options.server_name)
+    })?;
     if data_dir.join("admin.sock").exists() && super::super::is_served(data_dir) {
         bail!(
             "the server of {} is running: stop it first",
@@ -70,7 +79,7 @@ pub fn restore(
 }
 
 /// Moves what is there to a folder beside it.
-fn set_aside(data_dir: &Path, options: RestoreOptions) -> anyhow::Result<Option<PathBuf>> {
+fn set_aside(data_dir: &Path, options: RestoreOptions<'_>) -> anyhow::Result<Option<PathBuf>> {
     let parts: Vec<_> = [DATABASE]
         .into_iter()
         .chain(FOLDERS)

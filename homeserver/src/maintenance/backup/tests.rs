@@ -1,3 +1,6 @@
+use ruma::{server_name, user_id};
+use serde_json::json;
+
 use super::*;
 use crate::{
     ids::EventNid,
@@ -106,6 +109,7 @@ fn restore_begins_a_new_life_and_keeps_what_was_there() {
         &backup,
         &data,
         RestoreOptions {
+            server_name: server_name!("campus.example"),
             replace: false,
             now: 7,
         },
@@ -115,6 +119,7 @@ fn restore_begins_a_new_life_and_keeps_what_was_there() {
         &backup,
         &data,
         RestoreOptions {
+            server_name: server_name!("campus.example"),
             replace: true,
             now: 7,
         },
@@ -163,6 +168,7 @@ fn nobody_else_can_look_into_a_backup_or_what_is_restored() {
     let backup = fixture.back_up(5);
     let data = fixture.path("restored");
     let options = RestoreOptions {
+        server_name: server_name!("campus.example"),
         replace: false,
         now: 7,
     };
@@ -172,4 +178,33 @@ fn nobody_else_can_look_into_a_backup_or_what_is_restored() {
         let mode = fs::metadata(folder).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
     }
+}
+
+#[test]
+fn backup_of_another_server_is_not_restored() {
+    let fixture = Fixture::new();
+    let other = fixture.path("other");
+    let restore_for = |name, now| {
+        let backup = fixture.back_up(now);
+        let options = RestoreOptions {
+            server_name: name,
+            replace: true,
+            now,
+        };
+        restore(&backup, &other, options)
+    };
+    // Nobody has an account yet.
+    restore_for(server_name!("typo.example"), 1).unwrap();
+    let storage = fixture.storage.as_ref().unwrap();
+    let user = storage.interner().user(user_id!("@lilia:campus.example"));
+    let (user, row) = (user.unwrap(), json!({ "password": null, "created": 0 }));
+    let row = serde_json::from_value(row).unwrap();
+    let commit = Commit::new(move |batch, _| tables::ACCOUNT.put(batch, user, &row));
+    storage.commit_blocking(commit).unwrap();
+    let refused = restore_for(server_name!("typo.example"), 2).unwrap_err();
+    assert!(
+        refused.to_string().contains("belongs to campus.example"),
+        "{refused}"
+    );
+    restore_for(server_name!("campus.example"), 3).unwrap();
 }

@@ -21,7 +21,7 @@ pub(super) async fn change_password(
     confirm_password(&server, &session, "POST /account/password", auth).await?;
     server
         .users
-        .set_password(session.user, request.new_password)
+        .change_password(&session, request.new_password)
         .await?;
     if request.logout_devices {
         let others = DevicesOf::AllBut(session.device_id.clone());
