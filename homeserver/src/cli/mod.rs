@@ -61,7 +61,7 @@ enum Command {
 /// Where the configuration is.
 #[derive(Args)]
 struct ConfigFile {
-    /// The configuration file. It has to be named, before or behind what is to be done.
+    /// The configuration file, without which only "backup verify" works.
     // What can stand in two places cannot be required of either.
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,

@@ -45,7 +45,7 @@ pub enum Error {
     Rocks(rocksdb::Error),
     /// RocksDB cannot open its files.
     #[error(
-        "the database {path} cannot be opened: {reason}. If it is damaged, restore a backup, as administration.md says"
+        "the database {path} cannot be opened. If it is damaged, restore a backup, as administration.md says: {reason}"
     )]
     Unopened {
         /// The folder.
