@@ -35,6 +35,9 @@ const WIDE: (u32, u32) = (1180, 740);
 /// Dialogs are hardly wider than an article here.
 const NARROW: (u32, u32) = (360, 640);
 
+/// A dialog that is high is whole here, and nothing of it is scrolled.
+const TALL: (u32, u32) = (360, 800);
+
 const PARTS: [Part; 12] = [
     part("start", "main", WIDE, [64, 0, 304, 300]),
     part("signing-in", "sign-in", NARROW, [20, 96, 320, 330]),
@@ -45,7 +48,7 @@ const PARTS: [Part; 12] = [
     part("files", "attach", NARROW, [16, 161, 328, 316]),
     part("search", "search", WIDE, [860, 56, 320, 290]),
     part("games", "class", NARROW, [16, 392, 328, 152]),
-    part("quizzes", "quiz", NARROW, [24, 36, 312, 374]),
+    part("quizzes", "quiz", TALL, [24, 64, 312, 416]),
     part("feedback", "feedback", NARROW, [24, 30, 312, 252]),
     part("verification", "verify", NARROW, [16, 124, 328, 392]),
 ];
