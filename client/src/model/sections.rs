@@ -120,6 +120,16 @@ impl RoomSections {
         stays.then(|| Arc::clone(value))
     }
 
+    /// Begins anew with no rooms, and with nothing that chooses among them.
+    pub fn clear(&mut self) {
+        let model = self.model();
+        *self = Self {
+            model,
+            ..Self::default()
+        };
+        self.rebuild();
+    }
+
     /// Chooses a chip.
     pub fn set_filter(&mut self, filter: RoomFilter) {
         self.filter = filter;

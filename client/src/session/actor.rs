@@ -16,7 +16,10 @@ use super::{
     people, presence, room_settings, server, sign_in, storage, verification,
 };
 use crate::bridge::{
-    command::{AccountCommand, Command, Envelope, PeopleCommand, RequestId, VerificationCommand},
+    command::{
+        AccountCommand, Command, Envelope, PeopleCommand, RequestId, TimelineCommand,
+        VerificationCommand,
+    },
     trouble::Trouble,
     update::{Answer, SessionState, Update},
 };
@@ -68,13 +71,18 @@ impl Actor {
             Command::Account(command) => self.account(request, command).await,
             other => match &mut self.signed_in {
                 Some(signed_in) => hand_over(signed_in, &self.outbox, request, other).await,
-                None => {
-                    self.outbox
-                        .answer(request, Err(Trouble::SessionEnded))
-                        .await;
+                // The open room was closed with the session.
+                None if matches!(other, Command::Timeline(_, TimelineCommand::Close)) => {
+                    self.outbox.answer(request, Ok(Answer::Done)).await;
                 }
+                None => self.refuse(request).await,
             },
         }
+    }
+
+    async fn refuse(&self, request: RequestId) {
+        let refusal = Err(Trouble::SessionEnded);
+        self.outbox.answer(request, refusal).await;
     }
 
     async fn account(&mut self, request: RequestId, command: AccountCommand) {
@@ -234,10 +242,7 @@ impl Actor {
     /// Questions to the server that hold up nothing else.
     async fn about_devices(&self, request: RequestId, command: AccountCommand) {
         let Some(signed_in) = &self.signed_in else {
-            return self
-                .outbox
-                .answer(request, Err(Trouble::SessionEnded))
-                .await;
+            return self.refuse(request).await;
         };
         let client = signed_in.client.clone();
         self.outbox.answer_later(request, async move {

@@ -90,6 +90,9 @@ impl Account {
         self.devices.borrow_mut().clear();
         self.chosen.borrow_mut().clear();
         self.model.set_vec(Vec::new());
+        self.empty_passwords();
+        self.show_password_trouble(None, "");
+        self.set_password_busy(false);
     }
 
     /// Draws the account again if its picture has arrived.
@@ -215,11 +218,7 @@ impl Account {
             page.set_password_busy(false);
             match result {
                 Ok(_) => {
-                    page.context.with_window(|window| {
-                        let adapter = window.global::<AccountAdapter>();
-                        adapter.set_old_password("".into());
-                        adapter.set_new_password("".into());
-                    });
+                    page.empty_passwords();
                     let done = page
                         .context
                         .say("Пароль изменён.", "The password is changed.");
@@ -227,6 +226,15 @@ impl Account {
                 }
                 Err(trouble) => page.show_password_trouble(Some(&trouble), ""),
             }
+        });
+    }
+
+    /// The next person at this computer must not find them in their fields.
+    fn empty_passwords(&self) {
+        self.context.with_window(|window| {
+            let adapter = window.global::<AccountAdapter>();
+            adapter.set_old_password("".into());
+            adapter.set_new_password("".into());
         });
     }
 

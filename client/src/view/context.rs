@@ -66,6 +66,13 @@ impl Context {
         })
     }
 
+    /// Nobody is signed in any more.
+    pub(super) fn forget(&self) {
+        self.pictures.clear();
+        self.previews.borrow_mut().clear();
+        self.troubles.borrow_mut().clear();
+    }
+
     /// Does something with the window, unless it is gone.
     pub(super) fn with_window(&self, act: impl FnOnce(&AppWindow)) {
         if let Some(window) = self.window.upgrade() {

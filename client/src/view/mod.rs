@@ -41,6 +41,7 @@ mod rail;
 mod read_line;
 mod roles;
 mod room;
+mod room_item;
 mod room_list;
 mod room_pane;
 mod search;

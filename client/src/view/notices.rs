@@ -5,18 +5,23 @@ use std::{
     collections::HashMap,
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
 
 use eyeball_im::VectorDiff;
 use matrix_sdk::ruma::OwnedRoomId;
+use slint::{Timer, TimerMode};
 
 use super::context::Context;
 use crate::{
     bridge::command::{Command, PeopleCommand},
-    model::news::{News, Seen, news},
+    model::news::{News, Seen},
     render::words,
     rows::RoomRow,
 };
+
+/// The words of a message come so long after its count at most.
+const WORDS_LATE: Duration = Duration::from_secs(3);
 
 /// The rooms that are new or different after these changes of the list.
 pub(super) fn changed(diffs: &[VectorDiff<Arc<RoomRow>>]) -> Vec<Arc<RoomRow>> {
@@ -44,6 +49,8 @@ pub(super) struct Notices {
     ready: Cell<bool>,
     /// Nobody looks at the window.
     away: Cell<bool>,
+    /// Tells what it can of messages whose words have not come.
+    late: Timer,
 }
 
 impl Notices {
@@ -53,6 +60,7 @@ impl Notices {
             seen: RefCell::default(),
             ready: Cell::new(false),
             away: Cell::new(false),
+            late: Timer::default(),
         })
     }
 
@@ -69,24 +77,44 @@ impl Notices {
     /// Another account: everything is old again.
     pub(super) fn clear(&self) {
         self.ready.set(false);
+        self.late.stop();
         self.seen.borrow_mut().clear();
     }
 
     /// Looks at rooms that have changed. A room that is open in a window somebody looks at needs no notice.
-    pub(super) fn rooms_changed(&self, rooms: &[Arc<RoomRow>], open: Option<&OwnedRoomId>) {
+    pub(super) fn rooms_changed(
+        self: &Rc<Self>,
+        rooms: &[Arc<RoomRow>],
+        open: Option<&OwnedRoomId>,
+    ) {
         let mut seen = self.seen.borrow_mut();
         for room in rooms {
-            let now = Seen::of(room);
-            let before = seen.insert(room.id.clone(), now);
             let is_before_eyes = !self.away.get() && open == Some(&room.id);
-            if self.ready.get() && !is_before_eyes && !room.muted {
-                let found = match before {
-                    Some(before) => news(&before, room),
-                    None => room.invitation.is_some().then_some(News::Invitation),
-                };
-                if let Some(news) = found {
-                    self.tell(room, &news);
+            let is_quiet = !self.ready.get() || is_before_eyes || room.muted;
+            let found = match seen.get_mut(&room.id) {
+                Some(before) if !is_quiet => before.follow(room),
+                before => {
+                    let is_new = before.is_none() && !is_quiet;
+                    seen.insert(room.id.clone(), Seen::of(room));
+                    (is_new && room.invitation.is_some()).then_some(News::Invitation)
                 }
+            };
+            if let Some(news) = found {
+                self.tell(room, &news);
+            }
+            if seen.get(&room.id).is_some_and(Seen::is_owed) {
+                let notices = self.clone();
+                self.late
+                    .start(TimerMode::SingleShot, WORDS_LATE, move || notices.settle());
+            }
+        }
+    }
+
+    /// Tells of messages whose words must have been there before their count.
+    fn settle(&self) {
+        for seen in self.seen.borrow_mut().values_mut() {
+            if let Some(news) = seen.settle() {
+                self.tell(seen.room(), &news);
             }
         }
     }

@@ -86,9 +86,7 @@ impl Onboarding {
             adapter.set_busy(false);
             adapter.set_password("".into());
             adapter.set_address(address.as_str().into());
-            if let Some(user) = user {
-                adapter.set_user(user.as_str().into());
-            }
+            adapter.set_user(user.unwrap_or_default().as_str().into());
         });
         self.show_trouble(reason.as_ref());
         let join_file = self.join_file.borrow_mut().take();

@@ -2,36 +2,23 @@
 
 use std::{cell::RefCell, collections::HashSet, rc::Rc, sync::Arc};
 
-use chrono::Local;
 use eyeball_im::VectorDiff;
 use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId, RoomId};
 use slint::{ComponentHandle, ModelExt, ModelRc};
 
 use super::{
-    AppAdapter, AvatarKind, EmptyAdapter, HeaderAdapter, RoomItem, RoomListAdapter,
-    avatars::{avatar, no_avatar},
-    clock,
+    AppAdapter, EmptyAdapter, HeaderAdapter, RoomListAdapter,
     context::Context,
+    room_item::{SECTIONS, item},
 };
 use crate::{
     bridge::command::{Command, RoomsCommand},
     model::sections::{ListEntry, RoomFilter, RoomSections},
-    render::{Language, time, words},
     rows::{MediaKey, RoomRow, Section},
 };
 
 /// The chips, in the order of the view.
 const FILTERS: [RoomFilter; 3] = [RoomFilter::All, RoomFilter::Unread, RoomFilter::Mentions];
-/// The sections, by the ids their titles have in the view.
-const SECTIONS: [(Section, &str); 7] = [
-    (Section::Invitations, "invitations"),
-    (Section::Favourites, "favourites"),
-    (Section::Classes, "classes"),
-    (Section::Direct, "direct"),
-    (Section::Groups, "groups"),
-    (Section::Announcements, "announcements"),
-    (Section::LowPriority, "low-priority"),
-];
 
 /// Rooms in sections, and which one is selected.
 pub(super) struct RoomList {
@@ -113,6 +100,20 @@ impl RoomList {
     /// Applies changes of the list.
     pub(super) fn apply(&self, diffs: Vec<VectorDiff<Arc<RoomRow>>>) {
         self.sections.borrow_mut().apply_all(diffs);
+        self.show_counts();
+    }
+
+    /// Nobody is signed in any more: there is nothing to show, and nothing is searched for.
+    pub(super) fn clear(&self) {
+        self.sections.borrow_mut().clear();
+        self.select(None);
+        self.coming(0, 0);
+        self.context.with_window(|window| {
+            let adapter = window.global::<RoomListAdapter>();
+            adapter.set_search("".into());
+            adapter.set_filter(0);
+            adapter.set_complete(false);
+        });
         self.show_counts();
     }
 
@@ -262,129 +263,4 @@ impl RoomList {
         adapter.set_class_room(id.into());
         adapter.set_class_name(name.into());
     }
-}
-
-fn item(context: &Context, entry: &ListEntry) -> RoomItem {
-    let language = context.language();
-    match entry {
-        ListEntry::Header {
-            section, collapsed, ..
-        } => RoomItem {
-            header: true,
-            id: SECTIONS
-                .iter()
-                .find(|(other, _)| other == section)
-                .map(|(_, id)| *id)
-                .unwrap_or_default()
-                .into(),
-            title: words::section(language, *section).into(),
-            collapsed: *collapsed,
-            avatar: no_avatar(),
-            ..RoomItem::default()
-        },
-        ListEntry::Room(room) => room_item(context, room),
-    }
-}
-
-fn room_item(context: &Context, room: &RoomRow) -> RoomItem {
-    let language = context.language();
-    if (room.preview.is_none() || room.has_only_entered()) && room.invitation.is_none() {
-        context.fetch_preview(&room.id);
-    }
-    let colour_of = room
-        .direct_with
-        .as_ref()
-        .map_or(room.id.as_str(), |user| user.as_str());
-    let second = second_line(language, room);
-    let mut picture = avatar(context, colour_of, &room.name, room.avatar.as_ref());
-    if room.section == Section::Announcements {
-        picture.kind = AvatarKind::Announcements;
-    }
-    RoomItem {
-        header: false,
-        id: room.id.as_str().into(),
-        title: room.name.as_str().into(),
-        avatar: picture,
-        direct: room.direct_with.is_some(),
-        presence: room
-            .direct_with
-            .as_ref()
-            .map(|user| context.presence.dot(user.as_str()))
-            .unwrap_or_default(),
-        encrypted: room.encrypted,
-        muted: room.muted,
-        pinned: room.section == Section::Favourites,
-        invited: room.invitation.is_some(),
-        inviter: room
-            .invitation
-            .as_ref()
-            .filter(|_| room.direct_with.is_none())
-            .and_then(|invitation| invitation.from.as_deref())
-            .unwrap_or_default()
-            .into(),
-        time: room
-            .latest_at
-            .map(|at| time::short(language, at, clock::now(), &Local))
-            .unwrap_or_default()
-            .as_str()
-            .into(),
-        prefix: second.prefix.as_str().into(),
-        preview: second.text.as_str().into(),
-        alert: second.alert,
-        typing: second.typing,
-        unread: i32::try_from(room.unread).unwrap_or(i32::MAX),
-        mentioned: room.mentions > 0,
-        ..RoomItem::default()
-    }
-}
-
-#[derive(Default)]
-struct SecondLine {
-    prefix: String,
-    text: String,
-    alert: bool,
-    typing: bool,
-}
-
-/// Typing replaces the preview; a draft replaces it when nobody is typing.
-fn second_line(language: Language, room: &RoomRow) -> SecondLine {
-    if !room.typing.is_empty() {
-        return SecondLine {
-            text: words::typing(language, &room.typing),
-            typing: true,
-            ..SecondLine::default()
-        };
-    }
-    if let Some(draft) = &room.draft {
-        return SecondLine {
-            prefix: match language {
-                Language::Russian => "Черновик:".to_owned(),
-                Language::English => "Draft:".to_owned(),
-            },
-            text: draft.clone(),
-            alert: true,
-            ..SecondLine::default()
-        };
-    }
-    if let Some(preview) = room.preview.as_ref().filter(|preview| preview.failed) {
-        return SecondLine {
-            prefix: match language {
-                Language::Russian => "Не отправлено:".to_owned(),
-                Language::English => "Not sent:".to_owned(),
-            },
-            text: words::preview(language, &preview.kind),
-            alert: true,
-            ..SecondLine::default()
-        };
-    }
-    room.preview
-        .as_ref()
-        .map(|preview| SecondLine {
-            prefix: words::preview_sender(language, preview)
-                .trim_end()
-                .to_owned(),
-            text: words::preview(language, &preview.kind),
-            ..SecondLine::default()
-        })
-        .unwrap_or_default()
 }

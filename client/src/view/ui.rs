@@ -1,6 +1,7 @@
 //! The window with all its views.
 
 mod bindings;
+mod leaving;
 
 use std::{cell::Cell, path::PathBuf, rc::Rc};
 
@@ -304,26 +305,7 @@ impl Ui {
                 server,
                 user,
                 reason,
-            } => {
-                self.room.open(None);
-                self.context.pictures.clear();
-                self.account.clear();
-                self.verification.show(None);
-                self.feedback.clear();
-                self.welcome.clear();
-                self.games.clear();
-                self.state.clear();
-                self.animations.clear();
-                self.window.global::<HelpAdapter>().set_signed_in(false);
-                self.notices.clear();
-                self.presence.set_silent(true);
-                self.presence.forget();
-                self.directory.close();
-                self.adapter().set_failure("".into());
-                self.adapter().set_keys_locked(false);
-                self.onboarding.start(server, user, reason);
-                self.adapter().set_page(Page::Onboarding);
-            }
+            } => self.show_signed_out(server, user, reason),
         }
     }
 

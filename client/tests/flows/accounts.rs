@@ -3,11 +3,12 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use client::bridge::{
-    command::{AccountCommand, Command, Registration},
+    command::{AccountCommand, Command, Registration, TimelineCommand},
     secret::Secret,
     trouble::Trouble,
     update::{Answer, Connection, KeyStorage},
 };
+use matrix_sdk::ruma::OwnedRoomId;
 
 use super::{
     person::{PASSWORD, Person},
@@ -102,6 +103,17 @@ fn keys_that_were_never_stored_do_not_lock_their_owner_out() {
     // What was made then opens with the password.
     let mut elsewhere = Person::sit_down("Anna", folder.path().join("elsewhere"));
     elsewhere.sign_in(&server.address());
+}
+
+/// Otherwise the banner of the next person tells of it.
+#[test]
+fn a_room_that_is_closed_after_its_session_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    let room: OwnedRoomId = "!a:campus.example".try_into().unwrap();
+    let mut ask = |command| anna.try_ask(Command::Timeline(room.clone(), command));
+    assert_eq!(ask(TimelineCommand::Close), Ok(Answer::Done));
+    assert_eq!(ask(TimelineCommand::Open), Err(Trouble::SessionEnded));
 }
 
 /// Its program may have been ended before the server took them.
