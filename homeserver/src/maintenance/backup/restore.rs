@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use ruma::ServerName;
 
 use super::{CONFIG, DATABASE, FOLDERS, files, make_private_dir, verify};
