@@ -207,7 +207,7 @@ mod tests {
         assert!(shown.starts_with("измерения_") && shown.ends_with("…мерения__вариант_12.docx"));
         assert_eq!(file("two\nlines.txt"), "two lines.txt");
         assert_eq!(shortened_file("отчёт.pdf", 1.0), "отчёт.pdf");
-        assert_eq!(shortened_file(&shown, 0.25), "измерени…нт_12.docx");
+        assert_eq!(shortened_file(&shown, 0.25), "измерения…т_12.docx");
         assert_eq!(shortened_file(&shown, 0.0), "…");
     }
 
