@@ -52,6 +52,7 @@ mod suggestions;
 mod switcher;
 mod timeline;
 mod timeline_places;
+mod timeline_reading;
 mod tray;
 mod ui;
 mod verification;

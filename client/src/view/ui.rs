@@ -192,8 +192,8 @@ impl Ui {
                     tracing::info!("the list of rooms is shown");
                 }
                 self.rail.refresh();
-                self.notices
-                    .rooms_changed(&changed, self.room.timeline.room().as_ref());
+                let in_sight = self.room.timeline.room_in_sight();
+                self.notices.rooms_changed(&changed, in_sight.as_ref());
             }
             Update::Spaces(spaces) => {
                 self.rail.show(spaces);
