@@ -28,6 +28,7 @@ mod links;
 mod members;
 mod message_media;
 mod messages;
+mod midnight;
 mod notices;
 mod offline;
 mod onboarding;

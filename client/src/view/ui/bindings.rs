@@ -61,12 +61,14 @@ impl Ui {
         };
         let room = self.room.clone();
         let (presence, animations) = (self.presence.clone(), self.animations.clone());
+        let midnight = self.midnight.clone();
         let caret = Caret::new(&self.window);
         let blinking = caret.clone();
         let away = move |away| {
             caret.set_away(away);
             presence.set_silent(away);
             room.timeline.set_away(away);
+            midnight.look();
             animations.set_away(away);
         };
         let timeline = self.room.timeline.clone();
