@@ -76,6 +76,28 @@ impl Default for Choices {
     }
 }
 
+impl Choices {
+    /// Reads each value on its own, so that one of another version costs no other.
+    fn read(text: &str) -> Self {
+        let written = text.parse::<toml::Table>().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the settings cannot be understood");
+            toml::Table::new()
+        });
+        let (mut known, mut choices) = (toml::Table::new(), Self::default());
+        for (key, value) in written {
+            known.insert(key.clone(), value);
+            match known.clone().try_into() {
+                Ok(read) => choices = read,
+                Err(error) => {
+                    tracing::warn!(%error, key, "a setting cannot be understood");
+                    known.remove(&key);
+                }
+            }
+        }
+        choices
+    }
+}
+
 /// Light, dark, or as the system has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -133,10 +155,7 @@ impl Settings {
     pub fn load(folder: &Path) -> Self {
         let file = folder.join("settings.toml");
         let choices = match fs::read_to_string(&file) {
-            Ok(text) => toml::from_str(&text).unwrap_or_else(|error| {
-                tracing::warn!(%error, "the settings cannot be understood");
-                Choices::default()
-            }),
+            Ok(text) => Choices::read(&text),
             Err(_) => Choices::default(),
         };
         Self {
@@ -240,6 +259,28 @@ mod tests {
         assert_eq!(
             (settings.get().theme, settings.get().zoom),
             (Theme::Dark, 100)
+        );
+    }
+
+    #[test]
+    fn a_value_that_is_unknown_costs_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let text =
+            "language = \"english\"\ntheme = \"sepia\"\nzoom = \"large\"\ncompact_rooms = true\n";
+        fs::write(folder.path().join("settings.toml"), text).unwrap();
+        let expected = Choices {
+            language: Language::English,
+            compact_rooms: true,
+            ..Choices::default()
+        };
+        let settings = Settings::load(folder.path());
+        assert_eq!(*settings.get(), expected);
+        settings.change(|choices| choices.zoom = 110);
+        let language = Settings::load(folder.path()).get().language;
+        assert_eq!(
+            language,
+            Language::English,
+            "it is not lost at the next change"
         );
     }
 

@@ -1,6 +1,8 @@
 //! Points in time, said the way people read them.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, TimeZone, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc};
 
 use super::Language;
 
@@ -23,6 +25,23 @@ impl Timestamp {
     pub fn date<Z: TimeZone>(self, zone: &Z) -> NaiveDate {
         self.within(zone).date_naive()
     }
+}
+
+/// How long the day goes on there, and at least a second.
+#[must_use]
+pub fn until_tomorrow<Z: TimeZone>(now: Timestamp, zone: &Z) -> Duration {
+    const SHORTEST: Duration = Duration::from_secs(1);
+    /// Where clocks are put forward at midnight there is no such time.
+    const LATER: Duration = Duration::from_secs(3600);
+    let now = now.within(zone);
+    let tomorrow = now.date_naive() + Days::new(1);
+    let begins = tomorrow
+        .and_time(NaiveTime::MIN)
+        .and_local_timezone(zone.clone());
+    let left = begins.earliest().map(|begins| begins - now);
+    left.and_then(|left| left.to_std().ok())
+        .unwrap_or(LATER)
+        .max(SHORTEST)
 }
 
 /// The day in the middle of a line: `сегодня`, `вчера`, `12 ноября`.
@@ -152,9 +171,11 @@ fn month_of_date(language: Language, month: u32) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use chrono::FixedOffset;
 
-    use super::{Language, Timestamp, clock, day, day_in_line, full, short};
+    use super::{Language, Timestamp, clock, day, day_in_line, full, short, until_tomorrow};
 
     const HOUR: u64 = 3_600_000;
     const DAY: u64 = 24 * HOUR;
@@ -172,6 +193,18 @@ mod tests {
     #[test]
     fn the_clock_is_local() {
         assert_eq!(clock(NOW, &zone()), "10:36");
+    }
+
+    #[test]
+    fn the_day_ends_at_the_next_local_midnight() {
+        let left = until_tomorrow(NOW, &zone());
+        assert_eq!(left, Duration::from_secs((13 * 60 + 24) * 60));
+        let next = Timestamp(NOW.0 + u64::try_from(left.as_millis()).unwrap());
+        assert_eq!(next.date(&zone()).to_string(), "2026-11-25");
+        assert_eq!(
+            until_tomorrow(next, &zone()),
+            Duration::from_secs(24 * 3600)
+        );
     }
 
     #[test]

@@ -30,8 +30,10 @@ pub(super) fn body_of(event: &EventTimelineItem, content: &MsgLikeContent) -> Bo
         MsgLikeKind::Message(message) => {
             message_body(message.msgtype(), event.contains_only_emojis())
         }
-        MsgLikeKind::Sticker(sticker) => Body::Unknown(Some(sticker.content().body.clone())),
-        MsgLikeKind::Poll(poll) => Body::Unknown(poll.fallback_text()),
+        MsgLikeKind::Sticker(sticker) => in_words(&sticker.content().body),
+        MsgLikeKind::Poll(poll) => poll
+            .fallback_text()
+            .map_or(Body::Unknown(None), |text| in_words(&text)),
         MsgLikeKind::Redacted => Body::Deleted,
         MsgLikeKind::UnableToDecrypt(message) => Body::Undecryptable(reason(message)),
         MsgLikeKind::Other(_) | MsgLikeKind::LiveLocation(_) => Body::Unknown(None),
@@ -77,8 +79,16 @@ fn message_body(message: &MessageType, emoji_only: bool) -> Body {
         MessageType::Video(video) => Body::Video(video_body(video)),
         MessageType::Audio(audio) => Body::Audio(audio_body(audio)),
         MessageType::File(file) => Body::File(file_body(file)),
-        other => Body::Unknown(Some(other.body().to_owned())),
+        other => in_words(other.body()),
     }
+}
+
+/// What a message of a kind that is not drawn says in words, as far as it is shown.
+fn in_words(text: &str) -> Body {
+    let text = tamed(text.trim());
+    let (shown, truncated) = beginning(&text, SHOWN_BYTES);
+    let end = if truncated { "…" } else { "" };
+    Body::Unknown((!shown.is_empty()).then(|| format!("{shown}{end}")))
 }
 
 fn text_body(body: &str, formatted: Option<&FormattedBody>) -> TextBody {
@@ -223,4 +233,39 @@ fn fraction(loudness: UInt) -> f32 {
             .unwrap_or(u16::MAX)
             .min(1024),
     ) / 1024.0
+}
+
+#[cfg(test)]
+mod tests {
+    use matrix_sdk::ruma::events::room::message::{LocationMessageEventContent, MessageType};
+
+    use super::*;
+
+    fn of(message: &MessageType) -> Option<String> {
+        match message_body(message, false) {
+            Body::Unknown(text) => text,
+            other => panic!("{other:?} is known"),
+        }
+    }
+
+    fn place(name: &str) -> MessageType {
+        let place = LocationMessageEventContent::new(name.to_owned(), "geo:1,2".to_owned());
+        MessageType::Location(place)
+    }
+
+    #[test]
+    fn what_is_not_drawn_is_said_in_few_and_tame_words() {
+        assert_eq!(of(&place("Library")).as_deref(), Some("Library"));
+        assert_eq!(of(&place(" ")), None);
+        assert_eq!(of(&place("exe\u{202e}gnp")).as_deref(), Some("exegnp"));
+        let long = of(&place(&"ж".repeat(SHOWN_BYTES))).unwrap();
+        assert!(long.len() <= SHOWN_BYTES + "…".len() && long.ends_with("ж…"));
+    }
+
+    #[test]
+    fn a_message_of_an_unknown_kind_says_its_plain_text() {
+        let data = serde_json::Map::new();
+        let message = MessageType::new("org.example.dance", "Anna dances".to_owned(), data);
+        assert_eq!(of(&message.unwrap()).as_deref(), Some("Anna dances"));
+    }
 }

@@ -9,6 +9,7 @@ use matrix_sdk_ui::spaces::{SpaceFilter, SpaceService};
 use super::outbox::Outbox;
 use crate::{
     bridge::update::Update,
+    render::names,
     rows::{SpaceRow, message::avatar_key},
 };
 
@@ -50,7 +51,7 @@ fn rows(filters: Vec<SpaceFilter>) -> Vec<SpaceRow> {
             }
             SpaceRow {
                 id: filter.space_room.room_id,
-                name: filter.space_room.display_name,
+                name: names::line(&filter.space_room.display_name),
                 avatar: filter.space_room.avatar_url.map(avatar_key),
                 rooms,
             }

@@ -47,8 +47,6 @@ pub(super) struct Notices {
     seen: RefCell<HashMap<OwnedRoomId, Seen>>,
     /// The first list after a start is no news.
     ready: Cell<bool>,
-    /// Nobody looks at the window.
-    away: Cell<bool>,
     /// Tells what it can of messages whose words have not come.
     late: Timer,
 }
@@ -59,14 +57,8 @@ impl Notices {
             context: context.clone(),
             seen: RefCell::default(),
             ready: Cell::new(false),
-            away: Cell::new(false),
             late: Timer::default(),
         })
-    }
-
-    /// Somebody looks at the window again, or does not.
-    pub(super) fn set_away(&self, away: bool) {
-        self.away.set(away);
     }
 
     /// From now on what comes is news.
@@ -81,16 +73,15 @@ impl Notices {
         self.seen.borrow_mut().clear();
     }
 
-    /// Looks at rooms that have changed. A room that is open in a window somebody looks at needs no notice.
+    /// Looks at rooms that have changed. A room that somebody has before their eyes needs no notice.
     pub(super) fn rooms_changed(
         self: &Rc<Self>,
         rooms: &[Arc<RoomRow>],
-        open: Option<&OwnedRoomId>,
+        in_sight: Option<&OwnedRoomId>,
     ) {
         let mut seen = self.seen.borrow_mut();
         for room in rooms {
-            let is_before_eyes = !self.away.get() && open == Some(&room.id);
-            let is_quiet = !self.ready.get() || is_before_eyes || room.muted;
+            let is_quiet = !self.ready.get() || in_sight == Some(&room.id) || room.muted;
             let found = match seen.get_mut(&room.id) {
                 Some(before) if !is_quiet => before.follow(room),
                 before => {

@@ -42,7 +42,9 @@ pub(super) struct Timeline {
     /// A message that is looked for; shown when it is among the rows.
     pub(super) sought: RefCell<Option<OwnedEventId>>,
     /// Nobody looks at the window: nothing counts as read.
-    away: Cell<bool>,
+    pub(super) away: Cell<bool>,
+    /// The view is on its way to another message: whether it shows the end is not known yet.
+    pub(super) on_the_way: Cell<bool>,
     /// The line before new messages.
     pub(super) read_line: RefCell<ReadLine>,
     /// Somebody has seen where the new messages begin.
@@ -71,6 +73,7 @@ impl Timeline {
             current: RefCell::default(),
             sought: RefCell::default(),
             away: Cell::new(false),
+            on_the_way: Cell::default(),
             read_line: RefCell::default(),
             line_seen: Cell::default(),
             line_pages: Cell::default(),
@@ -161,6 +164,7 @@ impl Timeline {
         self.line_seen.set(false);
         self.line_pages.set(None);
         *self.sought.borrow_mut() = None;
+        self.on_the_way.set(false);
         self.set_pagination(Pagination::Idle);
         self.choose_current(None);
         self.show_rows();
@@ -207,19 +211,7 @@ impl Timeline {
         self.show_position();
         self.reveal_sought();
         self.look_for_line();
-        self.context.with_window(|window| {
-            if window.global::<TimelineAdapter>().get_following() {
-                self.mark_read();
-            }
-        });
-    }
-
-    /// Somebody sees new messages as they come.
-    fn is_read_live(&self) -> bool {
-        let mut following = false;
-        self.context
-            .with_window(|window| following = window.global::<TimelineAdapter>().get_following());
-        following && !self.away.get()
+        self.read_if_seen();
     }
 
     /// Remembers where loading older messages stands.
@@ -302,17 +294,10 @@ impl Timeline {
         }
     }
 
-    /// Somebody looks at the window again, or does not.
-    pub(super) fn set_away(&self, away: bool) {
-        self.away.set(away);
-        if self.is_read_live() {
-            self.mark_read();
-        }
-    }
-
     /// Jumps to the newest row.
     pub(super) fn jump_to_end(&self) {
         self.line_pages.set(None);
+        self.on_the_way.set(false);
         self.window.borrow_mut().show_end();
         self.show_position();
         self.context.with_window(|window| {
@@ -376,18 +361,5 @@ impl Timeline {
                 .global::<TimelineAdapter>()
                 .set_typing(sentence.as_str().into());
         });
-    }
-
-    fn follow(&self, following: bool) {
-        self.window.borrow_mut().set_following(following);
-        if following {
-            self.mark_read();
-        }
-    }
-
-    fn mark_read(&self) {
-        if !self.away.get() && !self.window.borrow().all().is_empty() {
-            self.send(TimelineCommand::MarkRead);
-        }
     }
 }

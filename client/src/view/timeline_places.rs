@@ -113,6 +113,7 @@ impl Timeline {
             return;
         };
         *self.sought.borrow_mut() = Some(event.clone());
+        self.on_the_way.set(true);
         self.reveal_sought();
         if self.sought.borrow().is_none() {
             return;
@@ -123,6 +124,8 @@ impl Timeline {
             Ok(_) => timeline.reveal_sought(),
             Err(trouble) => {
                 *timeline.sought.borrow_mut() = None;
+                timeline.on_the_way.set(false);
+                timeline.read_if_seen();
                 timeline.context.show_failure(&trouble);
             }
         });
@@ -239,6 +242,7 @@ impl Timeline {
         self.show_position();
         let model = self.window.borrow().model();
         let row = slint::Model::row_data(&*model, index)?.id.clone();
+        self.on_the_way.set(true);
         self.context.with_window(|window| {
             let adapter = window.global::<TimelineAdapter>();
             adapter.set_revealed(row.as_str().into());

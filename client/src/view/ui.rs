@@ -19,6 +19,7 @@ use super::{
     games::Games,
     help::Help,
     input, links,
+    midnight::Midnight,
     notices::{Notices, changed},
     offline::Offline,
     onboarding::Onboarding,
@@ -72,6 +73,7 @@ pub struct Ui {
     offline: Offline,
     state: Rc<State>,
     animations: Rc<Animations>,
+    midnight: Rc<Midnight>,
     tray: Rc<Tray>,
 }
 
@@ -97,6 +99,11 @@ impl Ui {
         links::bind(&context, &list);
         Prompts::new(&context, &list, &room, &account);
         let settings = Settings::new(&context, &account);
+        let (days, open) = (list.clone(), room.clone());
+        let midnight = Midnight::new(move || {
+            days.refresh_all();
+            open.timeline.refresh_all();
+        });
         let tray = tray::of(&context, &settings);
         let ui = Self {
             people: People::new(&context, &room),
@@ -116,6 +123,7 @@ impl Ui {
             offline: Offline::new(&window),
             state: State::new(&context),
             animations,
+            midnight,
             tray,
             settings,
             account,
@@ -192,8 +200,8 @@ impl Ui {
                     tracing::info!("the list of rooms is shown");
                 }
                 self.rail.refresh();
-                self.notices
-                    .rooms_changed(&changed, self.room.timeline.room().as_ref());
+                let in_sight = self.room.timeline.room_in_sight();
+                self.notices.rooms_changed(&changed, in_sight.as_ref());
             }
             Update::Spaces(spaces) => {
                 self.rail.show(spaces);

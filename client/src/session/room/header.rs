@@ -8,12 +8,18 @@ use matrix_sdk::{
     ruma::{
         OwnedUserId, UserId,
         events::{
-            AnySyncStateEvent, AnySyncTimelineEvent, MessageLikeEventType, StateEventType,
-            SyncStateEvent,
-            room::{member::MembershipState, power_levels::RoomPowerLevels},
+            AnySyncMessageLikeEvent, AnySyncStateEvent, AnySyncTimelineEvent, MessageLikeEventType,
+            StateEventType, SyncMessageLikeEvent, SyncStateEvent,
+            room::{
+                member::MembershipState,
+                message::{MessageType, Relation},
+                power_levels::RoomPowerLevels,
+            },
         },
+        room_version_rules::RoomVersionRules,
     },
 };
+use matrix_sdk_ui::timeline::default_event_filter;
 
 use super::{
     super::room_row::{avatar_of, direct_with, name_of},
@@ -97,8 +103,26 @@ fn may_send(room: &Room, levels: &RoomPowerLevels, own_user: &UserId) -> bool {
         && levels.user_can_send_message(own_user, MessageLikeEventType::RoomMessage)
 }
 
+/// Whether an event is among the messages.
+pub(super) fn is_shown(event: &AnySyncTimelineEvent, rules: &RoomVersionRules) -> bool {
+    is_of_unknown_kind(event) || default_event_filter(event, rules) && !is_silent(event)
+}
+
+/// A message of a kind that the SDK does not know: it counts as new and says in words what it is. What it edits is
+/// shown without that.
+fn is_of_unknown_kind(event: &AnySyncTimelineEvent) -> bool {
+    let AnySyncTimelineEvent::MessageLike(AnySyncMessageLikeEvent::RoomMessage(
+        SyncMessageLikeEvent::Original(message),
+    )) = event
+    else {
+        return false;
+    };
+    matches!(message.content.msgtype, MessageType::_Custom(_))
+        && !matches!(message.content.relates_to, Some(Relation::Replacement(_)))
+}
+
 /// State that every room gets at its birth and that says nothing to its people.
-pub(super) fn is_silent(event: &AnySyncTimelineEvent) -> bool {
+fn is_silent(event: &AnySyncTimelineEvent) -> bool {
     let AnySyncTimelineEvent::State(state) = event else {
         return false;
     };
@@ -119,5 +143,43 @@ pub(super) fn is_silent(event: &AnySyncTimelineEvent) -> bool {
         | AnySyncStateEvent::PolicyRuleUser(_)
         | AnySyncStateEvent::_Custom(_) => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn is_message_shown(content: Value) -> bool {
+        let event = json!({
+            "type": "m.room.message",
+            "event_id": "$a",
+            "sender": "@anna:campus.example",
+            "origin_server_ts": 1,
+            "content": content,
+        });
+        is_shown(
+            &serde_json::from_value(event).unwrap(),
+            &RoomVersionRules::V11,
+        )
+    }
+
+    #[test]
+    fn a_message_of_an_unknown_kind_is_shown_and_an_edit_of_it_is_not() {
+        let kind = "org.example.dance";
+        assert!(is_message_shown(
+            json!({ "msgtype": "m.text", "body": "hi" })
+        ));
+        assert!(is_message_shown(
+            json!({ "msgtype": kind, "body": "Anna dances" })
+        ));
+        assert!(!is_message_shown(json!({
+            "msgtype": kind,
+            "body": "* Anna sings",
+            "m.new_content": { "msgtype": kind, "body": "Anna sings" },
+            "m.relates_to": { "rel_type": "m.replace", "event_id": "$b" },
+        })));
     }
 }

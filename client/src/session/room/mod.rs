@@ -19,9 +19,7 @@ use std::{
 use eyeball_im::VectorDiff;
 use futures_util::{StreamExt, stream::BoxStream};
 use matrix_sdk::{Room, ruma::OwnedUserId};
-use matrix_sdk_ui::timeline::{
-    RoomExt, Timeline, TimelineItem, TimelineReadReceiptTracking, default_event_filter,
-};
+use matrix_sdk_ui::timeline::{RoomExt, Timeline, TimelineItem, TimelineReadReceiptTracking};
 use tokio::{
     sync::{broadcast, mpsc, watch},
     task::AbortHandle,
@@ -154,9 +152,7 @@ async fn run(
 async fn build(room: &Room) -> Result<Timeline, matrix_sdk_ui::timeline::Error> {
     room.timeline_builder()
         .track_read_marker_and_receipts(TimelineReadReceiptTracking::MessageLikeEvents)
-        .event_filter(|event, rules| {
-            default_event_filter(event, rules) && !header::is_silent(event)
-        })
+        .event_filter(header::is_shown)
         .build()
         .await
 }

@@ -59,21 +59,25 @@ impl Ui {
             room.attach
                 .offer(paths.into_iter().map(FileSource::Path).collect());
         };
-        let (room, notices) = (self.room.clone(), self.notices.clone());
+        let room = self.room.clone();
         let (presence, animations) = (self.presence.clone(), self.animations.clone());
+        let midnight = self.midnight.clone();
         let caret = Caret::new(&self.window);
         let blinking = caret.clone();
         let away = move |away| {
             caret.set_away(away);
-            notices.set_away(away);
             presence.set_silent(away);
             room.timeline.set_away(away);
+            midnight.look();
             animations.set_away(away);
         };
-        let notices = self.notices.clone();
+        let timeline = self.room.timeline.clone();
+        self.adapter()
+            .on_page_shown(move || timeline.read_if_seen());
+        let timeline = self.room.timeline.clone();
         self.window.window().on_close_requested(move || {
             // The window may be gone before it tells that nobody looks at it.
-            notices.set_away(true);
+            timeline.set_away(true);
             CloseRequestResponse::HideWindow
         });
         let (settings, window) = (self.settings.clone(), self.window.as_weak());
