@@ -30,6 +30,8 @@ pub(super) struct Composer {
     context: Rc<Context>,
     timeline: Rc<Timeline>,
     purpose: RefCell<Purpose>,
+    /// Counts what somebody writes.
+    written: Cell<u64>,
     /// Where the caret is, in bytes.
     caret: Cell<usize>,
     suggestions: Suggestions,
@@ -43,6 +45,7 @@ impl Composer {
             context: context.clone(),
             timeline: timeline.clone(),
             purpose: RefCell::default(),
+            written: Cell::default(),
             caret: Cell::default(),
             suggestions: Suggestions::new(context),
             mentions: RefCell::default(),
@@ -281,7 +284,13 @@ impl Composer {
         }
     }
 
+    /// Counts what somebody writes: whoever goes on writing is not led away.
+    pub(super) fn written(&self) -> u64 {
+        self.written.get()
+    }
+
     fn edited(&self, text: &str) {
+        self.written.set(self.written.get() + 1);
         self.timeline.send(TimelineCommand::Typing {
             typing: !text.is_empty(),
         });

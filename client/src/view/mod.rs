@@ -35,6 +35,7 @@ mod pane;
 mod people;
 mod person;
 mod pictures;
+mod place;
 mod presence;
 mod prompts;
 mod rail;
