@@ -12,6 +12,7 @@ mod clock;
 mod composer;
 mod context;
 mod directory;
+mod draft;
 pub mod emoji;
 mod emoji_picker;
 mod feedback;

@@ -213,7 +213,7 @@ impl Room {
         self.end_questions();
         self.show_known(room.as_deref());
         self.picker.hide();
-        self.composer.room_changed(room.is_some());
+        self.composer.room_changed(room.as_deref());
         self.page.clear();
         self.person.close();
         let new = self.list.unread(room.as_deref());

@@ -306,6 +306,7 @@ impl Ui {
                 reason,
             } => {
                 self.room.open(None);
+                self.room.composer.clear();
                 self.context.pictures.clear();
                 self.account.clear();
                 self.verification.show(None);
