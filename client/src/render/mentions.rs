@@ -1,5 +1,6 @@
 //! Names of people in a text being written.
 
+use super::blocks::{Block, Span};
 use crate::bridge::command::Mention;
 
 /// The Markdown in which every mention is a link to its person. Names are matched as they were inserted, the longest
@@ -32,6 +33,33 @@ pub fn link(markdown: &str, mentions: &[Mention]) -> String {
     out
 }
 
+/// The people a message names, with the words it names them by.
+#[must_use]
+pub fn of(blocks: &[Block]) -> Vec<Mention> {
+    let mut found = Vec::new();
+    for block in blocks {
+        collect(block, &mut found);
+    }
+    found
+}
+
+fn collect(block: &Block, found: &mut Vec<Mention>) {
+    let of_spans = |spans: &[Span], found: &mut Vec<Mention>| {
+        let named = spans.iter().filter_map(|span| {
+            let (text, user) = (span.text.clone(), span.mention.clone()?);
+            Some(Mention { text, user })
+        });
+        found.extend(named);
+    };
+    match block {
+        Block::Paragraph(spans) | Block::Heading(_, spans) => of_spans(spans, found),
+        Block::Quote(blocks) => found.extend(of(blocks)),
+        Block::List { items, .. } => found.extend(items.iter().flat_map(|item| of(item))),
+        Block::Table(rows) => rows.iter().flatten().for_each(|cell| of_spans(cell, found)),
+        Block::Code { .. } | Block::Rule => {}
+    }
+}
+
 /// The word being typed after an `@` (or `:`) that begins a word, up to the caret; `None` where there is none.
 #[must_use]
 pub fn word_at(text: &str, caret: usize, mark: char) -> Option<&str> {
@@ -61,7 +89,8 @@ fn escape(text: &str) -> String {
 mod tests {
     use matrix_sdk::ruma::user_id;
 
-    use super::{Mention, link, word_at};
+    use super::{Mention, link, of, word_at};
+    use crate::render::html;
 
     fn mention(text: &str) -> Mention {
         Mention {
@@ -77,6 +106,14 @@ mod tests {
             link(text, &[mention("@Анна [x]")]),
             "привет [@Анна \\[x\\]](https://matrix.to/#/@a:campus.example), почта a@b"
         );
+    }
+
+    #[test]
+    fn the_people_named_in_a_message_are_found_again() {
+        let name = "<a href=\"https://matrix.to/#/@a:campus.example\">@Анна [x]</a>";
+        let said = format!("<p>привет {name}</p><ul><li>и ещё раз {name}</li></ul>");
+        let mentions = [mention("@Анна [x]"), mention("@Анна [x]")];
+        assert_eq!(of(&html::parse(&said)), mentions);
     }
 
     #[test]

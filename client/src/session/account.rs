@@ -4,8 +4,10 @@ use std::{
     collections::{HashMap, VecDeque},
     future::Future,
     sync::Arc,
+    time::Duration,
 };
 
+use futures_util::future::join_all;
 use matrix_sdk::{
     Client,
     ruma::{OwnedRoomId, OwnedUserId},
@@ -14,6 +16,7 @@ use matrix_sdk_ui::sync_service::SyncService;
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::{AbortHandle, JoinHandle},
+    time::timeout,
 };
 
 use super::{
@@ -50,6 +53,9 @@ const KEPT_ROOMS: usize = 64;
 /// more.
 const KEPT_MESSAGES: usize = 300;
 
+/// How long rooms may take to do what was asked of them when the session is closed.
+const LAST_COMMANDS: Duration = Duration::from_secs(3);
+
 pub(super) struct SignedIn {
     pub(super) client: Client,
     pub(super) account: Account,
@@ -59,6 +65,8 @@ pub(super) struct SignedIn {
     open_rooms: HashMap<OwnedRoomId, OpenRoom>,
     /// The same, the one opened last at the end.
     recent: VecDeque<OwnedRoomId>,
+    /// Rooms that are closed, and finish what was asked of them.
+    closing: Vec<JoinHandle<()>>,
     nudges: mpsc::UnboundedSender<Nudge>,
     verification: mpsc::UnboundedSender<Step>,
     feedback: mpsc::UnboundedSender<(RequestId, FeedbackCommand)>,
@@ -112,6 +120,7 @@ impl SignedIn {
             sync: sync.clone(),
             open_rooms: HashMap::new(),
             recent: VecDeque::new(),
+            closing: Vec::new(),
             nudges: nudges.clone(),
             verification: steps.clone(),
             feedback: reports,
@@ -182,6 +191,7 @@ impl SignedIn {
             .respawn_tasks_for_rooms_with_unsent_requests()
             .await;
         this.refresh_profile();
+        this.learn_upload_limit();
         Ok(this)
     }
 
@@ -230,8 +240,10 @@ impl SignedIn {
         let is_too_much =
             |this: &Self| this.recent.len() > KEPT_ROOMS || this.messages() > KEPT_MESSAGES;
         while self.recent.len() > 1 && is_too_much(self) {
-            if let Some(oldest) = self.recent.pop_front() {
-                self.open_rooms.remove(&oldest);
+            let oldest = self.recent.pop_front();
+            if let Some(open) = oldest.and_then(|room| self.open_rooms.remove(&room)) {
+                self.closing.retain(|task| !task.is_finished());
+                self.closing.push(open.close());
             }
         }
         self.followed.open(room).await;
@@ -311,14 +323,37 @@ impl SignedIn {
         });
     }
 
+    /// Asks how large a file may be; the SDK remembers it, so that nobody waits for the answer who sends one.
+    fn learn_upload_limit(&mut self) {
+        let client = self.client.clone();
+        self.spawn(async move {
+            if let Err(error) = client.load_or_fetch_max_upload_size().await {
+                tracing::info!(%error, "how large a file may be is not known");
+            }
+        });
+    }
+
     /// Stops the sync so that nothing is written any more.
     pub(super) async fn stop(mut self) {
-        self.open_rooms.clear();
+        self.close_rooms().await;
         self.sync.stop().await;
         self.end_tasks();
         // The databases are closed too: Windows lets nobody remove files that are open.
         if let Err(error) = self.client.pause().await {
             tracing::warn!(%error, "the databases were not closed");
+        }
+    }
+
+    /// What was written and sent just before is not lost.
+    async fn close_rooms(&mut self) {
+        let open = self.open_rooms.drain();
+        self.closing.extend(open.map(|(_, room)| room.close()));
+        let closed = join_all(&mut self.closing);
+        if timeout(LAST_COMMANDS, closed).await.is_err() {
+            tracing::warn!("a room was closed before everything asked of it was done");
+            for task in &self.closing {
+                task.abort();
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
 use matrix_sdk::{
     ClientBuildError, Error, HttpError,
     encryption::recovery::RecoveryError,
+    room::edit::EditError,
     ruma::api::error::{ErrorKind, LimitExceededErrorData, RetryAfter},
 };
 use matrix_sdk_ui::timeline;
@@ -48,6 +49,15 @@ impl From<timeline::Error> for Trouble {
                 Self::FileUnreadable
             }
             timeline::Error::RedactError(timeline::RedactError::HttpError(error)) => http(error),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl From<EditError> for Trouble {
+    fn from(error: EditError) -> Self {
+        match &error {
+            EditError::Fetch(error) => sdk(error),
             other => Self::Other(other.to_string()),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{cell::RefCell, path::Path, rc::Rc, sync::Arc};
 
+use matrix_sdk::ruma::OwnedRoomId;
 use slint::{ComponentHandle, Image};
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
-    bridge::command::{FileSource, TimelineCommand},
+    bridge::command::{Command, FileSource, TimelineCommand},
     render::size,
 };
 
@@ -24,6 +25,8 @@ pub(super) struct Attach {
     timeline: Rc<Timeline>,
     composer: Rc<Composer>,
     files: RefCell<Vec<FileSource>>,
+    /// Where they go.
+    room: RefCell<Option<OwnedRoomId>>,
 }
 
 impl Attach {
@@ -37,6 +40,7 @@ impl Attach {
             timeline: timeline.clone(),
             composer: composer.clone(),
             files: RefCell::default(),
+            room: RefCell::default(),
         });
         attach.bind();
         attach
@@ -59,9 +63,11 @@ impl Attach {
 
     /// Asks before these files are sent.
     pub(super) fn offer(&self, files: Vec<FileSource>) {
-        if self.timeline.room().is_none() || !self.may_send() || files.is_empty() {
+        let room = self.timeline.room();
+        if room.is_none() || !self.may_send() || files.is_empty() {
             return;
         }
+        self.room.replace(room);
         let mut all = self.files.borrow_mut();
         all.extend(files);
         let Some(first) = all.first() else { return };
@@ -88,9 +94,13 @@ impl Attach {
     }
 
     fn choose(self: &Rc<Self>) {
-        let attach = self.clone();
+        let (attach, room) = (self.clone(), self.timeline.room());
         let choose = async move {
             let files = rfd::AsyncFileDialog::new().pick_files().await;
+            // They were chosen for a room that has been left since.
+            if attach.timeline.room() != room {
+                return;
+            }
             let files = files.unwrap_or_default().into_iter();
             attach.offer(
                 files
@@ -126,13 +136,15 @@ impl Attach {
         self.context.with_window(|window| {
             caption = window.global::<AttachAdapter>().get_caption().into();
         });
+        let Some(room) = self.room.take() else { return };
         let mut reply_to = self.composer.take_reply();
         for file in self.files.take() {
-            self.timeline.send(TimelineCommand::SendFile {
+            let command = TimelineCommand::SendFile {
                 file,
                 caption: std::mem::take(&mut caption),
                 reply_to: reply_to.take(),
-            });
+            };
+            self.context.send(Command::Timeline(room.clone(), command));
         }
         self.close();
         self.timeline.jump_to_end();
@@ -140,6 +152,7 @@ impl Attach {
 
     fn close(&self) {
         self.files.borrow_mut().clear();
+        self.room.replace(None);
         self.context.with_window(|window| {
             let adapter = window.global::<AttachAdapter>();
             adapter.set_open(false);

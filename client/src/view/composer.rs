@@ -2,39 +2,46 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashMap,
     rc::Rc,
 };
 
-use slint::ComponentHandle;
+use matrix_sdk::ruma::{OwnedEventId, OwnedRoomId, RoomId};
+use slint::{ComponentHandle, SharedString};
 
 use super::{
-    ComposerAdapter, ReplyItem, TimelineAdapter, avatars::colour, context::Context, messages,
-    suggestions::Suggestions, timeline::Timeline, written,
+    ComposerAdapter, ReplyItem, TimelineAdapter,
+    context::Context,
+    draft::{self, Draft, Purpose},
+    suggestions::Suggestions,
+    timeline::Timeline,
+    written,
 };
 use crate::{
-    bridge::command::{Mention, TimelineCommand},
-    rows::{MemberRow, MessageRow, RowId},
+    bridge::{
+        command::{Command, Mention, TimelineCommand},
+        trouble::Trouble,
+    },
+    rows::MemberRow,
 };
-
-/// What the text in the composer is for.
-#[derive(Debug, Clone, Default, PartialEq)]
-enum Purpose {
-    #[default]
-    Message,
-    Reply(RowId),
-    Edit(RowId),
-}
 
 /// The composer of the open room.
 pub(super) struct Composer {
     context: Rc<Context>,
     timeline: Rc<Timeline>,
-    purpose: RefCell<Purpose>,
+    /// What is being written; its text stands in the window.
+    draft: RefCell<Draft>,
+    /// What was being written when an edit began, and comes back after it.
+    aside: RefCell<Option<Draft>>,
+    /// What was left unfinished in other rooms.
+    drafts: RefCell<HashMap<OwnedRoomId, Draft>>,
+    /// The text kept for the room is on its way; so much had been written when it was asked for.
+    kept_due: Cell<Option<u64>>,
+    /// Counts what somebody writes.
+    written: Cell<u64>,
     /// Where the caret is, in bytes.
     caret: Cell<usize>,
     suggestions: Suggestions,
-    /// People named with a suggestion; those whose names were deleted again are left out when the text is sent.
-    mentions: RefCell<Vec<Mention>>,
 }
 
 impl Composer {
@@ -42,10 +49,13 @@ impl Composer {
         let composer = Rc::new(Self {
             context: context.clone(),
             timeline: timeline.clone(),
-            purpose: RefCell::default(),
+            draft: RefCell::default(),
+            aside: RefCell::default(),
+            drafts: RefCell::default(),
+            kept_due: Cell::default(),
+            written: Cell::default(),
             caret: Cell::default(),
             suggestions: Suggestions::new(context),
-            mentions: RefCell::default(),
         });
         composer.bind();
         composer.bind_suggestions();
@@ -57,11 +67,11 @@ impl Composer {
         self.context.with_window(|window| {
             let adapter = window.global::<ComposerAdapter>();
             let composer = self.clone();
-            adapter.on_send(move |text| composer.submit(&text));
+            adapter.on_send(move |_| composer.submit());
             let composer = self.clone();
             adapter.on_edited(move |text| composer.edited(&text));
             let composer = self.clone();
-            adapter.on_strip_closed(move || composer.reset(""));
+            adapter.on_strip_closed(move || composer.close_strip());
             let composer = self.clone();
             adapter.on_edit_last(move || {
                 if let Some(row) = composer.timeline.last_editable() {
@@ -98,10 +108,7 @@ impl Composer {
     pub(super) fn set_people(&self, people: Vec<MemberRow>) {
         self.suggestions.set_people(people);
         if self.suggestions.is_waiting() {
-            let mut text = slint::SharedString::default();
-            self.context
-                .with_window(|window| text = window.global::<ComposerAdapter>().get_text());
-            self.suggest(&text);
+            self.suggest(&self.text());
         }
     }
 
@@ -112,23 +119,18 @@ impl Composer {
     }
 
     fn accept(&self, index: i32) {
-        let mut text = slint::SharedString::default();
-        self.context
-            .with_window(|window| text = window.global::<ComposerAdapter>().get_text());
-        let Some(choice) = self.suggestions.choose(&text, self.caret.get(), index) else {
+        let (text, caret) = (self.text(), self.caret.get());
+        let Some(choice) = self.suggestions.choose(&text, caret, index) else {
             return;
         };
-        self.mentions.borrow_mut().extend(choice.mention);
+        self.draft.borrow_mut().mentions.extend(choice.mention);
         self.put(&choice.text, choice.caret);
         self.edited(&choice.text);
     }
 
     /// Puts something where the caret is.
     pub(super) fn insert(&self, piece: &str) {
-        let mut text = String::new();
-        self.context.with_window(|window| {
-            text = window.global::<ComposerAdapter>().get_text().into();
-        });
+        let mut text = String::from(self.text());
         let at = self.caret.get().min(text.len());
         if text.is_char_boundary(at) {
             text.insert_str(at, piece);
@@ -141,10 +143,17 @@ impl Composer {
     pub(super) fn mention(&self, person: &MemberRow) {
         let text = format!("@{}", person.name);
         self.insert(&format!("{text} "));
-        self.mentions.borrow_mut().push(Mention {
+        self.draft.borrow_mut().mentions.push(Mention {
             text,
             user: person.user_id.clone(),
         });
+    }
+
+    fn text(&self) -> SharedString {
+        let mut text = SharedString::default();
+        self.context
+            .with_window(|window| text = window.global::<ComposerAdapter>().get_text());
+        text
     }
 
     /// Lets the next key press go into the text.
@@ -166,54 +175,136 @@ impl Composer {
         });
     }
 
-    /// Shows the text kept for the room.
-    pub(super) fn set_draft(&self, draft: &str) {
-        self.reset(draft);
+    /// Shows the text kept for the room, before what was typed until it came.
+    pub(super) fn set_draft(&self, kept: &str) {
+        let Some(written) = self.kept_due.take() else {
+            return;
+        };
+        if kept.is_empty() {
+            return;
+        }
+        let whole = match &mut *self.aside.borrow_mut() {
+            Some(aside) => {
+                aside.text.insert_str(0, kept);
+                aside.text.clone()
+            }
+            None => {
+                let whole = format!("{kept}{}", self.text());
+                self.put(&whole, kept.len() + self.caret.get());
+                whole
+            }
+        };
+        // What was typed has taken its place.
+        if self.written.get() != written {
+            let markdown = whole;
+            self.timeline.send(TimelineCommand::SaveDraft { markdown });
+        }
     }
 
-    /// Empties the composer, e.g. before another room opens.
-    pub(super) fn reset(&self, text: &str) {
-        self.fill(text);
-        self.focus();
+    /// Counts what somebody writes: whoever goes on writing is not led away.
+    pub(super) fn written(&self) -> u64 {
+        self.written.get()
     }
 
-    /// Another room is open, or none: then there is nothing to write in.
-    pub(super) fn room_changed(&self, is_open: bool) {
-        self.fill("");
-        if is_open {
+    /// Another room opens, or none: then there is nothing to write in.
+    pub(super) fn room_changed(&self, next: Option<&RoomId>) {
+        if let Some(left) = self.timeline.room() {
+            let draft = self.unfinished();
+            if !draft.is_empty() {
+                self.drafts.borrow_mut().insert(left, draft);
+            }
+        }
+        let known = next.and_then(|room| self.drafts.borrow_mut().remove(room));
+        self.kept_due
+            .set(known.is_none().then(|| self.written.get()));
+        self.show(known.unwrap_or_default());
+        if next.is_some() {
             self.focus();
         }
         self.set_people(Vec::new());
     }
 
-    fn fill(&self, text: &str) {
-        *self.purpose.borrow_mut() = Purpose::Message;
+    /// Nobody is signed in any more.
+    pub(super) fn clear(&self) {
+        self.drafts.borrow_mut().clear();
+    }
+
+    /// What somebody may go on with later; an edit is given up.
+    fn unfinished(&self) -> Draft {
+        let draft = self.draft();
+        let aside = self.aside.take();
+        match draft.is_edit() {
+            true => aside.unwrap_or_default(),
+            false => draft,
+        }
+    }
+
+    fn draft(&self) -> Draft {
+        Draft {
+            text: self.text().into(),
+            ..self.draft.borrow().clone()
+        }
+    }
+
+    fn show(&self, draft: Draft) {
         self.suggestions.clear();
-        self.mentions.borrow_mut().clear();
-        self.caret.set(text.len());
+        self.caret.set(draft.text.len());
         self.context.with_window(|window| {
             let adapter = window.global::<ComposerAdapter>();
-            adapter.set_text(text.into());
-            if !text.is_empty() {
-                adapter.set_caret(i32::try_from(text.len()).unwrap_or(0));
+            adapter.set_text(draft.text.as_str().into());
+            if !draft.text.is_empty() {
+                adapter.set_caret(i32::try_from(draft.text.len()).unwrap_or(0));
                 adapter.set_caret_epoch(adapter.get_caret_epoch().wrapping_add(1));
             }
-            adapter.set_editing(false);
-            adapter.set_reply(ReplyItem::default());
         });
+        self.draft.replace(draft);
+        self.show_strip();
+    }
+
+    fn show_strip(&self) {
+        let draft = self.draft.borrow();
+        let (answered, edited) = match draft.is_edit() {
+            true => (ReplyItem::default(), draft.strip.text.clone()),
+            false => (draft.strip.clone(), SharedString::default()),
+        };
+        self.context.with_window(|window| {
+            let adapter = window.global::<ComposerAdapter>();
+            adapter.set_editing(draft.is_edit());
+            adapter.set_edited_text(edited);
+            adapter.set_reply(answered);
+        });
+    }
+
+    /// What the text is for, and the message above it.
+    fn set_purpose(&self, purpose: Purpose, strip: ReplyItem) {
+        self.draft.borrow_mut().purpose = purpose;
+        self.draft.borrow_mut().strip = strip;
+        self.show_strip();
+        self.focus();
+    }
+
+    /// Answers nothing and changes nothing any more. What was being written stays, or comes back after an edit.
+    fn close_strip(&self) {
+        if self.draft.borrow().is_edit() {
+            self.show(self.aside.take().unwrap_or_default());
+            self.focus();
+        } else {
+            self.set_purpose(Purpose::Message, ReplyItem::default());
+        }
     }
 
     fn reply(&self, row: &str) {
         let Some(message) = self.timeline.message(row) else {
             return;
         };
-        *self.purpose.borrow_mut() = Purpose::Reply(RowId::new(row));
-        self.context.with_window(|window| {
-            let adapter = window.global::<ComposerAdapter>();
-            adapter.set_editing(false);
-            adapter.set_reply(self.strip(&message));
-            adapter.set_focus_epoch(adapter.get_focus_epoch().wrapping_add(1));
-        });
+        let Some(event) = message.event_id.clone() else {
+            return;
+        };
+        if let Some(aside) = self.aside.take() {
+            self.show(aside);
+        }
+        let strip = draft::strip(&self.context, &message);
+        self.set_purpose(Purpose::Reply(event), strip);
     }
 
     fn edit(&self, row: &str) {
@@ -224,87 +315,85 @@ impl Composer {
         else {
             return;
         };
-        *self.purpose.borrow_mut() = Purpose::Edit(RowId::new(row));
-        let text = messages::copyable(&message).unwrap_or_default();
-        self.context.with_window(|window| {
-            let adapter = window.global::<ComposerAdapter>();
-            adapter.set_reply(ReplyItem::default());
-            adapter.set_editing(true);
-            adapter.set_edited_text(self.strip(&message).text);
-            adapter.set_text((*text).into());
-            adapter.set_caret(i32::try_from(text.len()).unwrap_or(0));
-            adapter.set_caret_epoch(adapter.get_caret_epoch().wrapping_add(1));
-        });
-    }
-
-    fn strip(&self, message: &MessageRow) -> ReplyItem {
-        ReplyItem {
-            shown: true,
-            name: message.sender_name.as_str().into(),
-            colour: colour(message.sender.as_str()),
-            text: messages::one_line(self.context.language(), message)
-                .as_str()
-                .into(),
+        let before = self.draft();
+        if !before.is_edit() {
+            self.aside.replace(Some(before));
         }
+        self.show(Draft::edit(&self.context, row, &message));
+        self.focus();
     }
 
-    fn submit(&self, text: &str) {
-        let markdown = text.trim().to_owned();
-        if markdown.is_empty() {
+    fn submit(self: &Rc<Self>) {
+        let draft = self.draft();
+        let (Some(room), Some(command)) = (self.timeline.room(), draft.command()) else {
             return;
-        }
-        let mut mentions = self.mentions.take();
-        mentions.retain(|mention| markdown.contains(mention.text.as_str()));
-        let command = match self.purpose.replace(Purpose::Message) {
-            Purpose::Message => TimelineCommand::SendText {
-                markdown,
-                mentions,
-                reply_to: None,
-            },
-            Purpose::Reply(row) => TimelineCommand::SendText {
-                markdown,
-                mentions,
-                reply_to: Some(row),
-            },
-            Purpose::Edit(row) => TimelineCommand::Edit {
-                row,
-                markdown,
-                mentions,
-            },
         };
-        let is_edit = matches!(command, TimelineCommand::Edit { .. });
-        self.timeline.send(command);
-        self.reset("");
-        self.edited("");
-        if !is_edit {
+        let (composer, place, is_edit) = (self.clone(), room.clone(), draft.is_edit());
+        self.context
+            .ask(Command::Timeline(room, command), move |result| {
+                if let Err(trouble) = result {
+                    composer.give_back(place, draft, &trouble);
+                }
+            });
+        self.show(self.aside.take().unwrap_or_default());
+        self.focus();
+        if is_edit {
+            self.note(&self.text());
+        } else {
+            self.edited("");
             self.timeline.jump_to_end();
         }
     }
 
+    /// What could not be sent is there to be sent again, unless somebody has begun something else.
+    fn give_back(&self, room: OwnedRoomId, draft: Draft, trouble: &Trouble) {
+        self.context.show_failure(trouble);
+        let is_here = self.timeline.room().as_ref() == Some(&room);
+        let is_free = match is_here {
+            true => self.draft().is_empty(),
+            false => !self.drafts.borrow().contains_key(&room),
+        };
+        if !is_free {
+            return;
+        }
+        if !draft.is_edit() {
+            let markdown = draft.text.clone();
+            let command = TimelineCommand::SaveDraft { markdown };
+            self.context.send(Command::Timeline(room.clone(), command));
+        }
+        match is_here {
+            true => self.show(draft),
+            false => {
+                self.drafts.borrow_mut().insert(room, draft);
+            }
+        }
+    }
+
     fn edited(&self, text: &str) {
-        self.timeline.send(TimelineCommand::Typing {
-            typing: !text.is_empty(),
-        });
-        // The text of an edit is no draft: closing the strip brings nothing back.
-        if !matches!(*self.purpose.borrow(), Purpose::Edit(_)) {
+        self.note(text);
+        // The text of an edit is no draft: the draft is what comes back after it.
+        if !self.draft.borrow().is_edit() {
             self.timeline.send(TimelineCommand::SaveDraft {
                 markdown: text.to_owned(),
             });
         }
     }
 
+    /// Somebody writes, or has written.
+    fn note(&self, text: &str) {
+        self.written.set(self.written.get() + 1);
+        self.timeline.send(TimelineCommand::Typing {
+            typing: !text.is_empty(),
+        });
+    }
+
     /// The message that is being answered, if any; the answer is given with a file then.
-    pub(super) fn take_reply(&self) -> Option<RowId> {
-        let row = match &*self.purpose.borrow() {
-            Purpose::Reply(row) => row.clone(),
+    pub(super) fn take_reply(&self) -> Option<OwnedEventId> {
+        let event = match &self.draft.borrow().purpose {
+            Purpose::Reply(event) => event.clone(),
             Purpose::Message | Purpose::Edit(_) => return None,
         };
-        *self.purpose.borrow_mut() = Purpose::Message;
-        self.context.with_window(|window| {
-            window
-                .global::<ComposerAdapter>()
-                .set_reply(ReplyItem::default());
-        });
-        Some(row)
+        self.close_strip();
+        Some(event)
     }
 }

@@ -139,7 +139,7 @@ impl Directory {
             return self.room.open(Some(row.room));
         }
         self.set_busy(id);
-        let dialog = self.clone();
+        let (dialog, place) = (self.clone(), self.room.place());
         let address = row
             .alias
             .map_or_else(|| row.room.to_string(), |alias| alias.to_string());
@@ -149,7 +149,7 @@ impl Directory {
             match result {
                 Ok(Answer::Room(room)) => {
                     dialog.close();
-                    dialog.room.open(Some(room));
+                    dialog.room.open_from(&place, room);
                 }
                 Ok(_) => {}
                 Err(trouble) => {

@@ -163,10 +163,10 @@ impl Games {
     }
 
     fn open_chat(self: &Rc<Self>) {
-        let this = self.clone();
+        let (this, place) = (self.clone(), self.room.place());
         self.with_chat(move |room| {
             this.room.pane.open(PaneKind::None);
-            this.room.open(Some(room));
+            this.room.open_from(&place, room);
         });
     }
 
@@ -341,7 +341,7 @@ impl Games {
         let Some((name, yaml)) = self.file() else {
             return;
         };
-        let this = self.clone();
+        let (this, place) = (self.clone(), self.room.place());
         self.with_chat(move |room| {
             let announcement = TimelineCommand::SendText {
                 markdown: games::import(this.context.language()).to_owned(),
@@ -364,7 +364,7 @@ impl Games {
                 "Викторина у бота: он ответит в чате.",
                 "The bot has the quiz and answers in the chat.",
             );
-            this.room.open(Some(room));
+            this.room.open_from(&place, room);
         });
     }
 

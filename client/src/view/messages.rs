@@ -17,7 +17,8 @@ use super::{
     timeline::Pins,
 };
 use crate::{
-    render::{Language, blocks::Block, plain, time, words},
+    bridge::command::Mention,
+    render::{Language, blocks::Block, mentions, plain, time, words},
     rows::{Body, Delivery, MediaKey, MessageRow, ReactionRow, ReplyRow, RowKind, TimelineRow},
 };
 
@@ -159,6 +160,19 @@ pub(super) fn copyable(row: &MessageRow) -> Option<Cow<'_, str>> {
             caption => Some(Cow::Owned(plain::text_of(caption))),
         },
     }
+}
+
+/// Whether it is a file, which may have a caption.
+pub(super) fn is_file(row: &MessageRow) -> bool {
+    matches!(
+        row.body,
+        Body::Picture(_) | Body::Video(_) | Body::Audio(_) | Body::File(_)
+    )
+}
+
+/// The people it names.
+pub(super) fn mentions(row: &MessageRow) -> Vec<Mention> {
+    mentions::of(blocks(&row.body))
 }
 
 /// What a reply or an edit shows of a message, in one line.

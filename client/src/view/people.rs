@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use matrix_sdk::ruma::{OwnedUserId, UserId};
+use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId, UserId};
 use slint::{ComponentHandle, ModelRc, VecModel};
 
 use super::{
@@ -30,6 +30,8 @@ pub(super) struct People {
     context: Rc<Context>,
     room: Rc<Room>,
     mode: Cell<PeopleMode>,
+    /// The room that was open when the dialog opened.
+    asked_in: RefCell<Option<OwnedRoomId>>,
     found: RefCell<Vec<PersonRow>>,
     chosen: RefCell<Vec<PersonRow>>,
     /// Counts the searches, so that a late answer does not replace a newer one.
@@ -45,6 +47,7 @@ impl People {
             context: context.clone(),
             room: room.clone(),
             mode: Cell::new(PeopleMode::None),
+            asked_in: RefCell::default(),
             found: RefCell::default(),
             chosen: RefCell::default(),
             search: Cell::default(),
@@ -112,6 +115,7 @@ impl People {
 
     fn open(&self, mode: PeopleMode) {
         self.mode.set(mode);
+        self.asked_in.replace(self.room.timeline.room());
         self.chosen.borrow_mut().clear();
         *self.found.borrow_mut() = self.acquaintances();
         self.context.with_window(|window| {
@@ -317,7 +321,7 @@ impl People {
     }
 
     fn invite(&self, users: Vec<OwnedUserId>) {
-        if let Some(room) = self.room.timeline.room() {
+        if let Some(room) = self.asked_in.take() {
             for user in users {
                 let room = room.clone();
                 self.context
@@ -337,7 +341,7 @@ impl People {
     fn ask(self: &Rc<Self>, command: RoomsCommand) {
         self.context
             .with_window(|window| window.global::<PeopleAdapter>().set_busy(true));
-        let people = self.clone();
+        let (people, place) = (self.clone(), self.room.place());
         self.context.ask(Command::Rooms(command), move |result| {
             people
                 .context
@@ -345,7 +349,7 @@ impl People {
             match result {
                 Ok(Answer::Room(room)) => {
                     people.close();
-                    people.room.open(Some(room));
+                    people.room.open_from(&place, room);
                 }
                 Ok(_) => people.close(),
                 Err(trouble) if people.mode.get() == PeopleMode::None => {

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use matrix_sdk::ruma::{RoomId, UserId};
+use matrix_sdk::ruma::{OwnedRoomId, RoomId, UserId};
 use slint::ComponentHandle;
 
 use super::{
@@ -26,8 +26,16 @@ pub(super) struct Prompts {
     context: Rc<Context>,
     room: Rc<Room>,
     account: Rc<Account>,
-    /// The room, person or message it is about.
-    subject: RefCell<String>,
+    subject: RefCell<Subject>,
+}
+
+/// What a question is about.
+#[derive(Debug, Clone, Default)]
+struct Subject {
+    /// The room, person or message.
+    id: String,
+    /// The room that was open when it was asked.
+    room: Option<OwnedRoomId>,
 }
 
 impl Prompts {
@@ -144,7 +152,10 @@ impl Prompts {
     }
 
     fn ask(&self, kind: PromptKind, subject: &str, name: &str) {
-        subject.clone_into(&mut self.subject.borrow_mut());
+        self.subject.replace(Subject {
+            id: subject.to_owned(),
+            room: self.room.timeline.room(),
+        });
         self.context.with_window(|window| {
             let adapter = window.global::<PromptAdapter>();
             // The sentence about leaving puts the name between quotation marks.
@@ -172,32 +183,34 @@ impl Prompts {
     }
 
     fn confirm(self: &Rc<Self>) {
-        let subject = self.subject.borrow().clone();
+        let Subject { id, room } = self.subject.borrow().clone();
         self.context.with_window(|window| {
             let adapter = window.global::<PromptAdapter>();
             let text = adapter.get_text();
             match adapter.get_kind() {
                 PromptKind::None => {}
                 PromptKind::SignOut => self.send(Command::Account(AccountCommand::SignOut)),
-                PromptKind::LeaveRoom | PromptKind::DeleteChat => self.leave(&subject),
+                PromptKind::LeaveRoom | PromptKind::DeleteChat => self.leave(&id),
                 PromptKind::DeleteMessage => {
-                    let row = RowId::new(&subject);
-                    self.room.timeline.send(TimelineCommand::Redact { row });
-                    self.close();
+                    let row = RowId::new(&id);
+                    if let Some(room) = room {
+                        let command = TimelineCommand::Redact { row };
+                        self.send(Command::Timeline(room, command));
+                    }
                 }
                 PromptKind::JoinRoom => self.submit(Command::Rooms(RoomsCommand::Join {
                     address: text.trim().to_owned(),
                 })),
                 PromptKind::Kick | PromptKind::Ban => {
-                    self.exclude(adapter.get_kind() == PromptKind::Ban, &subject);
+                    self.exclude(adapter.get_kind() == PromptKind::Ban, room, &id);
                 }
                 PromptKind::EndDevices => self.submit(self.account.end_devices(&text)),
                 PromptKind::Report => {
                     let command = TimelineCommand::Report {
-                        row: RowId::new(&subject),
+                        row: RowId::new(&id),
                         reason: text.trim().to_owned(),
                     };
-                    if let Some(room) = self.room.timeline.room() {
+                    if let Some(room) = room {
                         self.submit(Command::Timeline(room, command));
                     }
                 }
@@ -209,8 +222,8 @@ impl Prompts {
         });
     }
 
-    fn exclude(self: &Rc<Self>, ban: bool, person: &str) {
-        if let (Some(room), Ok(user)) = (self.room.timeline.room(), UserId::parse(person)) {
+    fn exclude(&self, ban: bool, room: Option<OwnedRoomId>, person: &str) {
+        if let (Some(room), Ok(user)) = (room, UserId::parse(person)) {
             self.send(Command::Rooms(match ban {
                 true => RoomsCommand::Ban { room, user },
                 false => RoomsCommand::Kick { room, user },
@@ -236,7 +249,7 @@ impl Prompts {
     fn submit(self: &Rc<Self>, command: Command) {
         self.context
             .with_window(|window| window.global::<PromptAdapter>().set_busy(true));
-        let prompts = self.clone();
+        let (prompts, place) = (self.clone(), self.room.place());
         self.context.ask(command, move |result| match result {
             Ok(answer) => {
                 prompts.close();
@@ -245,7 +258,7 @@ impl Prompts {
                         prompts.context.with_window(|window| {
                             window.global::<DirectoryAdapter>().set_open(false);
                         });
-                        prompts.room.open(Some(room));
+                        prompts.room.open_from(&place, room);
                     }
                     devices @ Answer::Devices(_) => prompts.account.show_devices(Ok(devices)),
                     _ => {}

@@ -13,10 +13,7 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
-    bridge::{
-        command::{Command, RoomsCommand, TimelineCommand},
-        update::{Answer, TimelineUpdate},
-    },
+    bridge::{command::TimelineCommand, update::TimelineUpdate},
     render::words,
     rows::{MediaKey, RoomHeader},
     settings::Layout,
@@ -27,7 +24,7 @@ const BUBBLES_UP_TO: u64 = 12;
 
 /// The open room and everything around it.
 pub(super) struct Room {
-    context: Rc<Context>,
+    pub(super) context: Rc<Context>,
     pub(super) list: Rc<RoomList>,
     pub(super) timeline: Rc<Timeline>,
     pub(super) composer: Rc<Composer>,
@@ -134,18 +131,6 @@ impl Room {
             .on_left(move || room.composer.focus());
     }
 
-    /// Accepts an invitation and opens the room.
-    fn accept(self: &Rc<Self>, id: &str) {
-        let Ok(room) = RoomId::parse(id) else { return };
-        let opener = self.clone();
-        let command = Command::Rooms(RoomsCommand::AcceptInvite { room });
-        self.context.ask(command, move |result| match result {
-            Ok(Answer::Room(room)) => opener.open(Some(room)),
-            Ok(_) => {}
-            Err(trouble) => opener.context.show_failure(&trouble),
-        });
-    }
-
     /// Shows the search page.
     pub(super) fn search(self: &Rc<Self>, everywhere: bool) {
         let encrypted = self.is_encrypted();
@@ -225,9 +210,10 @@ impl Room {
             return;
         }
         tracing::info!("a room is opened");
+        self.end_questions();
         self.show_known(room.as_deref());
         self.picker.hide();
-        self.composer.room_changed(room.is_some());
+        self.composer.room_changed(room.as_deref());
         self.page.clear();
         self.person.close();
         let new = self.list.unread(room.as_deref());

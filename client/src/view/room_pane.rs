@@ -140,15 +140,15 @@ impl RoomPane {
     }
 
     fn choose_avatar(self: &Rc<Self>) {
-        let page = self.clone();
+        let (page, room) = (self.clone(), self.timeline.room());
         let choose = async move {
             let dialog = rfd::AsyncFileDialog::new().add_filter(
                 "PNG, JPEG, WebP, GIF",
                 &["png", "jpg", "jpeg", "webp", "gif"],
             );
-            if let Some(file) = dialog.pick_file().await {
+            if let (Some(file), Some(room)) = (dialog.pick_file().await, room) {
                 let file = Some(file.path().to_owned());
-                page.send(|room| RoomsCommand::SetAvatar { room, file });
+                page.ask(RoomsCommand::SetAvatar { room, file });
             }
         };
         if let Err(error) = slint::spawn_local(choose) {
@@ -156,22 +156,24 @@ impl RoomPane {
         }
     }
 
-    /// When it fails, the page shows again what is true.
     fn send(self: &Rc<Self>, command: impl FnOnce(OwnedRoomId) -> RoomsCommand) {
-        let Some(room) = self.timeline.room() else {
-            return;
-        };
+        if let Some(room) = self.timeline.room() {
+            self.ask(command(room));
+        }
+    }
+
+    /// When it fails, the page shows again what is true.
+    fn ask(self: &Rc<Self>, command: RoomsCommand) {
         let page = self.clone();
-        self.context
-            .ask(Command::Rooms(command(room)), move |result| {
-                if let Err(trouble) = result {
-                    page.context.show_failure(&trouble);
-                    let header = page.header.borrow().clone();
-                    if let Some(header) = header {
-                        let facts = words::members(page.context.language(), header.members);
-                        page.show(&header, &facts);
-                    }
+        self.context.ask(Command::Rooms(command), move |result| {
+            if let Err(trouble) = result {
+                page.context.show_failure(&trouble);
+                let header = page.header.borrow().clone();
+                if let Some(header) = header {
+                    let facts = words::members(page.context.language(), header.members);
+                    page.show(&header, &facts);
                 }
-            });
+            }
+        });
     }
 }

@@ -211,14 +211,8 @@ impl Switcher {
             }
             Some(Target::Person(person)) => {
                 self.close();
-                let switcher = self.clone();
-                let command = Command::Rooms(RoomsCommand::StartDirect {
+                self.room.ask_for(RoomsCommand::StartDirect {
                     user: person.user_id,
-                });
-                self.context.ask(command, move |result| match result {
-                    Ok(Answer::Room(room)) => switcher.room.open(Some(room)),
-                    Ok(_) => {}
-                    Err(trouble) => switcher.context.show_failure(&trouble),
                 });
             }
             None => {}

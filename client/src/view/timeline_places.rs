@@ -5,7 +5,7 @@ use std::rc::Rc;
 use matrix_sdk::ruma::EventId;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
-use super::{TextAdapter, TimelineAdapter, timeline::Timeline};
+use super::{TextAdapter, TimelineAdapter, messages, timeline::Timeline};
 use crate::{
     bridge::{
         command::{Command, TimelineCommand},
@@ -211,12 +211,17 @@ impl Timeline {
         });
     }
 
-    /// The newest own message that may be edited.
+    /// The newest own message that may be edited and says something: a file without a caption is passed over.
     pub(super) fn last_editable(&self) -> Option<RowId> {
         let window = self.window.borrow();
         let mut newest_first = window.all().iter().rev();
         newest_first
-            .find(|row| matches!(&row.kind, RowKind::Message(message) if message.can_edit))
+            .find(|row| match &row.kind {
+                RowKind::Message(message) => {
+                    message.can_edit && messages::copyable(message).is_some()
+                }
+                _ => false,
+            })
             .map(|row| row.id.clone())
     }
 

@@ -133,11 +133,11 @@ fn find(person: &mut Person, name: &str) -> OwnedUserId {
 }
 
 fn answer_react_and_edit(anna: &mut Person, boris: &mut Person, room: &RoomId) {
-    let (question, _) = boris.screen.message(room, "Привет, Борис").unwrap();
+    let (_, question) = boris.screen.message(room, "Привет, Борис").unwrap();
     let answer = TimelineCommand::SendText {
         markdown: "Здравствуй".to_owned(),
         mentions: Vec::new(),
-        reply_to: Some(question),
+        reply_to: question.event_id,
     };
     boris.in_room(room, answer);
     anna.until("read the answer", |screen| {
@@ -166,11 +166,13 @@ fn answer_react_and_edit(anna: &mut Person, boris: &mut Person, room: &RoomId) {
             .message(room, "Здравствуй")
             .is_some_and(|(_, message)| message.can_edit && message.event_id.is_some())
     });
-    let (answer, _) = boris.screen.message(room, "Здравствуй").unwrap();
+    let (row, answer) = boris.screen.message(room, "Здравствуй").unwrap();
     boris.in_room(
         room,
         TimelineCommand::Edit {
-            row: answer,
+            row,
+            event: answer.event_id,
+            caption: false,
             markdown: "Здравствуйте".to_owned(),
             mentions: Vec::new(),
         },

@@ -26,6 +26,9 @@ const DEVICE_KEYS: &str = "/keys/upload";
 /// Where the server is told what was read.
 const RECEIPT: &str = "/receipt/m.read/";
 
+/// Where the server is asked how large a file may be.
+const LIMIT: &str = "/media/config";
+
 /// The sync that brings keys names itself so.
 const KEYS: &[u8] = br#""conn_id":"encryption""#;
 
@@ -51,6 +54,8 @@ struct Order {
     keys_kept: bool,
     /// What somebody has read waits.
     receipts_kept: bool,
+    /// Nobody is told how large a file may be.
+    limit_kept: bool,
     /// Nothing of the key storage is stored.
     storage_refused: bool,
     /// No keys of a device are stored.
@@ -102,6 +107,10 @@ impl Proxy {
     pub(crate) fn asked(&self) -> Vec<String> {
         let asked = self.orders.asked.lock();
         asked.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn keep_limit(&self, kept: bool) {
+        self.orders.give(|order| order.limit_kept = kept);
     }
 
     pub(crate) fn keep_receipts(&self, kept: bool) {
@@ -165,6 +174,9 @@ fn serve(mut client: TcpStream, server: &str, orders: &Orders) -> io::Result<()>
     }
     if path_of(&head).contains(RECEIPT) {
         orders.wait_while(|order| order.receipts_kept);
+    }
+    if path_of(&head).contains(LIMIT) {
+        orders.wait_while(|order| order.limit_kept);
     }
     let mut upstream = TcpStream::connect(server)?;
     let (first, rest) = head.split_once("\r\n").unwrap_or((&head, ""));

@@ -3,21 +3,23 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader, Seek, SeekFrom, Write},
+    iter,
     path::Path,
     process::{Command as Process, Stdio},
+    sync::Arc,
 };
 
 use client::{
     bridge::{
-        command::{AccountCommand, Command, RoomsCommand, TimelineCommand},
+        command::{AccountCommand, Command, FileSource, RoomsCommand, TimelineCommand},
         trouble::Trouble,
         update::Answer,
     },
-    rows::Delivery,
+    rows::{Body, Delivery, MessageRow},
 };
 use matrix_sdk::ruma::{OwnedRoomId, RoomId};
 
-use super::{person::Person, server::Mode, start};
+use super::{person::Person, proxy::Proxy, server::Mode, start};
 
 /// Names the folder of the program that is to be killed, and the room it writes into.
 const SENDER: &str = "CLIENT_TEST_SENDER";
@@ -131,6 +133,54 @@ fn kill_a_writer(data: &Path, room: &RoomId, first: usize, patience: usize) -> u
     sender.wait().unwrap();
     assert!(taken >= patience);
     taken
+}
+
+/// Also behind a file, of which the server has not yet said whether it may be so large.
+#[test]
+fn what_is_sent_just_before_the_program_is_closed_is_not_lost() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let proxy = Proxy::start(server.address());
+    proxy.keep_limit(true);
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&proxy.address());
+    let room = make_room(&mut anna);
+    anna.in_room(&room, TimelineCommand::Open);
+
+    let file = TimelineCommand::SendFile {
+        file: FileSource::Bytes {
+            name: "notes.txt".to_owned(),
+            bytes: Arc::from(*b"notes"),
+        },
+        caption: String::new(),
+        reply_to: None,
+    };
+    let texts: Vec<_> = (0..20).map(|number| format!("message {number}")).collect();
+    let said = texts.iter().map(|text| TimelineCommand::SendText {
+        markdown: text.clone(),
+        mentions: Vec::new(),
+        reply_to: None,
+    });
+    for command in iter::once(file).chain(said) {
+        let command = Command::Timeline(room.clone(), command);
+        anna.commands().send(command);
+    }
+    let mut anna = anna.restart();
+    proxy.keep_limit(false);
+    come_back(&mut anna);
+    anna.in_room(&room, TimelineCommand::Open);
+    anna.until("see the file and every message sent", |screen| {
+        let messages = screen.messages(&room);
+        let has_file = messages
+            .iter()
+            .any(|(_, message)| matches!(message.body, Body::File(_)));
+        let is_sent = |message: &MessageRow| matches!(message.delivery, Delivery::Sent);
+        has_file
+            && messages.iter().all(|(_, message)| is_sent(message))
+            && screen.texts(&room) == texts
+    });
 }
 
 #[test]

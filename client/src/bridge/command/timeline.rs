@@ -20,17 +20,20 @@ pub enum TimelineCommand {
     SendText {
         markdown: String,
         mentions: Vec<Mention>,
-        reply_to: Option<RowId>,
+        reply_to: Option<OwnedEventId>,
     },
     /// Sends a file or picture; progress appears in its row's [`Delivery`](crate::rows::Delivery).
     SendFile {
         file: FileSource,
         caption: String,
-        reply_to: Option<RowId>,
+        reply_to: Option<OwnedEventId>,
     },
-    /// Replaces the text of an own message.
+    /// Replaces the text of an own message, or the caption of an own file. The event tells which one, also when it is
+    /// not among the rows; the row does until the server has it.
     Edit {
         row: RowId,
+        event: Option<OwnedEventId>,
+        caption: bool,
         markdown: String,
         mentions: Vec<Mention>,
     },

@@ -1,5 +1,6 @@
 //! An open room: one task that delivers its rows and carries out what is asked of it, in order.
 
+mod files;
 mod header;
 mod members;
 mod older;
@@ -22,7 +23,7 @@ use matrix_sdk::{Room, ruma::OwnedUserId};
 use matrix_sdk_ui::timeline::{RoomExt, Timeline, TimelineItem, TimelineReadReceiptTracking};
 use tokio::{
     sync::{broadcast, mpsc, watch},
-    task::AbortHandle,
+    task::{AbortHandle, JoinHandle},
     time::Sleep,
 };
 
@@ -56,11 +57,11 @@ const KEPT_MESSAGES: usize = 300;
 /// The server's room bot, once it is known.
 type Bot = watch::Receiver<Option<OwnedUserId>>;
 
-/// The session's hold on an open room; dropping it closes the room.
+/// The session's hold on an open room. Without it the room closes, once what was asked of it is done.
 pub(super) struct OpenRoom {
     commands: mpsc::UnboundedSender<(RequestId, TimelineCommand)>,
     messages: Arc<AtomicUsize>,
-    task: AbortHandle,
+    task: JoinHandle<()>,
 }
 
 impl OpenRoom {
@@ -79,7 +80,7 @@ impl OpenRoom {
             bot,
             messages: Arc::clone(&messages),
         };
-        let task = tokio::spawn(run(room, receiver, views)).abort_handle();
+        let task = tokio::spawn(run(room, receiver, views));
         Self {
             commands,
             messages,
@@ -110,11 +111,10 @@ impl OpenRoom {
             .send((request, command))
             .map_err(|error| error.0.1)
     }
-}
 
-impl Drop for OpenRoom {
-    fn drop(&mut self) {
-        self.task.abort();
+    /// Closes the room. What was asked of it is done when the task has ended.
+    pub(super) fn close(self) -> JoinHandle<()> {
+        self.task
     }
 }
 

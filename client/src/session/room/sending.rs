@@ -1,11 +1,11 @@
 //! Carries out what is asked of an open room.
 
+use futures_util::FutureExt;
 use matrix_sdk::{
     ComposerDraft, ComposerDraftType,
-    attachment::{AttachmentInfo, BaseAudioInfo, BaseFileInfo, BaseImageInfo, BaseVideoInfo},
     room::edit::EditedContent,
     ruma::{
-        OwnedEventId, UInt,
+        OwnedEventId,
         api::client::receipt::create_receipt::v3::ReceiptType,
         events::Mentions,
         events::room::message::{
@@ -16,7 +16,11 @@ use matrix_sdk::{
 };
 use matrix_sdk_ui::timeline::{AttachmentConfig, AttachmentSource, EventTimelineItem};
 
-use super::{Task, older::PAGE};
+use super::{
+    Task,
+    files::{describe, read, size_of},
+    older::PAGE,
+};
 use crate::{
     bridge::{
         command::{FileSource, Mention, RequestId, TimelineCommand},
@@ -25,7 +29,7 @@ use crate::{
     },
     render::mentions::link as link_mentions,
     rows::RowId,
-    session::{picture, room_list::Nudge, search},
+    session::{room_list::Nudge, search},
 };
 
 /// How far back a message is sought, in pages.
@@ -50,9 +54,17 @@ impl Task {
             } => self.send_file(file, &caption, reply_to).await,
             TimelineCommand::Edit {
                 row,
+                event,
+                caption,
                 markdown,
                 mentions,
-            } => self.edit(&row, &markdown, &mentions).await,
+            } => {
+                let content = match caption {
+                    true => edited_caption(&markdown),
+                    false => EditedContent::RoomMessage(text(&markdown, &mentions)),
+                };
+                self.edit(&row, event, content).await
+            }
             TimelineCommand::ToggleReaction { row, key } => self.toggle_reaction(&row, &key).await,
             TimelineCommand::CancelSend { row } => self.cancel_send(&row).await,
             TimelineCommand::RetrySend { row } => self.retry_send(&row).await,
@@ -78,14 +90,10 @@ impl Task {
     async fn send_text(
         &self,
         content: RoomMessageEventContentWithoutRelation,
-        reply_to: Option<RowId>,
+        reply_to: Option<OwnedEventId>,
     ) -> Result<(), Trouble> {
         match reply_to {
-            Some(row) => {
-                self.timeline
-                    .send_reply(content, self.event_id(&row)?)
-                    .await?;
-            }
+            Some(event) => self.timeline.send_reply(content, event).await?,
             None => {
                 self.timeline
                     .send(RoomMessageEventContent::from(content).into())
@@ -99,10 +107,9 @@ impl Task {
         &self,
         file: FileSource,
         caption: &str,
-        reply_to: Option<RowId>,
+        in_reply_to: Option<OwnedEventId>,
     ) -> Result<(), Trouble> {
-        let in_reply_to = reply_to.map(|row| self.event_id(&row)).transpose()?;
-        self.refuse_too_large(size_of(&file).await?).await?;
+        self.refuse_too_large(size_of(&file).await?)?;
         let (name, bytes) = read(file).await?;
         let mime = mime_guess::from_path(&name).first_or_octet_stream();
         let (bytes, info) = describe(bytes, mime.type_().as_str()).await;
@@ -123,32 +130,35 @@ impl Task {
         Ok(())
     }
 
-    /// Says "too large" before the file is read and uploaded rather than after it. When the server does not tell its
-    /// limit, it will refuse by itself.
-    async fn refuse_too_large(&self, size: u64) -> Result<(), Trouble> {
-        match self.room.client().load_or_fetch_max_upload_size().await {
-            Ok(limit) if u64::from(limit) < size => Err(Trouble::TooLarge(Some(limit.into()))),
+    /// Says "too large" before the file is read and uploaded rather than after it. Where the limit is not known yet, the
+    /// server will refuse by itself: what was typed after the file does not wait for an answer.
+    fn refuse_too_large(&self, size: u64) -> Result<(), Trouble> {
+        let client = self.room.client();
+        match client.load_or_fetch_max_upload_size().now_or_never() {
+            Some(Ok(limit)) if u64::from(limit) < size => {
+                Err(Trouble::TooLarge(Some(limit.into())))
+            }
             _ => Ok(()),
         }
     }
 
-    async fn edit(&self, row: &RowId, markdown: &str, mentions: &[Mention]) -> Result<(), Trouble> {
-        let event = self.event(row)?;
-        let is_caption = event
-            .content()
-            .as_message()
-            .is_some_and(|message| is_media(message.msgtype()));
-        let content = if is_caption {
-            let caption = (!markdown.trim().is_empty()).then(|| caption_of(markdown));
-            EditedContent::MediaCaption {
-                caption: caption.as_ref().map(|text| text.body.clone()),
-                formatted_caption: caption.and_then(|text| text.formatted),
-                mentions: None,
+    async fn edit(
+        &self,
+        row: &RowId,
+        event: Option<OwnedEventId>,
+        content: EditedContent,
+    ) -> Result<(), Trouble> {
+        match event {
+            Some(event) => {
+                let edit = self.room.make_edit_event(&event, content).await?;
+                self.timeline.send(edit).await?;
             }
-        } else {
-            EditedContent::RoomMessage(text(markdown, mentions))
-        };
-        Ok(self.timeline.edit(&event.identifier(), content).await?)
+            None => {
+                let item = self.event(row)?.identifier();
+                self.timeline.edit(&item, content).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn toggle_reaction(&self, row: &RowId, key: &str) -> Result<(), Trouble> {
@@ -329,70 +339,12 @@ fn caption_of(markdown: &str) -> TextMessageEventContent {
     text
 }
 
-fn is_media(message: &MessageType) -> bool {
-    matches!(
-        message,
-        MessageType::Image(_)
-            | MessageType::Video(_)
-            | MessageType::Audio(_)
-            | MessageType::File(_)
-    )
-}
-
-async fn size_of(file: &FileSource) -> Result<u64, Trouble> {
-    match file {
-        FileSource::Bytes { bytes, .. } => Ok(bytes.len() as u64),
-        FileSource::Path(path) => {
-            let found = tokio::fs::metadata(path).await.map_err(unreadable)?;
-            Ok(found.len())
-        }
+/// Without text, the caption is taken away.
+fn edited_caption(markdown: &str) -> EditedContent {
+    let caption = (!markdown.trim().is_empty()).then(|| caption_of(markdown));
+    EditedContent::MediaCaption {
+        caption: caption.as_ref().map(|text| text.body.clone()),
+        formatted_caption: caption.and_then(|text| text.formatted),
+        mentions: None,
     }
-}
-
-fn unreadable(error: std::io::Error) -> Trouble {
-    tracing::info!(%error, "a file to send cannot be read");
-    Trouble::FileUnreadable
-}
-
-async fn read(file: FileSource) -> Result<(String, Vec<u8>), Trouble> {
-    match file {
-        FileSource::Bytes { name, bytes } => Ok((name, bytes.to_vec())),
-        FileSource::Path(path) => {
-            let name = path
-                .file_name()
-                .ok_or(Trouble::FileUnreadable)?
-                .to_string_lossy()
-                .into_owned();
-            let bytes = tokio::fs::read(&path).await.map_err(unreadable)?;
-            Ok((name, bytes))
-        }
-    }
-}
-
-/// What others need to know before they have the file: its kind, size and, for pictures, the pixels to reserve.
-async fn describe(bytes: Vec<u8>, kind: &str) -> (Vec<u8>, AttachmentInfo) {
-    let size = UInt::try_from(bytes.len()).ok();
-    if kind != "image" {
-        let info = match kind {
-            "video" => AttachmentInfo::Video(BaseVideoInfo {
-                size,
-                ..BaseVideoInfo::default()
-            }),
-            "audio" => AttachmentInfo::Audio(BaseAudioInfo {
-                size,
-                ..BaseAudioInfo::default()
-            }),
-            _ => AttachmentInfo::File(BaseFileInfo { size }),
-        };
-        return (bytes, info);
-    }
-    let (bytes, dimensions) = picture::dimensions(bytes).await;
-    let (width, height) = dimensions.unzip();
-    let info = BaseImageInfo {
-        width: width.map(UInt::from),
-        height: height.map(UInt::from),
-        size,
-        ..BaseImageInfo::default()
-    };
-    (bytes, AttachmentInfo::Image(info))
 }

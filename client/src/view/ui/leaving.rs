@@ -59,6 +59,7 @@ impl Ui {
     }
 
     fn forget_account(&self) {
+        self.room.composer.clear();
         self.context.forget();
         self.list.clear();
         self.rail.show(Vec::new());

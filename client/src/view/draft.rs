@@ -1,0 +1,106 @@
+//! What is being written, and what for.
+
+use matrix_sdk::ruma::OwnedEventId;
+
+use super::{ReplyItem, avatars::colour, context::Context, messages};
+use crate::{
+    bridge::command::{Mention, TimelineCommand},
+    rows::{MessageRow, RowId},
+};
+
+/// What the text in the composer is for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) enum Purpose {
+    #[default]
+    Message,
+    Reply(OwnedEventId),
+    Edit(Edited),
+}
+
+/// An own message that is being changed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Edited {
+    row: RowId,
+    /// `None` while the server did not have it.
+    event: Option<OwnedEventId>,
+    /// It is a file: its caption is changed.
+    caption: bool,
+}
+
+/// Something that is being written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Draft {
+    pub(super) text: String,
+    pub(super) purpose: Purpose,
+    /// The message that is answered or changed, as the strip above the text shows it.
+    pub(super) strip: ReplyItem,
+    /// People named with a suggestion; those whose names were deleted again are left out when the text is sent.
+    pub(super) mentions: Vec<Mention>,
+}
+
+impl Draft {
+    /// What an own message says, to be changed.
+    pub(super) fn edit(context: &Context, row: &str, message: &MessageRow) -> Self {
+        Self {
+            text: messages::copyable(message).unwrap_or_default().into_owned(),
+            purpose: Purpose::Edit(Edited {
+                row: RowId::new(row),
+                event: message.event_id.clone(),
+                caption: messages::is_file(message),
+            }),
+            strip: strip(context, message),
+            mentions: messages::mentions(message),
+        }
+    }
+
+    pub(super) fn is_edit(&self) -> bool {
+        matches!(self.purpose, Purpose::Edit(_))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.purpose == Purpose::Message
+    }
+
+    /// What the session is told, unless there is nothing to send.
+    pub(super) fn command(&self) -> Option<TimelineCommand> {
+        let markdown = self.text.trim().to_owned();
+        let mut mentions = self.mentions.clone();
+        mentions.retain(|mention| markdown.contains(mention.text.as_str()));
+        // Without text, a file is left without a caption.
+        let may_be_empty = matches!(&self.purpose, Purpose::Edit(edited) if edited.caption);
+        if markdown.is_empty() && !may_be_empty {
+            return None;
+        }
+        Some(match self.purpose.clone() {
+            Purpose::Message => TimelineCommand::SendText {
+                markdown,
+                mentions,
+                reply_to: None,
+            },
+            Purpose::Reply(event) => TimelineCommand::SendText {
+                markdown,
+                mentions,
+                reply_to: Some(event),
+            },
+            Purpose::Edit(edited) => TimelineCommand::Edit {
+                row: edited.row,
+                event: edited.event,
+                caption: edited.caption,
+                markdown,
+                mentions,
+            },
+        })
+    }
+}
+
+/// A message as the strip above the text shows it.
+pub(super) fn strip(context: &Context, message: &MessageRow) -> ReplyItem {
+    ReplyItem {
+        shown: true,
+        name: message.sender_name.as_str().into(),
+        colour: colour(message.sender.as_str()),
+        text: messages::one_line(context.language(), message)
+            .as_str()
+            .into(),
+    }
+}
