@@ -40,7 +40,7 @@ pub(super) fn blame<T>(
     if matches!(mistake, ConfigError::Environment { .. }) {
         return mistake;
     }
-    let reason = mistake.to_string();
+    let (reason, told) = (mistake.to_string(), gist(&mistake));
     for (index, (variable, _)) in variables.iter().enumerate() {
         let others = [&variables[..index], &variables[index + 1..]].concat();
         let is_there = match read(&others) {
@@ -49,7 +49,7 @@ pub(super) fn blame<T>(
             Err(ConfigError::Malformed(other)) if other.message().starts_with("missing field") => {
                 true
             }
-            Err(other) => other.to_string() == reason,
+            Err(other) => gist(&other) == told,
         };
         if !is_there {
             let reason = match mistake {
@@ -63,6 +63,14 @@ pub(super) fn blame<T>(
     match read(&[]) {
         Err(other) => other,
         Ok(_) => mistake,
+    }
+}
+
+/// What is wrong, without the place, which is known only where no variable is.
+fn gist(mistake: &ConfigError) -> String {
+    match mistake {
+        ConfigError::Malformed(malformed) => malformed.message().to_owned(),
+        other => other.to_string(),
     }
 }
 

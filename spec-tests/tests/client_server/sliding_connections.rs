@@ -131,27 +131,6 @@ fn a_higher_limit_brings_older_events_at_once() {
     assert!(shown(&next).is_empty(), "{next}");
 }
 
-/// What is older goes before what the client has, so there is a gap to close although the room ends here.
-#[test]
-fn a_higher_limit_that_brings_the_whole_room_begins_its_timeline_anew() {
-    covers!(POST "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync");
-    let alice = homeserver().register("alice");
-    let room = alice.private_room();
-    alice.say_all(&room, &["1", "2"]);
-    let mut connection = alice.sliding_sync("c");
-    let mut body = list(0, 9);
-    body["lists"]["all"]["timeline_limit"] = json!(1);
-    settled(&mut connection, &body);
-    body["lists"]["all"]["timeline_limit"] = json!(100);
-    let more = connection.next(&body);
-    let answer = &more["rooms"][&room];
-    assert_eq!(bodies(&answer["timeline"])[..], ["1", "2"]);
-    assert_eq!(answer["unstable_expanded_timeline"], true);
-    if !homeserver().is_synapse() {
-        assert_eq!(answer["limited"], true);
-    }
-}
-
 #[test]
 fn state_that_is_asked_for_newly_comes_at_once() {
     covers!(POST "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync");

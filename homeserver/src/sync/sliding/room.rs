@@ -93,8 +93,6 @@ impl Build<'_> {
         }
         let expands = told.is_some_and(|told| told.timeline_limit < wanted.timeline_limit)
             && !answer.timeline.is_empty();
-        // matrix-js-sdk puts what is older behind what it has unless this says so, also where the whole room came.
-        answer.limited |= expands;
         // Heroes are told of rooms without a name.
         let is_unnamed = told.is_some() && answer.heroes.is_some();
         Ok(Some(RoomAnswer {
