@@ -27,7 +27,7 @@ pub(super) async fn room_row(room: &Room, typing: Vec<String>) -> RoomRow {
     };
     RoomRow {
         id: room.room_id().to_owned(),
-        name: name_of(room).await,
+        name: name_of(room),
         avatar: avatar_of(room),
         section: section_of(room, direct_with.is_some()).await,
         encrypted: room.encryption_state().is_encrypted(),
@@ -45,12 +45,11 @@ pub(super) async fn room_row(room: &Room, typing: Vec<String>) -> RoomRow {
 
 /// The room's name; empty for a room without a name and without other people. A direct chat has the other person's,
 /// marked like theirs.
-pub(super) async fn name_of(room: &Room) -> String {
-    let name = match room.cached_display_name() {
-        Some(name) => Some(name),
-        None => room.display_name().await.ok(),
-    };
-    match name {
+///
+/// The SDK makes the name after every answer with something of the room. Asking it to do so meanwhile
+/// (`Room::display_name`) can leave a name there that was made of half an answer, until the next one.
+pub(super) fn name_of(room: &Room) -> String {
+    match room.cached_display_name() {
         Some(RoomDisplayName::Empty) | None => String::new(),
         Some(
             RoomDisplayName::EmptyWas(name)

@@ -147,7 +147,7 @@ async fn hit(room: &Room, event: TimelineEvent) -> Option<HitRow> {
     );
     Some(HitRow {
         room: room.room_id().to_owned(),
-        room_name: super::room_row::name_of(room).await,
+        room_name: super::room_row::name_of(room),
         event_id,
         kind: preview::kind_of(&content, &sender_name),
         sender_avatar: member

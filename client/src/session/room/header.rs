@@ -63,7 +63,7 @@ pub(super) async fn header(room: &Room, bot: Option<&UserId>) -> RoomHeader {
     let own_user = room.own_user_id();
     let levels = room.power_levels_or_default().await;
     RoomHeader {
-        name: name_of(room).await,
+        name: name_of(room),
         avatar: avatar_of(room),
         topic: room
             .topic()
