@@ -68,9 +68,7 @@ impl Bench {
     }
 
     fn settle(&self) {
-        for _ in 0..3 {
-            self.window.frame();
-        }
+        self.window.settle();
     }
 
     fn send(&self, event: WindowEvent) {

@@ -63,11 +63,8 @@ impl Bench {
         self.settle();
     }
 
-    /// Lets what a frame has set off come to rest.
     fn settle(&self) {
-        for _ in 0..2 {
-            self.window.frame();
-        }
+        self.window.settle();
     }
 
     /// The room is left and opened anew with these messages; nothing is read from `first_new` on.

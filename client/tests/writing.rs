@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use client::{
     bridge::{
-        command::{Command, FileSource, RequestId, RoomsCommand, TimelineCommand},
+        command::{
+            Command, FileSource, KeptText, Mention, RequestId, RoomsCommand, TimelineCommand,
+        },
         trouble::Trouble,
         update::{Answer, TimelineUpdate, Update},
     },
@@ -72,9 +74,7 @@ impl Bench {
     }
 
     fn settle(&self) {
-        for _ in 0..3 {
-            self.window.frame();
-        }
+        self.window.settle();
     }
 
     fn composer(&self) -> ComposerAdapter<'_> {
@@ -232,10 +232,7 @@ fn a_draft_comes_back_after_an_edit(bench: &mut Bench) {
     let overwritten = |bench: &mut Bench| {
         let sent = bench.window.sent().into_iter();
         sent.filter(|command| {
-            matches!(
-                command,
-                Command::Timeline(_, TimelineCommand::SaveDraft { .. })
-            )
+            matches!(command, Command::Timeline(_, TimelineCommand::SaveDraft(_)))
         })
         .count()
     };
@@ -257,12 +254,27 @@ fn a_draft_comes_back_after_an_edit(bench: &mut Bench) {
 fn letters_typed_before_the_draft_came_stay(bench: &mut Bench) {
     bench.go_to(1);
     bench.write("lo");
-    bench.tell(1, TimelineUpdate::Draft("hel".to_owned()));
-    assert_eq!(bench.written(), "hello");
-    let kept = bench.window.sent().into_iter().any(|command| {
-        matches!(command, Command::Timeline(_, TimelineCommand::SaveDraft { markdown }) if markdown == "hello")
+    let anna = Mention {
+        text: "@Anna".to_owned(),
+        user: "@anna:campus.example".try_into().unwrap(),
+    };
+    let kept = KeptText {
+        markdown: "@Anna, hel".to_owned(),
+        mentions: vec![anna.clone()],
+    };
+    bench.tell(1, TimelineUpdate::Draft(kept));
+    assert_eq!(bench.written(), "@Anna, hello");
+    let mut kept = bench.window.sent().into_iter().filter_map(|command| {
+        let Command::Timeline(_, TimelineCommand::SaveDraft(text)) = command else {
+            return None;
+        };
+        Some(text)
     });
-    assert!(kept);
+    let whole = KeptText {
+        markdown: "@Anna, hello".to_owned(),
+        mentions: vec![anna],
+    };
+    assert_eq!(kept.next_back(), Some(whole));
     bench.write("");
     bench.go_to(0);
 }

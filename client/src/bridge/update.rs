@@ -5,7 +5,12 @@ use std::sync::Arc;
 use eyeball_im::VectorDiff;
 use matrix_sdk::ruma::{OwnedRoomId, OwnedUserId};
 
-use super::{command::RequestId, pixels::Pixels, secret::Secret, trouble::Trouble};
+use super::{
+    command::{KeptText, RequestId},
+    pixels::Pixels,
+    secret::Secret,
+    trouble::Trouble,
+};
 use crate::rows::{
     AccountRow, DeviceRow, DirectoryRow, FoundServerRow, HitRow, MediaKey, MemberRow, PersonRow,
     PresenceRow, ProblemRow, RoomHeader, RoomRow, ServerRow, SpaceRow, StandingsRow, TimelineRow,
@@ -180,7 +185,7 @@ pub enum TimelineUpdate {
     /// The members, after [`TimelineCommand::LoadMembers`](super::command::TimelineCommand::LoadMembers).
     Members(Vec<MemberRow>),
     /// The text kept for the composer; once per opening, before the rows.
-    Draft(String),
+    Draft(KeptText),
 }
 
 /// Where loading older messages stands.

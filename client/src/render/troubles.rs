@@ -103,7 +103,7 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
             "The data on this computer is damaged. Sign in again.",
         ],
         Trouble::DiskFull => [
-            "На диске этого компьютера закончилось место. Удалите что-нибудь ненужное.",
+            "На этом компьютере закончилось место. Удалите ненужное.",
             "The disk of this computer is full. Delete something you do not need.",
         ],
         Trouble::Unsupported => ["Этот сервер так не умеет.", "This server cannot do that."],

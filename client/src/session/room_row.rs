@@ -93,7 +93,7 @@ async fn invites_directly(room: &Room, latest: &LatestEventValue) -> Option<Owne
 }
 
 /// The draft kept for the composer.
-pub(super) async fn draft_of(room: &Room) -> Option<String> {
+async fn draft_of(room: &Room) -> Option<String> {
     let draft = room.load_composer_draft(None).await.ok()??;
     (!draft.plain_text.is_empty()).then_some(draft.plain_text)
 }

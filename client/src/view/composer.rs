@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     bridge::{
-        command::{Command, Mention, TimelineCommand},
+        command::{Command, KeptText, Mention, TimelineCommand},
         trouble::Trouble,
     },
     rows::MemberRow,
@@ -142,11 +142,13 @@ impl Composer {
     /// Names somebody, e.g. from the list of people.
     pub(super) fn mention(&self, person: &MemberRow) {
         let text = format!("@{}", person.name);
-        self.insert(&format!("{text} "));
-        self.draft.borrow_mut().mentions.push(Mention {
-            text,
-            user: person.user_id.clone(),
-        });
+        let word = format!("{text} ");
+        let user = person.user_id.clone();
+        self.draft
+            .borrow_mut()
+            .mentions
+            .push(Mention { text, user });
+        self.insert(&word);
     }
 
     fn text(&self) -> SharedString {
@@ -176,28 +178,29 @@ impl Composer {
     }
 
     /// Shows the text kept for the room, before what was typed until it came.
-    pub(super) fn set_draft(&self, kept: &str) {
+    pub(super) fn set_draft(&self, kept: &KeptText) {
         let Some(written) = self.kept_due.take() else {
             return;
         };
-        if kept.is_empty() {
+        if kept.markdown.is_empty() {
             return;
         }
         let whole = match &mut *self.aside.borrow_mut() {
             Some(aside) => {
-                aside.text.insert_str(0, kept);
-                aside.text.clone()
+                aside.put_before(kept);
+                aside.clone()
             }
             None => {
-                let whole = format!("{kept}{}", self.text());
-                self.put(&whole, kept.len() + self.caret.get());
+                let mut whole = self.draft();
+                whole.put_before(kept);
+                self.draft.replace(whole.clone());
+                self.put(&whole.text, kept.markdown.len() + self.caret.get());
                 whole
             }
         };
         // What was typed has taken its place.
         if self.written.get() != written {
-            let markdown = whole;
-            self.timeline.send(TimelineCommand::SaveDraft { markdown });
+            self.timeline.send(whole.keep());
         }
     }
 
@@ -357,9 +360,8 @@ impl Composer {
             return;
         }
         if !draft.is_edit() {
-            let markdown = draft.text.clone();
-            let command = TimelineCommand::SaveDraft { markdown };
-            self.context.send(Command::Timeline(room.clone(), command));
+            let command = Command::Timeline(room.clone(), draft.keep());
+            self.context.send(command);
         }
         match is_here {
             true => self.show(draft),
@@ -372,10 +374,9 @@ impl Composer {
     fn edited(&self, text: &str) {
         self.note(text);
         // The text of an edit is no draft: the draft is what comes back after it.
-        if !self.draft.borrow().is_edit() {
-            self.timeline.send(TimelineCommand::SaveDraft {
-                markdown: text.to_owned(),
-            });
+        let draft = self.draft();
+        if !draft.is_edit() {
+            self.timeline.send(draft.keep());
         }
     }
 

@@ -4,7 +4,7 @@ use matrix_sdk::ruma::OwnedEventId;
 
 use super::{ReplyItem, avatars::colour, context::Context, messages};
 use crate::{
-    bridge::command::{Mention, TimelineCommand},
+    bridge::command::{KeptText, Mention, TimelineCommand},
     rows::{MessageRow, RowId},
 };
 
@@ -61,11 +61,31 @@ impl Draft {
         self.text.is_empty() && self.purpose == Purpose::Message
     }
 
+    /// What was kept of it stands before what was written meanwhile.
+    pub(super) fn put_before(&mut self, kept: &KeptText) {
+        self.text.insert_str(0, &kept.markdown);
+        self.mentions.extend_from_slice(&kept.mentions);
+    }
+
+    /// Keeps it for the next time.
+    pub(super) fn keep(&self) -> TimelineCommand {
+        TimelineCommand::SaveDraft(KeptText {
+            markdown: self.text.clone(),
+            mentions: self.named(),
+        })
+    }
+
+    /// The people whose names stand in the text.
+    fn named(&self) -> Vec<Mention> {
+        let mut mentions = self.mentions.clone();
+        mentions.retain(|mention| self.text.contains(mention.text.as_str()));
+        mentions
+    }
+
     /// What the session is told, unless there is nothing to send.
     pub(super) fn command(&self) -> Option<TimelineCommand> {
         let markdown = self.text.trim().to_owned();
-        let mut mentions = self.mentions.clone();
-        mentions.retain(|mention| markdown.contains(mention.text.as_str()));
+        let mentions = self.named();
         // Without text, a file is left without a caption.
         let may_be_empty = matches!(&self.purpose, Purpose::Edit(edited) if edited.caption);
         if markdown.is_empty() && !may_be_empty {

@@ -1,7 +1,7 @@
 //! A session that has expired, and goes on with the next sign-in.
 
 use client::bridge::{
-    command::{AccountCommand, Command, RoomsCommand, TimelineCommand},
+    command::{AccountCommand, Command, KeptText, Mention, RoomsCommand, TimelineCommand},
     trouble::Trouble,
     update::Answer,
 };
@@ -28,8 +28,14 @@ fn an_expired_session_keeps_drafts_and_keys_for_the_same_person() {
     };
     anna.in_room(&room, TimelineCommand::Open);
     anna.say(&room, "Only Anna's keys open this");
-    let markdown = "Half a thought".to_owned();
-    anna.in_room(&room, TimelineCommand::SaveDraft { markdown });
+    let draft = KeptText {
+        markdown: "@Boris *x*, half a thought".to_owned(),
+        mentions: vec![Mention {
+            text: "@Boris *x*".to_owned(),
+            user: "@boris:flows.test".try_into().unwrap(),
+        }],
+    };
+    anna.in_room(&room, TimelineCommand::SaveDraft(draft.clone()));
     let devices = |anna: &mut Person| match anna.ask(Command::Account(AccountCommand::LoadDevices))
     {
         Answer::Devices(devices) => devices,
@@ -53,7 +59,7 @@ fn an_expired_session_keeps_drafts_and_keys_for_the_same_person() {
     assert_eq!(after.len(), before.len(), "it is the same device");
     assert_eq!(after[0].id, before[0].id);
     anna.in_room(&room, TimelineCommand::Open);
-    anna.until("find the draft", |screen| screen.draft == "Half a thought");
+    anna.until("find the draft", |screen| screen.draft == draft);
     anna.until("read the message", |screen| {
         screen
             .texts(&room)

@@ -10,7 +10,7 @@ use std::{
 use client::{
     bridge::{
         command::{
-            AccountCommand, Command, Commands, Registration, RequestId, RoomsCommand,
+            AccountCommand, Command, Commands, KeptText, Registration, RequestId, RoomsCommand,
             TimelineCommand,
         },
         pixels::Pixels,
@@ -49,7 +49,7 @@ pub(crate) struct Screen {
     pub(crate) typing: Vec<String>,
     pub(crate) picture: Option<Pixels>,
     pub(crate) verification: Option<VerificationRow>,
-    pub(crate) draft: String,
+    pub(crate) draft: KeptText,
     pub(crate) server: Option<ServerFacts>,
     pub(crate) disk_full: bool,
     /// How many rooms were there, of how many, while they came.

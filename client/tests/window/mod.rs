@@ -64,6 +64,13 @@ impl Window {
         self.ui.window().window().take_snapshot().unwrap();
     }
 
+    /// Draws until what follows from a change has followed.
+    pub(crate) fn settle(&self) {
+        for _ in 0..3 {
+            self.frame();
+        }
+    }
+
     /// What was asked of the session since the last call.
     pub(crate) fn sent(&mut self) -> Vec<Command> {
         let asked = self.asked().into_iter();

@@ -22,7 +22,7 @@ pub use self::{
     games::GamesCommand,
     people::{MediaCommand, PeopleCommand},
     rooms::{RoomsCommand, SearchScope},
-    timeline::{FileSource, Mention, TimelineCommand},
+    timeline::{FileSource, KeptText, Mention, TimelineCommand},
     verification::VerificationCommand,
 };
 

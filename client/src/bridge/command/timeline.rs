@@ -50,7 +50,7 @@ pub enum TimelineCommand {
     /// Says that somebody is typing here, or stopped. Send freely, the session thins it out.
     Typing { typing: bool },
     /// Keeps what is in the composer for the next time; empty removes it.
-    SaveDraft { markdown: String },
+    SaveDraft(KeptText),
     /// Loads the member list; [`TimelineUpdate::Members`](crate::bridge::update::TimelineUpdate::Members) follows now and on
     /// every change while the room is open.
     LoadMembers,
@@ -69,6 +69,13 @@ pub enum TimelineCommand {
 pub struct Mention {
     pub text: String,
     pub user: OwnedUserId,
+}
+
+/// A text that is being written, as it is kept on the disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptText {
+    pub markdown: String,
+    pub mentions: Vec<Mention>,
 }
 
 /// Where a file to send comes from.

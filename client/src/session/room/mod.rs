@@ -1,5 +1,6 @@
 //! An open room: one task that delivers its rows and carries out what is asked of it, in order.
 
+mod drafts;
 mod files;
 mod header;
 mod members;
@@ -36,7 +37,6 @@ use self::{
 use super::{
     outbox::Outbox,
     room_list::{Nudge, names_of},
-    room_row::draft_of,
 };
 use crate::{
     bridge::{
@@ -274,10 +274,8 @@ impl Task {
     async fn deliver(&mut self, request: RequestId, pagination: Pagination) {
         self.rows.show(self.context().await);
         self.send(TimelineUpdate::Header(self.header().await)).await;
-        self.send(TimelineUpdate::Draft(
-            draft_of(&self.room).await.unwrap_or_default(),
-        ))
-        .await;
+        self.send(TimelineUpdate::Draft(drafts::kept(&self.room).await))
+            .await;
         if let Some(rows) = self.rows.shown() {
             let values = rows.rows();
             self.send_rows(vec![VectorDiff::Reset { values }]).await;

@@ -2,7 +2,6 @@
 
 use futures_util::FutureExt;
 use matrix_sdk::{
-    ComposerDraft, ComposerDraftType,
     room::edit::EditedContent,
     ruma::{
         OwnedEventId,
@@ -60,7 +59,7 @@ impl Task {
                 mentions,
             } => {
                 let content = match caption {
-                    true => edited_caption(&markdown),
+                    true => edited_caption(&markdown, &mentions),
                     false => EditedContent::RoomMessage(text(&markdown, &mentions)),
                 };
                 self.edit(&row, event, content).await
@@ -68,7 +67,7 @@ impl Task {
             TimelineCommand::ToggleReaction { row, key } => self.toggle_reaction(&row, &key).await,
             TimelineCommand::CancelSend { row } => self.cancel_send(&row).await,
             TimelineCommand::RetrySend { row } => self.retry_send(&row).await,
-            TimelineCommand::SaveDraft { markdown } => self.save_draft(markdown).await,
+            TimelineCommand::SaveDraft(text) => self.save_draft(text).await,
             TimelineCommand::Redact { row } => return self.redact(request, &row),
             TimelineCommand::Paginate => return self.paginate(request),
             TimelineCommand::MarkRead => return self.mark_read(request),
@@ -115,7 +114,7 @@ impl Task {
         let (bytes, info) = describe(bytes, mime.type_().as_str()).await;
         let config = AttachmentConfig {
             info: Some(info),
-            caption: (!caption.trim().is_empty()).then(|| caption_of(caption)),
+            caption: (!caption.trim().is_empty()).then(|| caption_of(caption, &[])),
             in_reply_to,
             ..AttachmentConfig::default()
         };
@@ -191,29 +190,6 @@ impl Task {
             .unwedge()
             .await
             .map_err(|error| Trouble::Other(error.to_string()))
-    }
-
-    async fn save_draft(&self, markdown: String) -> Result<(), Trouble> {
-        if markdown.trim().is_empty() {
-            self.room.clear_composer_draft(None).await?;
-        } else {
-            let draft_type = ComposerDraftType::NewMessage;
-            let draft = ComposerDraft {
-                plain_text: markdown,
-                html_text: None,
-                draft_type,
-                attachments: Vec::new(),
-            };
-            self.room.save_composer_draft(draft, None).await?;
-        }
-        if self
-            .nudges
-            .send(Nudge::Draft(self.room.room_id().to_owned()))
-            .is_err()
-        {
-            tracing::debug!("a draft was kept after the room list had ended");
-        }
-        Ok(())
     }
 
     fn redact(&self, request: RequestId, row: &RowId) {
@@ -333,18 +309,56 @@ fn text(markdown: &str, mentions: &[Mention]) -> RoomMessageEventContentWithoutR
     content
 }
 
-fn caption_of(markdown: &str) -> TextMessageEventContent {
+/// The text is as it was typed; its formatting links to those who are named.
+fn caption_of(markdown: &str, mentions: &[Mention]) -> TextMessageEventContent {
     let mut text = TextMessageEventContent::plain(markdown);
-    text.formatted = FormattedBody::markdown(markdown);
+    text.formatted = FormattedBody::markdown(link_mentions(markdown, mentions));
     text
 }
 
 /// Without text, the caption is taken away.
-fn edited_caption(markdown: &str) -> EditedContent {
-    let caption = (!markdown.trim().is_empty()).then(|| caption_of(markdown));
+fn edited_caption(markdown: &str, mentions: &[Mention]) -> EditedContent {
+    let caption = (!markdown.trim().is_empty()).then(|| caption_of(markdown, mentions));
+    let users = mentions.iter().map(|mention| mention.user.clone());
     EditedContent::MediaCaption {
         caption: caption.as_ref().map(|text| text.body.clone()),
         formatted_caption: caption.and_then(|text| text.formatted),
-        mentions: None,
+        mentions: (!mentions.is_empty()).then(|| Mentions::with_user_ids(users)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use matrix_sdk::{room::edit::EditedContent, ruma::user_id};
+
+    use super::{Mention, edited_caption};
+
+    #[test]
+    fn a_changed_caption_tells_those_it_names() {
+        let anna = Mention {
+            text: "@Анна".to_owned(),
+            user: user_id!("@a:campus.example").to_owned(),
+        };
+        let EditedContent::MediaCaption {
+            caption,
+            formatted_caption,
+            mentions,
+        } = edited_caption("@Анна, смотри", &[anna])
+        else {
+            panic!("a caption is changed");
+        };
+        assert_eq!(caption.unwrap(), "@Анна, смотри");
+        assert!(
+            formatted_caption
+                .unwrap()
+                .body
+                .contains("https://matrix.to/#/@a:campus.example")
+        );
+        assert!(
+            mentions
+                .unwrap()
+                .user_ids
+                .contains(user_id!("@a:campus.example"))
+        );
     }
 }
