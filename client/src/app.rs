@@ -15,6 +15,7 @@ use crate::{
     options::Options,
     paths::{self, Paths},
     platform,
+    renderer::Attempt,
     session::Config,
     settings::{Choices, Settings},
     view::Ui,
@@ -38,9 +39,12 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let settings = Settings::load(&paths.config_dir)
         .with_server(options.server)
         .with_join_file(paths::prepared_join_file());
-    // The software renderer needs the least memory and works everywhere; the other needs a graphics driver.
-    let software = options.safe_mode || settings.get().software_rendering;
-    platform::choose_renderer(if software { "software" } else { "femtovg" })?;
+    let attempt = Rc::new(Attempt::begin(
+        &paths.data_dir,
+        &settings,
+        options.safe_mode,
+    ));
+    platform::choose_renderer(attempt.renderer())?;
 
     let (backend, updates) = Backend::start(config(paths.data_dir, &settings.get()))?;
     // Before the window is built: opening the databases takes about as long.
@@ -48,6 +52,11 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         .commands()
         .send(Command::Account(AccountCommand::Restore));
     let ui = Rc::new(Ui::new(backend.commands(), settings)?);
+    if attempt.gave_up() {
+        ui.say_renderer_failed();
+    }
+    let first = Rc::clone(&attempt);
+    ui.on_first_frame(move || first.succeed());
     if let Some(file) = options.join_file {
         ui.open_join_file(file);
     }
@@ -56,7 +65,9 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     slint::spawn_local(answer_calls(instance, Rc::clone(&ui)))?;
     let shown = ui.run();
     backend.shut_down();
-    Ok(shown?)
+    shown?;
+    attempt.succeed();
+    Ok(())
 }
 
 /// Shows the window to whoever starts the program again.

@@ -16,6 +16,7 @@ pub mod options;
 pub mod paths;
 pub mod platform;
 pub mod render;
+pub mod renderer;
 pub mod rows;
 pub mod secrets;
 pub mod session;

@@ -10,6 +10,26 @@ use super::{
 };
 use crate::bridge::trouble::Trouble;
 
+/// Something could not be done without the server.
+#[must_use]
+pub fn not_connected(language: Language) -> &'static str {
+    choose(
+        language,
+        "Без связи это не получится. Повторите, когда она появится.",
+        "This needs the connection. Try again when it is back.",
+    )
+}
+
+/// The graphics card was tried, and did not draw the window.
+#[must_use]
+pub fn renderer_failed(language: Language) -> &'static str {
+    choose(
+        language,
+        "Видеокарта не справилась: программа рисует без неё.",
+        "The graphics card failed: the program draws without it.",
+    )
+}
+
 /// What went wrong, and what to do about it.
 #[must_use]
 pub fn trouble(language: Language, trouble: &Trouble) -> String {

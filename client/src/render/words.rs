@@ -10,7 +10,7 @@ use crate::rows::{Notice, NoticeRow, Section, Undecryptable};
 
 pub use super::{
     previews::{preview, preview_sender},
-    troubles::trouble,
+    troubles::{not_connected, renderer_failed, trouble},
 };
 
 use Language::{English, Russian};

@@ -155,7 +155,7 @@ impl Account {
     }
 
     fn send(&self, command: AccountCommand) {
-        self.context.send(Command::Account(command));
+        self.context.act(Command::Account(command));
     }
 
     fn draw(&self) {

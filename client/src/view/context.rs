@@ -21,8 +21,8 @@ use crate::{
     settings::Settings,
 };
 
-/// How long a good message stays.
-const DONE_SHOWN: Duration = Duration::from_secs(4);
+/// How long a message stays that goes by itself.
+const SHOWN: Duration = Duration::from_secs(4);
 
 /// Failures remembered for reports.
 const TROUBLES: usize = 20;
@@ -107,9 +107,20 @@ impl Context {
         self.bot.replace(bot);
     }
 
-    /// Sends a command whose failure is worth a banner and whose success shows by itself.
+    /// Sends what nobody waits for: what the program does by itself, and messages, which wait for the network. A failure
+    /// is worth a banner, but not that there is no connection, which has one of its own.
     pub(super) fn send(&self, command: Command) {
         self.commands.send(command);
+    }
+
+    /// Sends what somebody has just done and whose success shows by itself; they are told when it fails.
+    pub(super) fn act(self: &Rc<Self>, command: Command) {
+        let context = self.clone();
+        self.ask(command, move |result| {
+            if let Err(trouble) = result {
+                context.show_failure(&trouble);
+            }
+        });
     }
 
     /// Asks for the preview of a room whose line is on the screen and has none, once.
@@ -144,8 +155,8 @@ impl Context {
         let continuation = self.waiting.borrow_mut().remove(&request);
         match (continuation, result) {
             (Some(then), result) => then(result),
+            (None, Err(Trouble::NoConnection) | Ok(_)) => {}
             (None, Err(trouble)) => self.show_failure(&trouble),
-            (None, Ok(_)) => {}
         }
     }
 
@@ -164,19 +175,25 @@ impl Context {
 
     /// Says in the banner what went wrong.
     pub(super) fn show_failure(&self, trouble: &Trouble) {
-        // Being offline has a banner of its own.
+        let language = self.language();
         if *trouble == Trouble::NoConnection {
-            return;
+            // The banner about the connection stands there again after it.
+            self.show_for_a_while(words::not_connected(language), false);
+        } else {
+            self.show_banner(&words::trouble(language, trouble), false);
         }
-        self.show_banner(&words::trouble(self.language(), trouble), false);
     }
 
     /// Says in the banner what was done, for a while.
     pub(super) fn show_done(&self, sentence: &str) {
-        self.show_banner(sentence, true);
+        self.show_for_a_while(sentence, true);
+    }
+
+    fn show_for_a_while(&self, sentence: &str, good: bool) {
+        self.show_banner(sentence, good);
         let window = self.window.clone();
         let said = SharedString::from(sentence);
-        Timer::single_shot(DONE_SHOWN, move || {
+        Timer::single_shot(SHOWN, move || {
             if let Some(window) = window.upgrade() {
                 let adapter = window.global::<AppAdapter>();
                 if adapter.get_failure() == said {
@@ -186,7 +203,7 @@ impl Context {
         });
     }
 
-    fn show_banner(&self, sentence: &str, good: bool) {
+    pub(super) fn show_banner(&self, sentence: &str, good: bool) {
         self.with_window(|window| {
             let adapter = window.global::<AppAdapter>();
             adapter.set_failure_is_good(good);

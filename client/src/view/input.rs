@@ -132,11 +132,15 @@ fn set_dropping(window: &slint::Weak<AppWindow>, dropping: bool) {
     }
 }
 
-/// The Latin letter on a key that types another alphabet: Ctrl+С copies wherever С is.
+/// The Latin letter on a key that types another alphabet, or a capital: Ctrl+С copies wherever С is, with Caps Lock too.
 fn latin(event: &KeyEvent) -> Option<char> {
     let Key::Character(text) = &event.logical_key else {
         return None;
     };
+    let mut letters = text.chars();
+    if let (Some(letter @ 'A'..='Z'), None) = (letters.next(), letters.next()) {
+        return Some(letter.to_ascii_lowercase());
+    }
     if text.is_ascii() {
         return None;
     }

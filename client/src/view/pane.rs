@@ -145,9 +145,9 @@ impl Pane {
     }
 
     fn set_pinned(&self, event: &str, pinned: bool) {
-        if let Ok(event) = EventId::parse(event) {
-            self.timeline
-                .send(TimelineCommand::SetPinned { event, pinned });
+        if let (Ok(event), Some(room)) = (EventId::parse(event), self.timeline.room()) {
+            let command = TimelineCommand::SetPinned { event, pinned };
+            self.context.act(Command::Timeline(room, command));
         }
     }
 

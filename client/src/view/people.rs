@@ -325,7 +325,7 @@ impl People {
             for user in users {
                 let room = room.clone();
                 self.context
-                    .send(Command::Rooms(RoomsCommand::Invite { room, user }));
+                    .act(Command::Rooms(RoomsCommand::Invite { room, user }));
             }
         }
         self.close();

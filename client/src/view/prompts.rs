@@ -241,7 +241,7 @@ impl Prompts {
     }
 
     fn send(&self, command: Command) {
-        self.context.send(command);
+        self.context.act(command);
         self.close();
     }
 

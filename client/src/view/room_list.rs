@@ -230,7 +230,7 @@ impl RoomList {
 
     fn send(&self, id: &str, command: impl FnOnce(OwnedRoomId) -> RoomsCommand) {
         if let Ok(room) = RoomId::parse(id) {
-            self.context.send(Command::Rooms(command(room)));
+            self.context.act(Command::Rooms(command(room)));
         }
     }
 

@@ -5,7 +5,7 @@ mod leaving;
 
 use std::{cell::Cell, path::PathBuf, rc::Rc};
 
-use slint::{ComponentHandle, ModelRc, PlatformError, VecModel};
+use slint::{ComponentHandle, ModelRc, PlatformError, RenderingState, VecModel};
 
 use super::{
     AppAdapter, AppWindow, HelpAdapter, LineTexts, Page, PaneKind, RailAdapter, SettingsAdapter,
@@ -42,7 +42,7 @@ use crate::{
         command::{AccountCommand, Command, Commands, FileSource},
         update::{KeyStorage, SessionState, TimelineUpdate, Update},
     },
-    render::names,
+    render::{names, words},
     rows::MediaKey,
     settings,
 };
@@ -168,6 +168,25 @@ impl Ui {
     /// Shows the window, whatever was done with it, as somebody asks for it.
     pub fn come_forward(&self) {
         self.tray.come_forward();
+    }
+
+    /// Says that the window is drawn without the graphics card from now on.
+    pub fn say_renderer_failed(&self) {
+        let sentence = words::renderer_failed(self.context.language());
+        self.context.show_banner(sentence, true);
+    }
+
+    /// Does something when the graphics card has drawn the window; never without one.
+    pub fn on_first_frame(&self, act: impl Fn() + 'static) {
+        let window = self.window.window();
+        let watch = window.set_rendering_notifier(move |state, _| {
+            if matches!(state, RenderingState::AfterRendering) {
+                act();
+            }
+        });
+        if let Err(error) = watch {
+            tracing::debug!(%error, "the first frame is not awaited");
+        }
     }
 
     /// Puts an update into the models.

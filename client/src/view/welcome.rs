@@ -88,6 +88,6 @@ impl Welcome {
     }
 
     fn send(&self, command: AccountCommand) {
-        self.context.send(Command::Account(command));
+        self.context.act(Command::Account(command));
     }
 }
