@@ -95,6 +95,8 @@ pub enum Answer {
     },
     /// Problems that others have reported, the most alike first.
     Problems(Vec<ProblemRow>),
+    /// So many messages and files wait to be sent.
+    Unsent(u64),
     /// What became of a report.
     Reported(Reported),
     /// A room was created, joined or found.

@@ -122,6 +122,24 @@ fn room_notice(language: Language, actor: &str, notice: &Notice) -> String {
     }
 }
 
+/// Before signing out: what waits would be lost.
+#[must_use]
+pub fn unsent(language: Language, count: u64) -> String {
+    let forms = match language {
+        Russian => [
+            "сообщение ещё не отправлено и пропадёт",
+            "сообщения ещё не отправлены и пропадут",
+            "сообщений ещё не отправлены и пропадут",
+        ],
+        English => [
+            "message has not been sent and will be lost",
+            "messages have not been sent and will be lost",
+            "",
+        ],
+    };
+    format!("{count} {}.", plural(language, count, forms))
+}
+
 /// Who is typing: `София печатает…`.
 #[must_use]
 pub fn typing(language: Language, names: &[String]) -> String {

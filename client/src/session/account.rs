@@ -170,6 +170,10 @@ impl SignedIn {
             nudged,
             outbox.clone(),
         ));
+        this.spawn(brake::tell_what_is_readable(
+            this.client.clone(),
+            nudges.clone(),
+        ));
         room_list::watch_typing(&this.client, nudges);
         brake::hold(&this.client);
         let folder = store.database(&this.account.id);

@@ -3,10 +3,12 @@
 //! Whoever is in thousands of rooms gets them a hundred at a time, as fast as the server can tell. The cache takes
 //! longer over each, and when it is thirty answers behind it throws everything away, and previews do not come any more.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use futures_util::StreamExt;
 use matrix_sdk::{
     Client, Room,
+    event_cache::RedecryptorReport,
     ruma::{events::AnySyncTimelineEvent, serde::Raw},
     sync::RoomUpdates,
 };
@@ -57,6 +59,22 @@ pub(super) async fn fetch_preview(room: &Room, nudges: &mpsc::UnboundedSender<Nu
         tracing::info!(%error, "a room has no preview");
     }
     Answer::Done
+}
+
+/// Tells again what was said last in a room whose messages have become readable.
+pub(super) async fn tell_what_is_readable(client: Client, nudges: mpsc::UnboundedSender<Nudge>) {
+    let mut reports = pin!(client.event_cache().subscribe_to_decryption_reports());
+    while let Some(report) = reports.next().await {
+        let Ok(RedecryptorReport::ResolvedUtds { room_id, .. }) = report else {
+            continue;
+        };
+        let Some(room) = client.get_room(&room_id) else {
+            continue;
+        };
+        if let Err(error) = tell_last_said(&room, &nudges).await {
+            tracing::debug!(%error, "a room has no preview");
+        }
+    }
 }
 
 async fn tell_last_said(room: &Room, nudges: &mpsc::UnboundedSender<Nudge>) -> anyhow::Result<()> {

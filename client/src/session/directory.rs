@@ -9,6 +9,7 @@ use matrix_sdk::{
 
 use crate::{
     bridge::{trouble::Trouble, update::Answer},
+    render::names,
     rows::{DirectoryRow, message::avatar_key},
 };
 
@@ -31,10 +32,12 @@ pub(super) async fn search(client: &Client, term: &str) -> Result<Answer, Troubl
             .is_some_and(|known| known.state() == RoomState::Joined),
         name: room
             .name
+            .map(|name| names::line(&name))
+            .filter(|name| !name.trim().is_empty())
             .or_else(|| room.canonical_alias.as_ref().map(ToString::to_string))
             .unwrap_or_else(|| room.room_id.to_string()),
         alias: room.canonical_alias,
-        topic: room.topic.unwrap_or_default(),
+        topic: names::tame(&room.topic.unwrap_or_default()),
         avatar: room.avatar_url.map(avatar_key),
         members: room.num_joined_members.into(),
         room: room.room_id,

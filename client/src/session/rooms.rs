@@ -9,6 +9,7 @@ use matrix_sdk::{
         events::{InitialStateEvent, room::encryption::RoomEncryptionEventContent},
         matrix_uri::MatrixId,
     },
+    send_queue::{LocalEcho, LocalEchoContent},
 };
 
 use super::{direct::DirectChats, directory, room_settings, search};
@@ -64,6 +65,7 @@ pub(super) async fn carry_out(
                 .await?;
             Ok(Answer::Done)
         }
+        RoomsCommand::CountUnsent => Ok(Answer::Unsent(unsent(client).await)),
         RoomsCommand::Directory { term } => directory::search(client, &term).await,
         RoomsCommand::Search { scope, term } => search::search(client, scope, &term).await,
         other => settings(client, other).await,
@@ -95,6 +97,17 @@ async fn settings(client: &Client, command: RoomsCommand) -> Result<Answer, Trou
         // Carried out by the caller.
         _ => Ok(Answer::Done),
     }
+}
+
+/// How many messages and files wait to be sent.
+async fn unsent(client: &Client) -> u64 {
+    let waiting = client.send_queue().local_echoes().await;
+    let waiting = waiting
+        .inspect_err(|error| tracing::warn!(%error, "what waits cannot be counted"))
+        .unwrap_or_default();
+    let echoes = waiting.into_values().flatten();
+    let is_message = |echo: &LocalEcho| matches!(echo.content, LocalEchoContent::Event { .. });
+    echoes.filter(is_message).count() as u64
 }
 
 /// The room with this id.

@@ -71,6 +71,9 @@ impl Account {
             adapter.on_change_password(move || page.change_password());
             let page = self.clone();
             adapter.on_shared_computer_chosen(move |shared| {
+                page.context
+                    .settings
+                    .change(|choices| choices.shared_computer = shared);
                 page.send(AccountCommand::SetSharedComputer { shared });
             });
             let page = self.clone();

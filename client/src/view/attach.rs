@@ -120,8 +120,13 @@ impl Attach {
             self.offer(files.into_iter().map(FileSource::Path).collect());
             return true;
         }
-        let Some(png) = clipboard::picture() else {
-            return false;
+        let png = match clipboard::picture() {
+            Ok(Some(png)) => png,
+            Ok(None) => return false,
+            Err(trouble) => {
+                self.context.show_failure(&trouble);
+                return true;
+            }
         };
         self.offer(vec![FileSource::Bytes {
             name: PASTED.to_owned(),

@@ -2,7 +2,9 @@
 
 use std::{cell::RefCell, path::PathBuf};
 
-use arboard::Clipboard;
+use arboard::{Clipboard, ImageData};
+
+use crate::bridge::trouble::Trouble;
 
 thread_local! {
     // Kept open: on X11 what was copied is gone with the program that offers it.
@@ -21,8 +23,23 @@ pub(super) fn files() -> Vec<PathBuf> {
 }
 
 /// The picture in the clipboard as PNG, if there is one.
-pub(super) fn picture() -> Option<Vec<u8>> {
-    let picture = with(Clipboard::get_image)?;
+///
+/// # Errors
+/// When there is one that cannot be read, for it is too large.
+pub(super) fn picture() -> Result<Option<Vec<u8>>, Trouble> {
+    let picture = with(|clipboard| match clipboard.get_image() {
+        Err(arboard::Error::ContentNotAvailable) => Ok(Ok(None)),
+        Err(arboard::Error::ConversionFailure) => Ok(Err(Trouble::TooLarge(None))),
+        other => other.map(|picture| Ok(Some(picture))),
+    });
+    match picture {
+        Some(Ok(Some(picture))) => Ok(Some(png(picture).ok_or(Trouble::TooLarge(None))?)),
+        Some(Err(trouble)) => Err(trouble),
+        Some(Ok(None)) | None => Ok(None),
+    }
+}
+
+fn png(picture: ImageData<'_>) -> Option<Vec<u8>> {
     let (width, height) = (
         u32::try_from(picture.width).ok()?,
         u32::try_from(picture.height).ok()?,

@@ -60,7 +60,7 @@ impl Prompts {
             let prompts = self.clone();
             window
                 .global::<SettingsAdapter>()
-                .on_sign_out(move || prompts.ask(PromptKind::SignOut, "", ""));
+                .on_sign_out(move || prompts.ask_sign_out());
             let (prompts, list) = (self.clone(), list.clone());
             window
                 .global::<RoomListAdapter>()
@@ -135,6 +135,25 @@ impl Prompts {
                 _ => card.on_ban(ask),
             }
         }
+    }
+
+    /// What waits to be sent does not survive it.
+    fn ask_sign_out(&self) {
+        self.ask(PromptKind::SignOut, "", "");
+        let context = self.context.clone();
+        let command = Command::Rooms(RoomsCommand::CountUnsent);
+        self.context.ask(command, move |result| {
+            let Ok(Answer::Unsent(count @ 1..)) = result else {
+                return;
+            };
+            let sentence = words::unsent(context.language(), count);
+            context.with_window(|window| {
+                let adapter = window.global::<PromptAdapter>();
+                if adapter.get_kind() == PromptKind::SignOut {
+                    adapter.set_error(sentence.as_str().into());
+                }
+            });
+        });
     }
 
     fn ask_leave(&self) {

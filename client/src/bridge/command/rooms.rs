@@ -72,6 +72,8 @@ pub enum RoomsCommand {
     },
     /// Fetches the past of a room without a preview; the list then shows what was said last.
     FetchPreview { room: OwnedRoomId },
+    /// Counts what waits to be sent, in all rooms. Answer: [`Answer::Unsent`](crate::bridge::update::Answer::Unsent).
+    CountUnsent,
     /// Looks through the rooms everybody may join. Answer:
     /// [`Answer::Directory`](crate::bridge::update::Answer::Directory).
     Directory { term: String },

@@ -5,6 +5,8 @@ use matrix_sdk::{
     ruma::UInt,
 };
 
+use mime_guess::{Mime, mime};
+
 use crate::{
     bridge::{command::FileSource, trouble::Trouble},
     session::picture,
@@ -42,30 +44,40 @@ pub(super) async fn read(file: FileSource) -> Result<(String, Vec<u8>), Trouble>
     }
 }
 
-/// What others need to know before they have the file: its kind, size and, for pictures, the pixels to reserve.
-pub(super) async fn describe(bytes: Vec<u8>, kind: &str) -> (Vec<u8>, AttachmentInfo) {
+/// What others need to know before they have the file: its type, size and, for pictures, the pixels to reserve. What is
+/// a picture by its name only is sent as a file.
+pub(super) async fn describe(bytes: Vec<u8>, mime: Mime) -> (Vec<u8>, Mime, AttachmentInfo) {
     let size = UInt::try_from(bytes.len()).ok();
-    if kind != "image" {
-        let info = match kind {
-            "video" => AttachmentInfo::Video(BaseVideoInfo {
-                size,
-                ..BaseVideoInfo::default()
-            }),
-            "audio" => AttachmentInfo::Audio(BaseAudioInfo {
-                size,
-                ..BaseAudioInfo::default()
-            }),
-            _ => AttachmentInfo::File(BaseFileInfo { size }),
-        };
-        return (bytes, info);
-    }
+    let info = match mime.type_() {
+        mime::IMAGE => return describe_picture(bytes, mime, size).await,
+        mime::VIDEO => AttachmentInfo::Video(BaseVideoInfo {
+            size,
+            ..BaseVideoInfo::default()
+        }),
+        mime::AUDIO => AttachmentInfo::Audio(BaseAudioInfo {
+            size,
+            ..BaseAudioInfo::default()
+        }),
+        _ => AttachmentInfo::File(BaseFileInfo { size }),
+    };
+    (bytes, mime, info)
+}
+
+async fn describe_picture(
+    bytes: Vec<u8>,
+    mime: Mime,
+    size: Option<UInt>,
+) -> (Vec<u8>, Mime, AttachmentInfo) {
     let (bytes, dimensions) = picture::dimensions(bytes).await;
-    let (width, height) = dimensions.unzip();
+    let Some((width, height)) = dimensions else {
+        let info = AttachmentInfo::File(BaseFileInfo { size });
+        return (bytes, mime::APPLICATION_OCTET_STREAM, info);
+    };
     let info = BaseImageInfo {
-        width: width.map(UInt::from),
-        height: height.map(UInt::from),
+        width: Some(width.into()),
+        height: Some(height.into()),
         size,
         ..BaseImageInfo::default()
     };
-    (bytes, AttachmentInfo::Image(info))
+    (bytes, mime, AttachmentInfo::Image(info))
 }

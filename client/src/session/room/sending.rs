@@ -111,7 +111,7 @@ impl Task {
         self.refuse_too_large(size_of(&file).await?)?;
         let (name, bytes) = read(file).await?;
         let mime = mime_guess::from_path(&name).first_or_octet_stream();
-        let (bytes, info) = describe(bytes, mime.type_().as_str()).await;
+        let (bytes, mime, info) = describe(bytes, mime).await;
         let config = AttachmentConfig {
             info: Some(info),
             caption: (!caption.trim().is_empty()).then(|| caption_of(caption, &[])),
@@ -217,18 +217,31 @@ impl Task {
         if self.nudges.send(read).is_err() {
             tracing::debug!("a room was read after the room list had ended");
         }
-        self.outbox.answer_later(request, async move {
+        self.quietly(request, async move {
             timeline.mark_as_read(ReceiptType::Read).await?;
             timeline.mark_as_read(ReceiptType::FullyRead).await?;
-            Ok(Answer::Done)
+            Ok(())
         });
     }
 
     fn typing(&self, request: RequestId, typing: bool) {
         let room = self.room.clone();
-        self.outbox.answer_later(request, async move {
+        self.quietly(request, async move {
             // The SDK sends no more than one notice in a few seconds.
-            room.typing_notice(typing).await?;
+            Ok(room.typing_notice(typing).await?)
+        });
+    }
+
+    /// Does what nobody has asked for in so many words: that it has failed is not worth a word either.
+    fn quietly(
+        &self,
+        request: RequestId,
+        work: impl Future<Output = Result<(), Trouble>> + Send + 'static,
+    ) {
+        self.outbox.answer_later(request, async move {
+            if let Err(trouble) = work.await {
+                tracing::debug!(?trouble, "the server was not told");
+            }
             Ok(Answer::Done)
         });
     }
