@@ -27,6 +27,9 @@ use crate::bridge::{
 /// An answer about the keys before, still on its way, throws new ones away; then they are made again.
 const ATTEMPTS: usize = 3;
 
+/// Between attempts to reach the server.
+const RETRY: Duration = Duration::from_secs(5);
+
 /// How long the first sync waits for [`introduce`].
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -67,10 +70,8 @@ pub(super) async fn watch(client: Client, password: Option<Secret>, outbox: Outb
         .encryption()
         .wait_for_e2ee_initialization_tasks()
         .await;
-    if let Some(password) = password
-        && let Err(trouble) = settle(&client, &password).await
-    {
-        tracing::info!(?trouble, "the key storage was not opened with the password");
+    if let Some(password) = password {
+        settle_when_connected(&client, &password).await;
     }
     let states = client.encryption().recovery().state_stream();
     futures_util::pin_mut!(states);
@@ -87,6 +88,17 @@ pub(super) async fn unlock(client: &Client, secret: &Secret) -> Result<(), Troub
         .recover(secret.reveal().trim())
         .await?;
     Ok(())
+}
+
+/// Without a connection, it is done when there is one again: nobody could do it later without the password.
+async fn settle_when_connected(client: &Client, password: &Secret) {
+    while let Err(trouble) = settle(client, password).await {
+        tracing::info!(?trouble, "the key storage was not opened with the password");
+        if trouble != Trouble::NoConnection {
+            return;
+        }
+        tokio::time::sleep(RETRY).await;
+    }
 }
 
 async fn settle(client: &Client, password: &Secret) -> Result<(), Trouble> {

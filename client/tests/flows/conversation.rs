@@ -53,6 +53,9 @@ fn two_people_talk_and_a_killed_server_loses_nothing() {
         screen.connection == Some(Connection::Offline)
     });
 
+    let waiting = anna.ask(Command::Rooms(RoomsCommand::CountUnsent));
+    assert!(matches!(waiting, Answer::Unsent(1..)), "{waiting:?}");
+
     let mut anna = anna.restart();
     anna.ask(Command::Account(AccountCommand::Restore));
     anna.until("see the rooms without a server", |screen| {
