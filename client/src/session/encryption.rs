@@ -89,6 +89,31 @@ pub(super) async fn unlock(client: &Client, secret: &Secret) -> Result<(), Troub
     Ok(())
 }
 
+/// Lets the new password open the key storage. Tells whether it does: a storage that is not open here, and does not open
+/// with the old password, stays as it is.
+pub(super) async fn follow_password(client: &Client, old: &Secret, new: &Secret) -> bool {
+    let recovery = client.encryption().recovery();
+    let followed = match recovery.state() {
+        RecoveryState::Enabled => recovery.reset_key().with_passphrase(new.reveal()).await,
+        // A new storage made without the keys would be an empty one in the place of theirs.
+        RecoveryState::Incomplete | RecoveryState::Unknown => {
+            let reset = recovery.recover_and_reset(old.reveal());
+            reset.with_passphrase(new.reveal()).await
+        }
+        RecoveryState::Disabled => {
+            if let Err(trouble) = settle(client, new).await {
+                tracing::info!(?trouble, "no key storage was made");
+            }
+            // There is none that opens with another password.
+            return true;
+        }
+    };
+    if let Err(error) = &followed {
+        tracing::warn!(%error, "the key storage does not open with the new password");
+    }
+    followed.is_ok()
+}
+
 async fn settle(client: &Client, password: &Secret) -> Result<(), Trouble> {
     let recovery = client.encryption().recovery();
     for _ in 0..ATTEMPTS {

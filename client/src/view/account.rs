@@ -217,12 +217,9 @@ impl Account {
         self.context.ask(command, move |result| {
             page.set_password_busy(false);
             match result {
-                Ok(_) => {
+                Ok(answer) => {
                     page.empty_passwords();
-                    let done = page
-                        .context
-                        .say("Пароль изменён.", "The password is changed.");
-                    page.show_password_trouble(None, done);
+                    page.show_password_trouble(None, page.password_done(&answer));
                 }
                 Err(trouble) => page.show_password_trouble(Some(&trouble), ""),
             }
@@ -230,6 +227,18 @@ impl Account {
     }
 
     /// The next person at this computer must not find them in their fields.
+    fn password_done(&self, answer: &Answer) -> &'static str {
+        match answer {
+            Answer::PasswordChanged { opens_keys: false } => self.context.say(
+                "Пароль изменён. Старые зашифрованные сообщения по-прежнему открывает один из прежних паролей.",
+                "The password is changed. Older encrypted messages still open with an earlier password.",
+            ),
+            _ => self
+                .context
+                .say("Пароль изменён.", "The password is changed."),
+        }
+    }
+
     fn empty_passwords(&self) {
         self.context.with_window(|window| {
             let adapter = window.global::<AccountAdapter>();

@@ -172,7 +172,8 @@ fn change_password(anna: &mut Person) {
         })
     };
     assert_eq!(anna.try_ask(change("wrong")), Err(Trouble::PasswordWrong));
-    assert_eq!(anna.try_ask(change(PASSWORD)), Ok(Answer::Done));
+    let changed = Answer::PasswordChanged { opens_keys: true };
+    assert_eq!(anna.try_ask(change(PASSWORD)), Ok(changed));
 }
 
 fn see_and_end_another_computer(anna: &mut Person, address: &str, folder: &std::path::Path) {
