@@ -56,6 +56,10 @@ const KEPT_MESSAGES: usize = 300;
 /// How long rooms may take to do what was asked of them when the session is closed.
 const LAST_COMMANDS: Duration = Duration::from_secs(3);
 
+/// How long the sync may take to end, and then the databases to be closed. What was just asked of the server may hold up
+/// both.
+const LAST_WORK: Duration = Duration::from_secs(2);
+
 pub(super) struct SignedIn {
     pub(super) client: Client,
     pub(super) account: Account,
@@ -336,11 +340,15 @@ impl SignedIn {
     /// Stops the sync so that nothing is written any more.
     pub(super) async fn stop(mut self) {
         self.close_rooms().await;
-        self.sync.stop().await;
+        if timeout(LAST_WORK, self.sync.stop()).await.is_err() {
+            tracing::warn!("the sync did not end in time");
+        }
         self.end_tasks();
         // The databases are closed too: Windows lets nobody remove files that are open.
-        if let Err(error) = self.client.pause().await {
-            tracing::warn!(%error, "the databases were not closed");
+        match timeout(LAST_WORK, self.client.pause()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the databases were not closed"),
+            Err(_) => tracing::warn!("the databases were not closed in time"),
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
     account_store::{Account, AccountStore, Keys},
     certificates::extra_roots,
     devices, encryption,
-    ending::SessionEnded,
+    ending::{self, SessionEnded},
     find_servers, games, join_file, notices,
     outbox::Outbox,
     people, presence, room_settings, server, sign_in, storage, verification,
@@ -278,10 +278,8 @@ impl Actor {
 
     /// Out of reach or not, after this nothing is left on this computer.
     async fn sign_out(&mut self) -> Result<(), Trouble> {
-        if let Some(signed_in) = &self.signed_in
-            && let Err(error) = signed_in.client.logout().await
-        {
-            tracing::warn!(%error, "the server was not told about signing out");
+        if let Some(signed_in) = &self.signed_in {
+            ending::log_out(&signed_in.client).await;
         }
         self.forget(None).await;
         Ok(())
@@ -309,10 +307,12 @@ impl Actor {
         };
         let id = signed_in.account.id.clone();
         signed_in.stop().await;
-        if let Err(trouble) = self.store.blocking(move |store| store.wipe(&id)).await {
+        let wiped = self.store.blocking(move |store| store.wipe(&id)).await;
+        let left = wiped.err().map(|trouble| {
             tracing::error!(?trouble, "the account's data was not removed");
-        }
-        self.show_signed_out(reason).await;
+            Trouble::DataLeft
+        });
+        self.show_signed_out(reason.or(left)).await;
     }
 
     async fn shut_down(&mut self) {
