@@ -16,12 +16,13 @@ use matrix_sdk::{
     },
 };
 use matrix_sdk_base::BaseClient;
+use tokio::time::timeout;
 
 use super::{devices::with_password, outbox::Outbox};
 use crate::bridge::{
     secret::Secret,
     trouble::Trouble,
-    update::{KeyStorage, Update},
+    update::{Answer, KeyStorage, Update},
 };
 
 /// An answer about the keys before, still on its way, throws new ones away; then they are made again.
@@ -29,6 +30,9 @@ const ATTEMPTS: usize = 3;
 
 /// How long the first sync waits for [`introduce`].
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long somebody who has typed a password waits for an overloaded server.
+const UNLOCKING: Duration = Duration::from_secs(60);
 
 /// Tells the server the keys of a device it does not know, before the first sync and before anything else is made of
 /// them: a new one, or one whose program was ended before it came to that. The sync, as it tells them, and a new backup,
@@ -53,7 +57,7 @@ pub(super) async fn introduce(client: &Client, base: &BaseClient) {
         machine.mark_request_as_sent(&id, &answer).await?;
         Ok::<_, Error>(())
     };
-    match tokio::time::timeout(PATIENCE, introduced).await {
+    match timeout(PATIENCE, introduced).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the keys of this device are told by the sync"),
         Err(_) => tracing::warn!("the keys of this device are told by the sync"),
@@ -80,13 +84,11 @@ pub(super) async fn watch(client: Client, password: Option<Secret>, outbox: Outb
 }
 
 /// Opens the key storage with what somebody typed.
-pub(super) async fn unlock(client: &Client, secret: &Secret) -> Result<(), Trouble> {
-    client
-        .encryption()
-        .recovery()
-        .recover(secret.reveal().trim())
-        .await?;
-    Ok(())
+pub(super) async fn unlock(client: &Client, secret: &Secret) -> Result<Answer, Trouble> {
+    let recovery = client.encryption().recovery();
+    let opened = timeout(UNLOCKING, recovery.recover(secret.reveal().trim())).await;
+    opened.map_err(|_| Trouble::NoConnection)??;
+    Ok(Answer::Done)
 }
 
 /// Lets the new password open the key storage. Tells whether it does: a storage that is not open here, and does not open

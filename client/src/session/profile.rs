@@ -1,9 +1,14 @@
 //! The own profile.
 
+use std::path::PathBuf;
+
 use matrix_sdk::Client;
 
-use super::account_store::Account;
-use crate::rows::{AccountRow, message::avatar_key};
+use super::{account_store::Account, room_settings};
+use crate::{
+    bridge::{trouble::Trouble, update::Answer},
+    rows::{AccountRow, message::avatar_key},
+};
 
 /// What is known here without asking the server.
 pub(super) async fn known(client: &Client, account: &Account) -> AccountRow {
@@ -22,6 +27,28 @@ pub(super) async fn fetched(client: &Client, account: &Account) -> Option<Accoun
     // A server says that there is none with an error.
     let avatar = client.account().get_avatar_url().await.ok().flatten();
     Some(row(account, name, avatar.map(avatar_key)))
+}
+
+/// Changes the name others see; an empty one takes it away.
+pub(super) async fn set_name(client: &Client, name: &str) -> Result<Answer, Trouble> {
+    let name = Some(name.trim()).filter(|name| !name.is_empty());
+    client.account().set_display_name(name).await?;
+    Ok(Answer::Done)
+}
+
+/// Shows a picture file as the avatar, or none.
+pub(super) async fn set_avatar(client: &Client, file: Option<PathBuf>) -> Result<Answer, Trouble> {
+    let account = client.account();
+    match file {
+        Some(file) => {
+            let png = room_settings::avatar(file).await?;
+            account
+                .upload_avatar(&mime_guess::mime::IMAGE_PNG, png)
+                .await?;
+        }
+        None => account.set_avatar_url(None).await?,
+    }
+    Ok(Answer::Done)
 }
 
 fn row(
