@@ -325,6 +325,7 @@ impl Ui {
         match state {
             SessionState::SignedIn(account) => {
                 self.account.show(&account);
+                self.welcome.name_known();
                 self.games.signed_in(&account);
                 self.window.global::<HelpAdapter>().set_signed_in(true);
                 if self.adapter().get_page() != Page::Settings {
