@@ -65,6 +65,7 @@ pub(super) struct SignedIn {
     pub(super) account: Account,
     pub(super) keys: Keys,
     pub(super) media: MediaLoader,
+    store: AccountStore,
     sync: Arc<SyncService>,
     open_rooms: HashMap<OwnedRoomId, OpenRoom>,
     /// The same, the one opened last at the end.
@@ -115,12 +116,13 @@ impl SignedIn {
         client.send_queue().enable_upload_progress(true);
         outbox
             .send(Update::Session(SessionState::SignedIn(
-                profile::known(&client, &account).await,
+                profile::known(&client, &account, store).await,
             )))
             .await;
 
         let mut this = Self {
             media,
+            store: store.clone(),
             sync: sync.clone(),
             open_rooms: HashMap::new(),
             recent: VecDeque::new(),
@@ -313,13 +315,10 @@ impl SignedIn {
 
     /// Asks the server for the own profile and tells the views.
     pub(super) fn refresh_profile(&mut self) {
-        let (client, account, outbox) = (
-            self.client.clone(),
-            self.account.clone(),
-            self.outbox.clone(),
-        );
+        let (client, account) = (self.client.clone(), self.account.clone());
+        let (store, outbox) = (self.store.clone(), self.outbox.clone());
         self.spawn(async move {
-            if let Some(row) = profile::fetched(&client, &account).await {
+            if let Some(row) = profile::fetched(&client, &account, &store).await {
                 outbox
                     .send(Update::Session(SessionState::SignedIn(row)))
                     .await;

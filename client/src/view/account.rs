@@ -171,6 +171,7 @@ impl Account {
             adapter.set_name(account.name.as_str().into());
             adapter.set_avatar(picture.clone());
             adapter.set_shared_computer(account.shared_computer);
+            adapter.set_secrets_in_file(account.secrets_in_file);
             window
                 .global::<SettingsAdapter>()
                 .set_server(account.server_name.as_str().into());
@@ -226,7 +227,6 @@ impl Account {
         });
     }
 
-    /// The next person at this computer must not find them in their fields.
     fn password_done(&self, answer: &Answer) -> &'static str {
         match answer {
             Answer::PasswordChanged { opens_keys: false } => self.context.say(
@@ -239,6 +239,7 @@ impl Account {
         }
     }
 
+    /// The next person at this computer must not find them in their fields.
     fn empty_passwords(&self) {
         self.context.with_window(|window| {
             let adapter = window.global::<AccountAdapter>();
