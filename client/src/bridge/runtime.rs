@@ -21,7 +21,7 @@ const UPDATES: usize = 1024;
 const WORKERS: usize = 2;
 /// How long closing the session may take. Each of its steps has a limit of its own; on a shared computer, removing the
 /// data is the last of them.
-const SHUTDOWN: Duration = Duration::from_secs(20);
+const SHUTDOWN: Duration = Duration::from_secs(12);
 /// How long tasks may take to end that the session has left behind. Some of the SDK wait for what will not come any more.
 const LAST_TASKS: Duration = Duration::from_millis(200);
 /// Between looks at them.
