@@ -56,6 +56,12 @@ impl Vault {
         entry.get_password().ok().map(Secret::new)
     }
 
+    /// Whether a secret is in a file, because no keyring took it.
+    #[must_use]
+    pub fn is_in_file(&self, name: &str) -> bool {
+        self.file(name).exists()
+    }
+
     /// Forgets a secret wherever it is.
     ///
     /// # Errors
@@ -123,6 +129,7 @@ mod tests {
         vault.keep("a", &Secret::new("one")).unwrap();
         vault.keep("a", &Secret::new("two")).unwrap();
         assert_eq!(vault.find("a"), Some(Secret::new("two")));
+        assert!(vault.is_in_file("a") && !vault.is_in_file("b"));
         vault.forget("a").unwrap();
         vault.forget("a").unwrap();
         assert_eq!(vault.find("a"), None);

@@ -9,13 +9,14 @@ use std::{path::PathBuf, sync::Arc};
 use client::{
     bridge::{
         command::FileSource,
-        update::{SessionState, Update},
+        trouble::Trouble,
+        update::{Answer, SessionState, Update},
     },
-    rows::SpaceRow,
+    rows::{Registrations, ServerRow, SpaceRow},
     view::{
         AccountAdapter, AppAdapter, AttachAdapter, ComposerAdapter, KeysAdapter, OnboardingAdapter,
         PeopleAdapter, PeopleMode, PromptAdapter, PromptKind, RailAdapter, RoomListAdapter,
-        SearchAdapter, SettingsAdapter, SwitcherAdapter, TextAdapter, ViewerAdapter,
+        SearchAdapter, ServerState, SettingsAdapter, SwitcherAdapter, TextAdapter, ViewerAdapter,
     },
 };
 use eyeball_im::VectorDiff;
@@ -26,7 +27,7 @@ use window::{Window, room_row};
 #[test]
 fn whoever_signs_out_leaves_nothing_behind() {
     let room: OwnedRoomId = "!a:campus.example".try_into().unwrap();
-    let bench = Window::open(std::slice::from_ref(&room));
+    let mut bench = Window::open(std::slice::from_ref(&room));
     bench.frame();
     use_the_window(&bench, &room);
     bench.ui.apply(Update::Session(SessionState::SignedOut {
@@ -38,6 +39,7 @@ fn whoever_signs_out_leaves_nothing_behind() {
     no_chats_are_left(&bench);
     no_password_or_name_is_left(&bench);
     no_dialog_is_left(&bench);
+    no_late_answer_is_in_the_way(&mut bench);
 }
 
 fn use_the_window(bench: &Window, room: &OwnedRoomId) {
@@ -142,4 +144,36 @@ fn no_dialog_is_left(bench: &Window) {
         .ui
         .offer_files(vec![FileSource::Path(PathBuf::from("own.txt"))]);
     assert_eq!(attach.get_more(), 0);
+}
+
+/// The server used last is out of reach, which takes a while to notice; meanwhile somebody has chosen another.
+fn no_late_answer_is_in_the_way(bench: &mut Window) {
+    let ui = bench.ui.window().as_weak();
+    let state = || ui.unwrap().global::<OnboardingAdapter>().get_server_state();
+    bench.asked();
+    for address in ["last.example", "near.example"] {
+        let window = bench.ui.window();
+        let adapter = window.global::<OnboardingAdapter>();
+        adapter.invoke_check_server(address.into());
+    }
+    let asked = bench.asked();
+    let [(last, _), (near, _)] = asked.as_slice() else {
+        panic!("two servers were asked for, but {asked:?}");
+    };
+    let found = ServerRow {
+        name: "near.example".to_owned(),
+        base_url: "https://near.example".to_owned(),
+        registrations: Registrations::Closed,
+        password_sign_in: true,
+    };
+    bench.ui.apply(Update::Answered {
+        request: *near,
+        result: Ok(Answer::Server(found)),
+    });
+    assert_eq!(state(), ServerState::Found);
+    bench.ui.apply(Update::Answered {
+        request: *last,
+        result: Err(Trouble::NoConnection),
+    });
+    assert_eq!(state(), ServerState::Found);
 }

@@ -44,6 +44,7 @@ pub(crate) fn account() -> AccountRow {
         name: "Артём Дейнека".to_owned(),
         avatar: face("a.deineka"),
         shared_computer: true,
+        secrets_in_file: false,
     }
 }
 

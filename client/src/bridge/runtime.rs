@@ -19,8 +19,9 @@ use crate::session::{self, Config};
 const UPDATES: usize = 1024;
 /// Syncing, decoding and database work for one person.
 const WORKERS: usize = 2;
-/// How long closing the session may take, e.g. signing out on a shared computer over a slow network.
-const SHUTDOWN: Duration = Duration::from_secs(5);
+/// How long closing the session may take. Each of its steps has a limit of its own; on a shared computer, removing the
+/// data is the last of them.
+const SHUTDOWN: Duration = Duration::from_secs(12);
 /// How long tasks may take to end that the session has left behind. Some of the SDK wait for what will not come any more.
 const LAST_TASKS: Duration = Duration::from_millis(200);
 /// Between looks at them.

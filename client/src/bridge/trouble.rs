@@ -65,6 +65,8 @@ pub enum Trouble {
     WrongRecoveryKey,
     /// The local data cannot be opened: damaged, or its key is gone.
     LocalData,
+    /// Something of the account is still on this computer after signing out.
+    DataLeft,
     /// The bot does not answer.
     BotSilent,
     /// The disk of this computer is full.

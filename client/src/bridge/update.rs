@@ -109,6 +109,8 @@ pub enum Answer {
     Directory(Vec<DirectoryRow>),
     /// Of whom it is known whether they are online.
     Presence(Vec<PresenceRow>),
+    /// The new password holds. Unless it opens the stored message keys, an earlier one still does.
+    PasswordChanged { opens_keys: bool },
     /// Bytes on the disk of this computer.
     Storage(u64),
     /// How far somebody is to be trusted.

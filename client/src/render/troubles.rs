@@ -122,6 +122,10 @@ pub fn trouble(language: Language, trouble: &Trouble) -> String {
             "Данные на этом компьютере повреждены. Войдите снова.",
             "The data on this computer is damaged. Sign in again.",
         ],
+        Trouble::DataLeft => [
+            "Вы вышли, но не всё удалось стереть с этого компьютера. Оставшееся сотрётся при следующем входе.",
+            "You are signed out, but not everything could be wiped here. The rest goes at the next sign-in.",
+        ],
         Trouble::DiskFull => [
             "На этом компьютере закончилось место. Удалите ненужное.",
             "The disk of this computer is full. Delete something you do not need.",

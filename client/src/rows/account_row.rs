@@ -48,6 +48,8 @@ pub struct AccountRow {
     pub avatar: Option<MediaKey>,
     /// Everything local is wiped when the program ends.
     pub shared_computer: bool,
+    /// No keyring keeps what opens the account: it is in a file for its owner only.
+    pub secrets_in_file: bool,
 }
 
 /// Somebody found in the user directory.

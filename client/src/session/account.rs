@@ -56,11 +56,16 @@ const KEPT_MESSAGES: usize = 300;
 /// How long rooms may take to do what was asked of them when the session is closed.
 const LAST_COMMANDS: Duration = Duration::from_secs(3);
 
+/// How long the sync may take to end, and then the databases to be closed. What was just asked of the server may hold up
+/// both.
+const LAST_WORK: Duration = Duration::from_secs(2);
+
 pub(super) struct SignedIn {
     pub(super) client: Client,
     pub(super) account: Account,
     pub(super) keys: Keys,
     pub(super) media: MediaLoader,
+    store: AccountStore,
     sync: Arc<SyncService>,
     open_rooms: HashMap<OwnedRoomId, OpenRoom>,
     /// The same, the one opened last at the end.
@@ -111,12 +116,13 @@ impl SignedIn {
         client.send_queue().enable_upload_progress(true);
         outbox
             .send(Update::Session(SessionState::SignedIn(
-                profile::known(&client, &account).await,
+                profile::known(&client, &account, store).await,
             )))
             .await;
 
         let mut this = Self {
             media,
+            store: store.clone(),
             sync: sync.clone(),
             open_rooms: HashMap::new(),
             recent: VecDeque::new(),
@@ -313,13 +319,10 @@ impl SignedIn {
 
     /// Asks the server for the own profile and tells the views.
     pub(super) fn refresh_profile(&mut self) {
-        let (client, account, outbox) = (
-            self.client.clone(),
-            self.account.clone(),
-            self.outbox.clone(),
-        );
+        let (client, account) = (self.client.clone(), self.account.clone());
+        let (store, outbox) = (self.store.clone(), self.outbox.clone());
         self.spawn(async move {
-            if let Some(row) = profile::fetched(&client, &account).await {
+            if let Some(row) = profile::fetched(&client, &account, &store).await {
                 outbox
                     .send(Update::Session(SessionState::SignedIn(row)))
                     .await;
@@ -340,11 +343,15 @@ impl SignedIn {
     /// Stops the sync so that nothing is written any more.
     pub(super) async fn stop(mut self) {
         self.close_rooms().await;
-        self.sync.stop().await;
+        if timeout(LAST_WORK, self.sync.stop()).await.is_err() {
+            tracing::warn!("the sync did not end in time");
+        }
         self.end_tasks();
         // The databases are closed too: Windows lets nobody remove files that are open.
-        if let Err(error) = self.client.pause().await {
-            tracing::warn!(%error, "the databases were not closed");
+        match timeout(LAST_WORK, self.client.pause()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the databases were not closed"),
+            Err(_) => tracing::warn!("the databases were not closed in time"),
         }
     }
 

@@ -164,6 +164,11 @@ impl AccountStore {
         }
     }
 
+    /// Whether an account's keys are in a file, because no keyring took them.
+    pub(super) fn has_keys_in_file(&self, id: &str) -> bool {
+        self.vault.is_in_file(id)
+    }
+
     /// The account kept here, if it can be opened. Left-overs of a failed sign-in or of a shared computer that was
     /// switched off are removed. An account whose keys are not at hand stays: the keyring may only be locked.
     pub(super) fn find(&self) -> io::Result<Option<(Account, Keys)>> {

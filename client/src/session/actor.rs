@@ -1,8 +1,8 @@
 //! Takes commands one by one and hands each to what carries it out.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::{
     Config,
@@ -10,10 +10,10 @@ use super::{
     account_store::{Account, AccountStore, Keys},
     certificates::extra_roots,
     devices, encryption,
-    ending::SessionEnded,
+    ending::{self, SessionEnded},
     find_servers, games, join_file, notices,
     outbox::Outbox,
-    people, presence, room_settings, server, sign_in, storage, verification,
+    people, presence, profile, server, sign_in, storage, verification,
 };
 use crate::bridge::{
     command::{
@@ -31,6 +31,7 @@ pub async fn run(
     updates: mpsc::Sender<Update>,
 ) {
     let (ended, mut endings) = mpsc::unbounded_channel();
+    let profile_changed = Arc::new(Notify::new());
     let outbox = Outbox::new(updates);
     let mut actor = Actor {
         store: AccountStore::new(&config),
@@ -39,6 +40,7 @@ pub async fn run(
         signed_in: None,
         expired: None,
         ended,
+        profile_changed: profile_changed.clone(),
     };
     loop {
         tokio::select! {
@@ -51,6 +53,7 @@ pub async fn run(
                 None => return actor.shut_down().await,
             },
             Some(ending) = endings.recv() => actor.end(ending).await,
+            () = profile_changed.notified() => actor.refresh_profile(),
         }
     }
 }
@@ -63,6 +66,8 @@ struct Actor {
     /// The account whose session has expired: all of it waits for the person to sign in again.
     expired: Option<(Account, Keys)>,
     ended: mpsc::UnboundedSender<SessionEnded>,
+    /// The server has another name or picture of the person.
+    profile_changed: Arc<Notify>,
 }
 
 impl Actor {
@@ -125,17 +130,14 @@ impl Actor {
             AccountCommand::Restore => self.restore().await,
             AccountCommand::SignOut => self.sign_out().await,
             AccountCommand::SetSharedComputer { shared } => self.set_shared_computer(shared).await,
-            AccountCommand::SetDisplayName { name } => self.set_display_name(&name).await,
-            AccountCommand::SetAvatar { file } => self.set_avatar(file).await,
-            AccountCommand::LoadDevices
+            AccountCommand::SetDisplayName { .. }
+            | AccountCommand::SetAvatar { .. }
+            | AccountCommand::LoadDevices
             | AccountCommand::EndDevices { .. }
-            | AccountCommand::ChangePassword { .. } => {
-                return self.about_devices(request, command).await;
+            | AccountCommand::ChangePassword { .. }
+            | AccountCommand::UnlockKeys { .. } => {
+                return self.about_account(request, command).await;
             }
-            AccountCommand::UnlockKeys { secret } => match &self.signed_in {
-                Some(signed_in) => encryption::unlock(&signed_in.client, &secret).await,
-                None => Err(Trouble::SessionEnded),
-            },
             AccountCommand::MeasureStorage | AccountCommand::ClearStorage => {
                 return self.about_storage(request, command);
             }
@@ -205,46 +207,22 @@ impl Actor {
         self.store
             .blocking(move |store| store.set_shared(&account, &keys))
             .await?;
+        self.refresh_profile();
+        Ok(())
+    }
+
+    fn refresh_profile(&mut self) {
         if let Some(signed_in) = &mut self.signed_in {
             signed_in.refresh_profile();
         }
-        Ok(())
-    }
-
-    async fn set_display_name(&mut self, name: &str) -> Result<(), Trouble> {
-        let signed_in = self.signed_in.as_mut().ok_or(Trouble::SessionEnded)?;
-        let name = name.trim();
-        signed_in
-            .client
-            .account()
-            .set_display_name((!name.is_empty()).then_some(name))
-            .await?;
-        signed_in.refresh_profile();
-        Ok(())
-    }
-
-    async fn set_avatar(&mut self, file: Option<PathBuf>) -> Result<(), Trouble> {
-        let signed_in = self.signed_in.as_mut().ok_or(Trouble::SessionEnded)?;
-        let account = signed_in.client.account();
-        match file {
-            Some(file) => {
-                let png = room_settings::avatar(file).await?;
-                account
-                    .upload_avatar(&mime_guess::mime::IMAGE_PNG, png)
-                    .await?;
-            }
-            None => account.set_avatar_url(None).await?,
-        }
-        signed_in.refresh_profile();
-        Ok(())
     }
 
     /// Questions to the server that hold up nothing else.
-    async fn about_devices(&self, request: RequestId, command: AccountCommand) {
+    async fn about_account(&self, request: RequestId, command: AccountCommand) {
         let Some(signed_in) = &self.signed_in else {
             return self.refuse(request).await;
         };
-        let client = signed_in.client.clone();
+        let (client, changed) = (signed_in.client.clone(), self.profile_changed.clone());
         self.outbox.answer_later(request, async move {
             match command {
                 AccountCommand::EndDevices { devices, password } => {
@@ -252,6 +230,17 @@ impl Actor {
                 }
                 AccountCommand::ChangePassword { old, new } => {
                     devices::change_password(&client, &old, &new).await
+                }
+                AccountCommand::UnlockKeys { secret } => encryption::unlock(&client, &secret).await,
+                AccountCommand::SetDisplayName { name } => {
+                    let set = profile::set_name(&client, &name).await;
+                    changed.notify_one();
+                    set
+                }
+                AccountCommand::SetAvatar { file } => {
+                    let set = profile::set_avatar(&client, file).await;
+                    changed.notify_one();
+                    set
                 }
                 _ => devices::load(&client).await,
             }
@@ -278,10 +267,8 @@ impl Actor {
 
     /// Out of reach or not, after this nothing is left on this computer.
     async fn sign_out(&mut self) -> Result<(), Trouble> {
-        if let Some(signed_in) = &self.signed_in
-            && let Err(error) = signed_in.client.logout().await
-        {
-            tracing::warn!(%error, "the server was not told about signing out");
+        if let Some(signed_in) = &self.signed_in {
+            ending::log_out(&signed_in.client).await;
         }
         self.forget(None).await;
         Ok(())
@@ -309,10 +296,12 @@ impl Actor {
         };
         let id = signed_in.account.id.clone();
         signed_in.stop().await;
-        if let Err(trouble) = self.store.blocking(move |store| store.wipe(&id)).await {
+        let wiped = self.store.blocking(move |store| store.wipe(&id)).await;
+        let left = wiped.err().map(|trouble| {
             tracing::error!(?trouble, "the account's data was not removed");
-        }
-        self.show_signed_out(reason).await;
+            Trouble::DataLeft
+        });
+        self.show_signed_out(reason.or(left)).await;
     }
 
     async fn shut_down(&mut self) {

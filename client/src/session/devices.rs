@@ -9,6 +9,7 @@ use matrix_sdk::{
     },
 };
 
+use super::encryption;
 use crate::{
     bridge::{secret::Secret, trouble::Trouble, update::Answer},
     render::time::Timestamp,
@@ -57,7 +58,7 @@ pub(super) async fn end(
     load(client).await
 }
 
-/// Changes the password, and what opens the stored message keys with it.
+/// Changes the password, and lets the new one open the stored message keys where that is possible.
 pub(super) async fn change_password(
     client: &Client,
     old: &Secret,
@@ -77,11 +78,9 @@ pub(super) async fn change_password(
             });
         }
     }
-    let recovery = client.encryption().recovery();
-    if let Err(error) = recovery.reset_key().with_passphrase(new.reveal()).await {
-        tracing::warn!(%error, "the message keys still open with the old password");
-    }
-    Ok(Answer::Done)
+    Ok(Answer::PasswordChanged {
+        opens_keys: encryption::follow_password(client, old, new).await,
+    })
 }
 
 /// What the server wants to hear after its first refusal; `None` when it refused for another reason.

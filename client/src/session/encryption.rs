@@ -16,12 +16,13 @@ use matrix_sdk::{
     },
 };
 use matrix_sdk_base::BaseClient;
+use tokio::time::timeout;
 
 use super::{devices::with_password, outbox::Outbox};
 use crate::bridge::{
     secret::Secret,
     trouble::Trouble,
-    update::{KeyStorage, Update},
+    update::{Answer, KeyStorage, Update},
 };
 
 /// An answer about the keys before, still on its way, throws new ones away; then they are made again.
@@ -32,6 +33,9 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// How long the first sync waits for [`introduce`].
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long somebody who has typed a password waits for an overloaded server.
+const UNLOCKING: Duration = Duration::from_secs(60);
 
 /// Tells the server the keys of a device it does not know, before the first sync and before anything else is made of
 /// them: a new one, or one whose program was ended before it came to that. The sync, as it tells them, and a new backup,
@@ -56,7 +60,7 @@ pub(super) async fn introduce(client: &Client, base: &BaseClient) {
         machine.mark_request_as_sent(&id, &answer).await?;
         Ok::<_, Error>(())
     };
-    match tokio::time::timeout(PATIENCE, introduced).await {
+    match timeout(PATIENCE, introduced).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the keys of this device are told by the sync"),
         Err(_) => tracing::warn!("the keys of this device are told by the sync"),
@@ -81,13 +85,36 @@ pub(super) async fn watch(client: Client, password: Option<Secret>, outbox: Outb
 }
 
 /// Opens the key storage with what somebody typed.
-pub(super) async fn unlock(client: &Client, secret: &Secret) -> Result<(), Trouble> {
-    client
-        .encryption()
-        .recovery()
-        .recover(secret.reveal().trim())
-        .await?;
-    Ok(())
+pub(super) async fn unlock(client: &Client, secret: &Secret) -> Result<Answer, Trouble> {
+    let recovery = client.encryption().recovery();
+    let opened = timeout(UNLOCKING, recovery.recover(secret.reveal().trim())).await;
+    opened.map_err(|_| Trouble::NoConnection)??;
+    Ok(Answer::Done)
+}
+
+/// Lets the new password open the key storage. Tells whether it does: a storage that is not open here, and does not open
+/// with the old password, stays as it is.
+pub(super) async fn follow_password(client: &Client, old: &Secret, new: &Secret) -> bool {
+    let recovery = client.encryption().recovery();
+    let followed = match recovery.state() {
+        RecoveryState::Enabled => recovery.reset_key().with_passphrase(new.reveal()).await,
+        // A new storage made without the keys would be an empty one in the place of theirs.
+        RecoveryState::Incomplete | RecoveryState::Unknown => {
+            let reset = recovery.recover_and_reset(old.reveal());
+            reset.with_passphrase(new.reveal()).await
+        }
+        RecoveryState::Disabled => {
+            if let Err(trouble) = settle(client, new).await {
+                tracing::info!(?trouble, "no key storage was made");
+            }
+            // There is none that opens with another password.
+            return true;
+        }
+    };
+    if let Err(error) = &followed {
+        tracing::warn!(%error, "the key storage does not open with the new password");
+    }
+    followed.is_ok()
 }
 
 /// Without a connection, it is done when there is one again: nobody could do it later without the password.

@@ -1,22 +1,42 @@
-//! Notices when the server ends the session, and keeps the tokens it renews.
+//! Ends the session on the server, notices when the server ends it, and keeps the tokens it renews.
 
 use std::time::Duration;
 
 use matrix_sdk::{
     Client, HttpError, RefreshTokenError, SessionChange, ruma::api::error::ErrorKind,
 };
-use tokio::sync::{
-    broadcast::{
-        self,
-        error::{RecvError, TryRecvError},
+use tokio::{
+    sync::{
+        broadcast::{
+            self,
+            error::{RecvError, TryRecvError},
+        },
+        mpsc,
     },
-    mpsc,
+    time::timeout,
 };
 
 use super::account_store::{Account, AccountStore, Keys};
 
 /// Between attempts to learn whether the session has really ended.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// How long somebody who signs out waits for the server.
+const LOGOUT: Duration = Duration::from_secs(2);
+
+/// Tells the server that the person has signed out. One that does not answer soon is told while the program goes on: what
+/// is on this computer must not wait for it.
+pub(super) async fn log_out(client: &Client) {
+    let client = client.clone();
+    let told = tokio::spawn(async move {
+        if let Err(error) = client.logout().await {
+            tracing::warn!(%error, "the server was not told about signing out");
+        }
+    });
+    if timeout(LOGOUT, told).await.is_err() {
+        tracing::warn!("the server does not say yet that it knows about signing out");
+    }
+}
 
 /// The server ended the session from its side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

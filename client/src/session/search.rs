@@ -1,5 +1,7 @@
 //! Finding messages, and making rows of single messages.
 
+use std::cmp::Reverse;
+
 use matrix_sdk::{
     Client, Room,
     deserialized_responses::TimelineEvent,
@@ -12,6 +14,7 @@ use matrix_sdk::{
     },
 };
 use matrix_sdk_ui::timeline::TimelineItemContent;
+use serde::Deserialize;
 
 use super::rooms::find;
 use crate::{
@@ -20,11 +23,14 @@ use crate::{
     rows::{HitRow, PreviewKind, message::avatar_key, preview},
 };
 
-/// Messages shown for a search.
+/// Messages taken from the server, and from one room on this computer.
 const LIMIT: u32 = 50;
 
-/// Searches on the server, which knows all messages that are not encrypted; in an encrypted room among the messages
-/// this computer has read.
+/// Rooms read on this computer when everything is searched: those in which something happened last.
+const ROOMS: usize = 200;
+
+/// Searches on the server, which knows all messages that are not encrypted; in encrypted rooms among the messages this
+/// computer has read.
 /// [spec](https://spec.matrix.org/v1.19/client-server-api/#server-side-search)
 pub(super) async fn search(
     client: &Client,
@@ -35,37 +41,56 @@ pub(super) async fn search(
     if term.is_empty() {
         return Ok(Answer::Hits(Vec::new()));
     }
-    if let SearchScope::Room(id) = &scope {
-        let room = find(client, id)?;
-        if room.encryption_state().is_encrypted() {
-            return Ok(Answer::Hits(search_here(&room, term).await));
+    let lower_case = term.to_lowercase();
+    let (id, rooms) = match scope {
+        SearchScope::Room(id) => {
+            let room = find(client, &id)?;
+            if is_encrypted(&room) {
+                return Ok(Answer::Hits(search_here(&room, &lower_case).await));
+            }
+            (Some(id), vec![room])
         }
-    }
-    let rooms = match &scope {
-        SearchScope::Room(id) => vec![find(client, id)?],
-        SearchScope::Everywhere => client.joined_rooms(),
+        SearchScope::Everywhere => (None, client.joined_rooms()),
     };
+    let (mut hits, here) = match search_there(client, id, term).await {
+        Ok(hits) => (hits, rooms.into_iter().filter(is_encrypted).collect()),
+        // For servers without search, what is known here has to do.
+        Err(Trouble::Unsupported) => (Vec::new(), rooms),
+        Err(trouble) => return Err(trouble),
+    };
+    for room in latest(here) {
+        hits.extend(search_here(&room, &lower_case).await);
+    }
+    hits.sort_by_key(|hit| Reverse(hit.sent_at));
+    hits.truncate(2 * LIMIT as usize);
+    Ok(Answer::Hits(hits))
+}
+
+fn is_encrypted(room: &Room) -> bool {
+    room.encryption_state().is_encrypted()
+}
+
+/// The rooms in which something happened last.
+fn latest(mut rooms: Vec<Room>) -> Vec<Room> {
+    rooms.sort_by_cached_key(|room| Reverse(room.recency_stamp().map(u64::from)));
+    rooms.truncate(ROOMS);
+    rooms
+}
+
+/// Asks the server.
+async fn search_there(
+    client: &Client,
+    room: Option<OwnedRoomId>,
+    term: &str,
+) -> Result<Vec<HitRow>, Trouble> {
     let mut criteria = Criteria::new(term.to_owned());
     criteria.order_by = Some(OrderBy::Recent);
     criteria.filter = RoomEventFilter::default();
     criteria.filter.limit = Some(UInt::from(LIMIT));
-    if let SearchScope::Room(id) = scope {
-        criteria.filter.rooms = Some(vec![id]);
-    }
+    criteria.filter.rooms = room.map(|room| vec![room]);
     let mut categories = Categories::new();
     categories.room_events = Some(criteria);
-    let found = match client.send(Request::new(categories)).await {
-        Ok(found) => found,
-        Err(error) => {
-            let trouble = Trouble::from(error);
-            return match trouble {
-                Trouble::Unsupported => {
-                    Ok(Answer::Hits(search_everything_here(&rooms, term).await))
-                }
-                other => Err(other),
-            };
-        }
-    };
+    let found = client.send(Request::new(categories)).await?;
     let mut hits = Vec::new();
     for result in found.search_categories.room_events.results {
         let Some(event) = result.result else { continue };
@@ -77,33 +102,22 @@ pub(super) async fn search(
             hits.extend(hit(&room, event).await);
         }
     }
-    Ok(Answer::Hits(hits))
-}
-
-/// For servers without search: reads what is known here of all rooms.
-async fn search_everything_here(rooms: &[Room], term: &str) -> Vec<HitRow> {
-    let mut hits = Vec::new();
-    for room in rooms {
-        hits.extend(search_here(room, term).await);
-    }
-    hits.sort_by_key(|hit| std::cmp::Reverse(hit.sent_at));
-    hits.truncate(LIMIT as usize);
-    hits
+    Ok(hits)
 }
 
 /// Reads what is known of a room on this computer.
-async fn search_here(room: &Room, term: &str) -> Vec<HitRow> {
+async fn search_here(room: &Room, lower_case: &str) -> Vec<HitRow> {
     let Ok((cache, _guards)) = room.event_cache().await else {
         return Vec::new();
     };
-    let term = term.to_lowercase();
     let Ok(events) = cache.events().await else {
         return Vec::new();
     };
     let mut hits = Vec::new();
     for event in events.into_iter().rev() {
-        if let Some(row) = hit(room, event).await
-            && says(&row.kind, &term)
+        if may_say(&event, lower_case)
+            && let Some(row) = hit(room, event).await
+            && says(&row.kind, lower_case)
         {
             hits.push(row);
             if hits.len() >= LIMIT as usize {
@@ -112,6 +126,28 @@ async fn search_here(room: &Room, term: &str) -> Vec<HitRow> {
         }
     }
     hits
+}
+
+/// Whether it is worth looking at what the event shows, which asks the database.
+fn may_say(event: &TimelineEvent, lower_case: &str) -> bool {
+    let raw = event.raw();
+    let Ok(Some(said)) = raw.get_field::<Said>("content") else {
+        return false;
+    };
+    let parts = [said.body, said.filename].into_iter().flatten();
+    // What an edit says comes with the event that it changes.
+    let is_edited = || raw.json().get().contains("m.replace");
+    parts
+        .map(|part| part.to_lowercase())
+        .any(|part| part.contains(lower_case))
+        || is_edited()
+}
+
+/// What a message says, or is called.
+#[derive(Deserialize)]
+struct Said {
+    body: Option<String>,
+    filename: Option<String>,
 }
 
 fn says(kind: &PreviewKind, term: &str) -> bool {

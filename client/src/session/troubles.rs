@@ -7,7 +7,7 @@ use std::{
 
 use matrix_sdk::{
     ClientBuildError, Error, HttpError,
-    encryption::recovery::RecoveryError,
+    encryption::{recovery::RecoveryError, secret_storage::SecretStorageError},
     room::edit::EditError,
     ruma::api::error::{ErrorKind, LimitExceededErrorData, RetryAfter},
 };
@@ -67,6 +67,7 @@ impl From<RecoveryError> for Trouble {
     fn from(error: RecoveryError) -> Self {
         match &error {
             RecoveryError::Sdk(error) => sdk(error),
+            RecoveryError::SecretStorage(SecretStorageError::Sdk(error)) => sdk(error),
             // A wrong key shows as a broken decoding or message authentication code, depending on its form.
             RecoveryError::SecretStorage(_) => Self::WrongRecoveryKey,
             RecoveryError::BackupExistsOnServer => Self::Other(error.to_string()),

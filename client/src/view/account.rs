@@ -174,6 +174,7 @@ impl Account {
             adapter.set_name(account.name.as_str().into());
             adapter.set_avatar(picture.clone());
             adapter.set_shared_computer(account.shared_computer);
+            adapter.set_secrets_in_file(account.secrets_in_file);
             window
                 .global::<SettingsAdapter>()
                 .set_server(account.server_name.as_str().into());
@@ -220,16 +221,25 @@ impl Account {
         self.context.ask(command, move |result| {
             page.set_password_busy(false);
             match result {
-                Ok(_) => {
+                Ok(answer) => {
                     page.empty_passwords();
-                    let done = page
-                        .context
-                        .say("Пароль изменён.", "The password is changed.");
-                    page.show_password_trouble(None, done);
+                    page.show_password_trouble(None, page.password_done(&answer));
                 }
                 Err(trouble) => page.show_password_trouble(Some(&trouble), ""),
             }
         });
+    }
+
+    fn password_done(&self, answer: &Answer) -> &'static str {
+        match answer {
+            Answer::PasswordChanged { opens_keys: false } => self.context.say(
+                "Пароль изменён. Старые зашифрованные сообщения по-прежнему открывает один из прежних паролей.",
+                "The password is changed. Older encrypted messages still open with an earlier password.",
+            ),
+            _ => self
+                .context
+                .say("Пароль изменён.", "The password is changed."),
+        }
     }
 
     /// The next person at this computer must not find them in their fields.

@@ -146,9 +146,6 @@ impl Context {
 
     /// Hands an answer to whoever asked.
     pub(super) fn answered(&self, request: RequestId, result: Result<Answer, Trouble>) {
-        if self.pictures.take_own(request) {
-            return;
-        }
         if let Err(trouble) = &result {
             self.remember(trouble);
         }

@@ -1,6 +1,10 @@
 //! Finding a server, signing in, registering.
 
-use std::{cell::RefCell, path::PathBuf, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    path::PathBuf,
+    rc::Rc,
+};
 
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
@@ -32,6 +36,8 @@ enum Place {
 pub(super) struct Onboarding {
     context: Rc<Context>,
     server: RefCell<Option<ServerRow>>,
+    /// Counts the servers asked for, so that a late answer does not replace a newer one.
+    asked: Cell<u64>,
     /// Given on the command line or let go over the window before anybody was asked to sign in.
     join_file: RefCell<Option<PathBuf>>,
     on_arrived: RefCell<Box<dyn Fn(bool)>>,
@@ -45,6 +51,7 @@ impl Onboarding {
         let onboarding = Rc::new(Self {
             context: context.clone(),
             server: RefCell::default(),
+            asked: Cell::default(),
             join_file: RefCell::default(),
             on_arrived: RefCell::new(Box::new(|_| {})),
             troubles: RefCell::default(),
@@ -113,24 +120,7 @@ impl Onboarding {
 
     /// Goes to the server that a join file names.
     pub(super) fn open_join_file(self: &Rc<Self>, file: PathBuf) {
-        self.show_server(ServerState::Checking, None);
-        let view = self.clone();
-        let command = Command::Account(AccountCommand::OpenJoinFile { file });
-        self.context.ask(command, move |result| match result {
-            Ok(Answer::Joined { server, token }) => {
-                view.context.with_window(|window| {
-                    let adapter = window.global::<OnboardingAdapter>();
-                    adapter.set_address(server.base_url.as_str().into());
-                    if let Some(token) = token {
-                        adapter.set_token(token.reveal().into());
-                        adapter.set_tab(1);
-                    }
-                });
-                view.server_found(server);
-            }
-            Ok(_) => {}
-            Err(trouble) => view.show_server(ServerState::Failed, Some(trouble)),
-        });
+        self.ask_server(AccountCommand::OpenJoinFile { file });
     }
 
     fn choose_join_file(self: &Rc<Self>) {
@@ -179,17 +169,40 @@ impl Onboarding {
 
     fn check_server(self: &Rc<Self>, address: &str) {
         let address = address.trim().to_owned();
-        if address.is_empty() {
-            return;
+        if !address.is_empty() {
+            self.ask_server(AccountCommand::CheckServer { address });
         }
+    }
+
+    /// Asks for a server; only the answer about the one asked for last counts.
+    fn ask_server(self: &Rc<Self>, command: AccountCommand) {
+        let number = self.asked.get() + 1;
+        self.asked.set(number);
         self.show_server(ServerState::Checking, None);
         let view = self.clone();
-        let command = Command::Account(AccountCommand::CheckServer { address });
-        self.context.ask(command, move |result| match result {
-            Ok(Answer::Server(server)) => view.server_found(server),
-            Ok(_) => {}
-            Err(trouble) => view.show_server(ServerState::Failed, Some(trouble)),
+        self.context.ask(Command::Account(command), move |result| {
+            if view.asked.get() != number {
+                return;
+            }
+            match result {
+                Ok(Answer::Server(server)) => view.server_found(server),
+                Ok(Answer::Joined { server, token }) => view.joined(server, token.as_ref()),
+                Ok(_) => {}
+                Err(trouble) => view.show_server(ServerState::Failed, Some(trouble)),
+            }
         });
+    }
+
+    fn joined(&self, server: ServerRow, token: Option<&Secret>) {
+        self.context.with_window(|window| {
+            let adapter = window.global::<OnboardingAdapter>();
+            adapter.set_address(server.base_url.as_str().into());
+            if let Some(token) = token {
+                adapter.set_token(token.reveal().into());
+                adapter.set_tab(1);
+            }
+        });
+        self.server_found(server);
     }
 
     fn server_found(&self, server: ServerRow) {

@@ -45,7 +45,9 @@ pub(super) struct Pictures {
     clock: Cell<u64>,
     bytes: Cell<usize>,
     asked: RefCell<HashSet<Key>>,
-    requests: RefCell<HashSet<RequestId>>,
+    requests: RefCell<HashMap<RequestId, (MediaKey, PictureSize)>>,
+    /// Could not be had.
+    failed: RefCell<HashSet<MediaKey>>,
 }
 
 /// The place of a picture that is not there: a dot nobody sees. Slint (1.18) takes no empty picture for equal to another,
@@ -70,6 +72,7 @@ impl Pictures {
             bytes: Cell::default(),
             asked: RefCell::default(),
             requests: RefCell::default(),
+            failed: RefCell::default(),
         }
     }
 
@@ -105,7 +108,8 @@ impl Pictures {
             let request = self
                 .commands
                 .send(Command::Media(command(media.clone(), size)));
-            self.requests.borrow_mut().insert(request);
+            let wanted = (media.clone(), size);
+            self.requests.borrow_mut().insert(request, wanted);
         }
         nothing()
     }
@@ -136,9 +140,37 @@ impl Pictures {
         self.forget(old);
     }
 
-    /// Whether a request was for a picture: its failure shows as an empty place. To be asked once for each answer.
-    pub(super) fn take_own(&self, request: RequestId) -> bool {
+    /// The picture that a request was for, if it was for one. To be asked once for each answer.
+    pub(super) fn take_own(&self, request: RequestId) -> Option<(MediaKey, PictureSize)> {
         self.requests.borrow_mut().remove(&request)
+    }
+
+    /// A picture could not be had: its place stays empty until [`forgive`](Self::forgive) or
+    /// [`forgive_one`](Self::forgive_one). In its full size it is asked for again as soon as somebody wants to see it.
+    pub(super) fn fail(&self, media: &MediaKey, size: PictureSize) {
+        self.failed.borrow_mut().insert(media.clone());
+        if size == PictureSize::Full {
+            let mut asked = self.asked.borrow_mut();
+            asked.retain(|(other, other_size, _)| other != media || *other_size != size);
+        }
+    }
+
+    /// Pictures that could not be had may be asked for again. Names them: they have to be drawn anew.
+    pub(super) fn forgive(&self) -> HashSet<MediaKey> {
+        let failed = self.failed.take();
+        let mut asked = self.asked.borrow_mut();
+        asked.retain(|(media, ..)| !failed.contains(media));
+        failed
+    }
+
+    /// The same for one of them. Tells whether it could not be had.
+    pub(super) fn forgive_one(&self, media: &MediaKey) -> bool {
+        let failed = self.failed.borrow_mut().remove(media);
+        if failed {
+            let mut asked = self.asked.borrow_mut();
+            asked.retain(|(other, ..)| other != media);
+        }
+        failed
     }
 
     /// Forgets everything, and that some pictures could not be had.
@@ -146,6 +178,7 @@ impl Pictures {
         self.kept.borrow_mut().clear();
         self.asked.borrow_mut().clear();
         self.requests.borrow_mut().clear();
+        self.failed.borrow_mut().clear();
         self.bytes.set(0);
     }
 
@@ -198,10 +231,32 @@ fn weight(image: &Image) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::nothing;
+    use super::{AVATAR, PictureSize, Pictures, Shape, nothing};
+    use crate::{bridge::command::Commands, rows::MediaKey};
 
     #[test]
     fn lines_without_a_picture_are_not_drawn_anew() {
         assert!(nothing() == nothing());
+    }
+
+    #[test]
+    fn a_picture_that_could_not_be_had_is_asked_for_again() {
+        let (commands, mut asked) = Commands::channel();
+        let pictures = Pictures::new(commands);
+        let media = MediaKey::new("mxc://campus.example/a");
+        let mut show = |size| {
+            assert!(!pictures.get(&media, size, Shape::Whole).ready);
+            let request = asked.try_recv().ok()?.request;
+            assert_eq!(pictures.take_own(request), Some((media.clone(), size)));
+            pictures.fail(&media, size);
+            Some(request)
+        };
+        assert!(show(AVATAR).is_some());
+        assert_eq!(show(AVATAR), None, "not each time it is drawn");
+        assert!(pictures.forgive().contains(&media));
+        assert!(show(AVATAR).is_some(), "after an absence of the server");
+        assert!(pictures.forgive_one(&media) && !pictures.forgive_one(&media));
+        assert!(show(AVATAR).is_some(), "when somebody asks to see it");
+        assert!(show(PictureSize::Full).is_some() && show(PictureSize::Full).is_some());
     }
 }

@@ -23,8 +23,8 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(60);
 /// After a change of what is on the screen, others follow at once.
 const PAUSE: Duration = Duration::from_millis(400);
-/// More people than this are not asked about: not in a large room, not in a long list.
-pub(super) const PEOPLE: usize = 24;
+/// More people than this are not asked about: a class is, a large room or a long list is not.
+pub(super) const PEOPLE: usize = 40;
 
 /// What is known of people.
 #[derive(Default)]

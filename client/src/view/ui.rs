@@ -39,8 +39,11 @@ use super::{
 };
 use crate::{
     bridge::{
-        command::{AccountCommand, Command, Commands, FileSource},
-        update::{KeyStorage, SessionState, TimelineUpdate, Update},
+        command::{AccountCommand, Command, Commands, FileSource, RequestId},
+        trouble::Trouble,
+        update::{
+            Answer, Connection, KeyStorage, PictureSize, SessionState, TimelineUpdate, Update,
+        },
     },
     render::{names, words},
     rows::MediaKey,
@@ -197,9 +200,15 @@ impl Ui {
 
     fn take(&self, update: Update) {
         match update {
-            Update::Answered { request, result } => self.context.answered(request, result),
+            Update::Answered { request, result } => self.answered(request, result),
             Update::Session(state) => self.show_session(state),
-            Update::Connection(connection) => self.offline.show(connection),
+            Update::Connection(connection) => {
+                self.offline.show(connection);
+                if connection == Connection::Online {
+                    let again = self.context.pictures.forgive();
+                    again.iter().for_each(|media| self.refresh_picture(media));
+                }
+            }
             Update::KeyStorage(state) => {
                 self.adapter().set_keys_locked(state == KeyStorage::Locked);
                 self.verification.show_keys(state);
@@ -251,6 +260,19 @@ impl Ui {
             } => {
                 self.context.pictures.put(&media, size, &pixels);
                 self.refresh_picture(&media);
+            }
+        }
+    }
+
+    fn answered(&self, request: RequestId, result: Result<Answer, Trouble>) {
+        let Some((media, size)) = self.context.pictures.take_own(request) else {
+            return self.context.answered(request, result);
+        };
+        // What has arrived came before the answer.
+        if let Err(trouble) = result {
+            self.context.pictures.fail(&media, size);
+            if size == PictureSize::Full {
+                self.viewer.picture_failed(&media, &trouble);
             }
         }
     }
@@ -322,6 +344,7 @@ impl Ui {
         match state {
             SessionState::SignedIn(account) => {
                 self.account.show(&account);
+                self.welcome.name_known();
                 self.games.signed_in(&account);
                 self.window.global::<HelpAdapter>().set_signed_in(true);
                 if self.adapter().get_page() != Page::Settings {

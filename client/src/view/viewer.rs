@@ -12,9 +12,10 @@ use super::{
 use crate::{
     bridge::{
         command::{Command, MediaCommand},
+        trouble::Trouble,
         update::PictureSize,
     },
-    render::time,
+    render::{time, words},
     rows::{Body, MediaKey},
 };
 
@@ -83,6 +84,20 @@ impl Viewer {
         }
     }
 
+    /// Says why the picture of the viewer does not come.
+    pub(super) fn picture_failed(&self, media: &MediaKey, trouble: &Trouble) {
+        let open = self.open.borrow();
+        if open.as_ref().is_some_and(|(_, open)| open == media) {
+            let sentence = words::trouble(self.context.language(), trouble);
+            self.say(&sentence);
+        }
+    }
+
+    fn say(&self, error: &str) {
+        self.context
+            .with_window(|window| window.global::<ViewerAdapter>().set_error(error.into()));
+    }
+
     fn open(&self, row: &str) {
         let Some(message) = self.timeline.message(row) else {
             return;
@@ -103,11 +118,13 @@ impl Viewer {
                     let adapter = window.global::<ViewerAdapter>();
                     adapter.set_name(picture.name.as_str().into());
                     adapter.set_facts(facts.as_str().into());
-                    adapter.set_error("".into());
                     adapter.set_has_previous(previous);
                     adapter.set_has_next(next);
                     adapter.set_open(true);
                 });
+                if self.context.pictures.forgive_one(&picture.media) {
+                    self.timeline.refresh_picture(&picture.media);
+                }
                 self.show_picture(&picture.media);
                 let moving = picture.may_move.then(|| picture.media.clone());
                 self.animations.view(moving);
@@ -136,6 +153,7 @@ impl Viewer {
     }
 
     fn show_picture(&self, media: &MediaKey) {
+        self.say("");
         let picture = self
             .context
             .pictures

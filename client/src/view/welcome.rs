@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use slint::ComponentHandle;
 
-use super::{AccountAdapter, TourAdapter, WelcomeAdapter, context::Context};
+use super::{AccountAdapter, AppWindow, TourAdapter, WelcomeAdapter, context::Context};
 use crate::bridge::command::{AccountCommand, Command};
 
 /// The welcome dialog and the tour behind it.
@@ -43,9 +43,19 @@ impl Welcome {
         self.context.with_window(|window| {
             let shared = window.global::<AccountAdapter>().get_shared_computer();
             let adapter = window.global::<WelcomeAdapter>();
-            adapter.set_name("".into());
+            adapter.set_name(given_name(window).as_str().into());
             adapter.set_shared_computer(shared);
             adapter.set_open(true);
+        });
+    }
+
+    /// The name may become known after the question for it.
+    pub(super) fn name_known(&self) {
+        self.context.with_window(|window| {
+            let adapter = window.global::<WelcomeAdapter>();
+            if adapter.get_open() && adapter.get_name().is_empty() {
+                adapter.set_name(given_name(window).as_str().into());
+            }
         });
     }
 
@@ -62,7 +72,7 @@ impl Welcome {
             let adapter = window.global::<WelcomeAdapter>();
             adapter.set_open(false);
             let name = adapter.get_name().trim().to_owned();
-            if !name.is_empty() {
+            if !name.is_empty() && name != given_name(window) {
                 self.send(AccountCommand::SetDisplayName { name });
             }
             let shared = adapter.get_shared_computer();
@@ -89,5 +99,15 @@ impl Welcome {
 
     fn send(&self, command: AccountCommand) {
         self.context.act(Command::Account(command));
+    }
+}
+
+/// The name that others see, unless it is only the one for signing in.
+fn given_name(window: &AppWindow) -> String {
+    let account = window.global::<AccountAdapter>();
+    let (name, id) = (account.get_name(), account.get_user_id());
+    match id.starts_with(&format!("@{name}:")) {
+        true => String::new(),
+        false => name.into(),
     }
 }

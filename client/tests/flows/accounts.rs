@@ -1,6 +1,6 @@
 //! Coming in with a code, and leaving nothing behind.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use client::bridge::{
     command::{AccountCommand, Command, Registration, TimelineCommand},
@@ -58,8 +58,7 @@ fn a_code_lets_in_and_a_shared_computer_forgets() {
     let mut anna = anna.restart();
     anna.ask(Command::Account(AccountCommand::Restore));
     assert!(anna.screen.account.is_none(), "nobody is signed in again");
-    let accounts = fs::read_dir(data.join("accounts")).map_or(0, |found| found.count());
-    assert_eq!(accounts, 0, "nothing of the account is left");
+    assert_eq!(accounts_left(&data), 0, "nothing of the account is left");
     assert!(
         !data.join("secrets").exists()
             || fs::read_dir(data.join("secrets")).unwrap().next().is_none()
@@ -76,6 +75,62 @@ fn a_code_lets_in_and_a_shared_computer_forgets() {
 
     change_password(&mut anna);
     see_and_end_another_computer(&mut anna, &server.address(), folder.path());
+}
+
+fn accounts_left(data: &Path) -> usize {
+    fs::read_dir(data.join("accounts")).map_or(0, |found| found.count())
+}
+
+#[test]
+fn a_shared_computer_forgets_though_the_server_says_nothing() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let proxy = Proxy::start(server.address());
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    let address = anna.find_server(&proxy.address());
+    anna.ask(Command::Account(registration(&address, "anna", None, true)));
+    anna.arrive();
+    let data = anna.data_dir();
+    assert_eq!(accounts_left(&data), 1);
+
+    proxy.set_silent(true);
+    anna.leave();
+    assert_eq!(accounts_left(&data), 0, "nothing of the account is left");
+}
+
+#[test]
+fn an_overloaded_server_holds_up_neither_the_program_nor_signing_out() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let proxy = Proxy::start(server.address());
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&proxy.address());
+
+    proxy.set_overloaded(true);
+    let name = "Анна Ветрова".to_owned();
+    let set_name = AccountCommand::SetDisplayName { name: name.clone() };
+    anna.commands().send(Command::Account(set_name));
+    anna.ask(Command::Account(AccountCommand::MeasureStorage));
+    proxy.set_overloaded(false);
+    anna.until("show the name", |screen| {
+        screen
+            .account
+            .as_ref()
+            .is_some_and(|account| account.name == name)
+    });
+
+    proxy.set_overloaded(true);
+    anna.ask(Command::Account(AccountCommand::SignOut));
+    anna.until("be signed out", |screen| screen.account.is_none());
+    assert_eq!(
+        accounts_left(&anna.data_dir()),
+        0,
+        "nothing of the account is left"
+    );
 }
 
 #[test]
@@ -172,10 +227,11 @@ fn change_password(anna: &mut Person) {
         })
     };
     assert_eq!(anna.try_ask(change("wrong")), Err(Trouble::PasswordWrong));
-    assert_eq!(anna.try_ask(change(PASSWORD)), Ok(Answer::Done));
+    let changed = Answer::PasswordChanged { opens_keys: true };
+    assert_eq!(anna.try_ask(change(PASSWORD)), Ok(changed));
 }
 
-fn see_and_end_another_computer(anna: &mut Person, address: &str, folder: &std::path::Path) {
+fn see_and_end_another_computer(anna: &mut Person, address: &str, folder: &Path) {
     let mut elsewhere = Person::sit_down("Anna", folder.join("elsewhere"));
     elsewhere.sign_in_with(address, NEW_PASSWORD);
     let devices = match anna.ask(Command::Account(AccountCommand::LoadDevices)) {

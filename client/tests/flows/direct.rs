@@ -2,7 +2,7 @@
 
 use client::{
     bridge::{
-        command::{Command, RoomsCommand},
+        command::{Command, RoomsCommand, SearchScope, TimelineCommand},
         update::Answer,
     },
     rows::Section,
@@ -22,6 +22,46 @@ fn chat_with(person: &mut Person, user: &OwnedUserId) -> OwnedRoomId {
     }
 }
 
+fn id(person: &Person) -> OwnedUserId {
+    person.screen.account.as_ref().unwrap().user_id.clone()
+}
+
+fn hear(person: &mut Person, room: &OwnedRoomId, text: &str) {
+    person.until("read what was said", |screen| {
+        screen.texts(room).contains(&text.to_owned())
+    });
+}
+
+#[test]
+fn what_was_read_in_an_encrypted_chat_is_found_everywhere() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&server.address());
+    let mut boris = Person::sit_down("Boris", folder.path().join("boris"));
+    boris.register(&server.address());
+    let chat = chat_with(&mut anna, &id(&boris));
+    anna.in_room(&chat, TimelineCommand::Open);
+    boris.accept_invitation();
+    anna.say(&chat, "Турнир в пятницу");
+    hear(&mut boris, &chat, "Турнир в пятницу");
+    let group = anna.make_group("Chess", &mut boris);
+    anna.say(&group, "Турнир перенесён");
+    hear(&mut boris, &group, "Турнир перенесён");
+
+    let search = Command::Rooms(RoomsCommand::Search {
+        scope: SearchScope::Everywhere,
+        term: "турнир".to_owned(),
+    });
+    let found: Vec<_> = match boris.ask(search) {
+        Answer::Hits(hits) => hits.into_iter().map(|hit| hit.room).collect(),
+        other => panic!("nothing found but {other:?}"),
+    };
+    assert_eq!(found, [group, chat], "the newest comes first");
+}
+
 #[test]
 fn who_presses_write_twice_has_one_chat() {
     let Some(server) = start(Mode::Open) else {
@@ -32,7 +72,6 @@ fn who_presses_write_twice_has_one_chat() {
     anna.register(&server.address());
     let mut boris = Person::sit_down("Boris", folder.path().join("boris"));
     boris.register(&server.address());
-    let id = |person: &Person| person.screen.account.as_ref().unwrap().user_id.clone();
 
     // The first press is not waited for.
     anna.commands().send(write_to(&id(&boris)));

@@ -1,5 +1,5 @@
-//! What stands between a client and its server: it can say that the session has expired, keep keys and receipts back
-//! and refuse to store keys.
+//! What stands between a client and its server: it can say that the session has expired, keep keys and receipts back,
+//! refuse to store keys, be overloaded and say nothing at all.
 
 use std::{
     io::{self, Read, Write},
@@ -15,6 +15,10 @@ const EXPIRED: (&str, &str) = (
 const REFUSED: (&str, &str) = (
     "403 Forbidden",
     r#"{"errcode":"M_FORBIDDEN","error":"Not now."}"#,
+);
+const OVERLOADED: (&str, &str) = (
+    "503 Service Unavailable",
+    r#"{"errcode":"M_UNKNOWN","error":"Later."}"#,
 );
 
 /// Where the key storage is kept.
@@ -48,6 +52,10 @@ struct Orders {
 
 #[derive(Default)]
 struct Order {
+    /// Nobody gets an answer.
+    silent: bool,
+    /// Everybody is told to come later.
+    overloaded: bool,
     /// Nobody who has a token gets through, only whoever signs in.
     expired: bool,
     /// Answers with keys wait.
@@ -89,6 +97,14 @@ impl Proxy {
 
     pub(crate) fn set_expired(&self, expired: bool) {
         self.orders.give(|order| order.expired = expired);
+    }
+
+    pub(crate) fn set_silent(&self, silent: bool) {
+        self.orders.give(|order| order.silent = silent);
+    }
+
+    pub(crate) fn set_overloaded(&self, overloaded: bool) {
+        self.orders.give(|order| order.overloaded = overloaded);
     }
 
     pub(crate) fn refuse_key_storage(&self, refused: bool) {
@@ -133,6 +149,9 @@ impl Orders {
     fn refusal(&self, head: &str) -> Option<(&'static str, &'static str)> {
         let order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         let path = path_of(head);
+        if order.overloaded {
+            return Some(OVERLOADED);
+        }
         if order.expired && (header(head, "authorization").is_some() || path.ends_with("/refresh"))
         {
             return Some(EXPIRED);
@@ -165,6 +184,7 @@ fn serve(mut client: TcpStream, server: &str, orders: &Orders) -> io::Result<()>
         body.extend_from_slice(&part[..count]);
     }
     orders.note(path_of(&head));
+    orders.wait_while(|order| order.silent);
     if let Some((status, answer)) = orders.refusal(&head) {
         let answer = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use client::{
     bridge::{
         command::{AccountCommand, Command, RoomsCommand, VerificationCommand},
+        secret::Secret,
         update::{Answer, KeyStorage},
     },
     rows::{Body, Trust, VerificationEnd, VerificationStage},
@@ -14,7 +15,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{
-    person::Person,
+    person::{PASSWORD, Person},
     proxy::Proxy,
     server::Mode,
     start,
@@ -165,6 +166,54 @@ fn either_computer_asks_when_the_password_does_not_open_the_keys() {
     third.until("have the keys", |screen| {
         screen.keys == Some(KeyStorage::Ready)
     });
+}
+
+#[test]
+fn a_password_changed_while_the_keys_are_locked_leaves_them_to_the_earlier_one() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    anna.register(&server.address());
+    anna.leave();
+    let given = "given by the administrator";
+    run(async {
+        let script = Writer::sign_in(&http(), &server.address(), "anna").await;
+        script.change_password("anna", given).await;
+    });
+
+    let mut anna = Person::sit_down("Anna", folder.path().join("again"));
+    anna.begin_with(&server.address(), given);
+    anna.until("find the keys locked", |screen| {
+        screen.keys == Some(KeyStorage::Locked)
+    });
+    let change = |old: &str, new: &str| {
+        Command::Account(AccountCommand::ChangePassword {
+            old: Secret::new(old),
+            new: Secret::new(new),
+        })
+    };
+    let own = "chosen by Anna";
+    assert_eq!(
+        anna.ask(change(given, own)),
+        Answer::PasswordChanged { opens_keys: false }
+    );
+    anna.ask(Command::Account(AccountCommand::UnlockKeys {
+        secret: Secret::new(PASSWORD),
+    }));
+    anna.until("have the keys", |screen| {
+        screen.keys == Some(KeyStorage::Ready)
+    });
+
+    // Once they are open, they follow the password.
+    let last = "chosen once more";
+    assert_eq!(
+        anna.ask(change(own, last)),
+        Answer::PasswordChanged { opens_keys: true }
+    );
+    let mut elsewhere = Person::sit_down("Anna", folder.path().join("elsewhere"));
+    elsewhere.sign_in_with(&server.address(), last);
 }
 
 #[test]

@@ -103,6 +103,7 @@ fn account() -> AccountRow {
         name: "Me".to_owned(),
         avatar: None,
         shared_computer: false,
+        secrets_in_file: false,
     }
 }
 

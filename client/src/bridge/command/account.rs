@@ -38,7 +38,7 @@ pub enum AccountCommand {
     SetDisplayName { name: String },
     /// Shows this picture file as the own avatar; `None` removes it.
     SetAvatar { file: Option<PathBuf> },
-    /// Changes the password. Other sign-ins stay.
+    /// Changes the password. Other sign-ins stay. Answer: `PasswordChanged`.
     ChangePassword { old: Secret, new: Secret },
     /// Asks where the account is signed in. Answer: [`Answer::Devices`](crate::bridge::update::Answer::Devices).
     LoadDevices,
