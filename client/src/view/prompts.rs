@@ -72,7 +72,7 @@ impl Prompts {
             let prompts = self.clone();
             window
                 .global::<TimelineAdapter>()
-                .on_delete_requested(move |row| prompts.ask(PromptKind::DeleteMessage, &row, ""));
+                .on_delete_requested(move |row| prompts.ask_to_delete(&row));
             self.bind_rooms(window);
             self.bind_people(window);
             let prompts = self.clone();
@@ -134,6 +134,13 @@ impl Prompts {
                 PromptKind::Kick => card.on_kick(ask),
                 _ => card.on_ban(ask),
             }
+        }
+    }
+
+    fn ask_to_delete(&self, row: &str) {
+        let message = self.room.timeline.message(row);
+        if message.is_some_and(|message| message.can_redact) {
+            self.ask(PromptKind::DeleteMessage, row, "");
         }
     }
 
