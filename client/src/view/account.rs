@@ -53,7 +53,9 @@ impl Account {
             let page = self.clone();
             adapter.on_name_saved(move |name| {
                 let name = name.trim().to_owned();
-                page.send(AccountCommand::SetDisplayName { name });
+                if !name.is_empty() {
+                    page.send(AccountCommand::SetDisplayName { name });
+                }
             });
             let page = self.clone();
             adapter.on_choose_avatar(move || page.choose_avatar());
