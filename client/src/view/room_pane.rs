@@ -42,18 +42,6 @@ impl RoomPane {
                 page.send(|room| RoomsCommand::SetAvatar { room, file: None });
             });
             let page = self.clone();
-            adapter.on_set_muted(move |muted| {
-                page.send(|room| RoomsCommand::SetMuted { room, muted });
-            });
-            let page = self.clone();
-            adapter.on_set_favourite(move |favourite| {
-                page.send(|room| RoomsCommand::SetFavourite { room, favourite });
-            });
-            let page = self.clone();
-            adapter.on_set_read_only(move |read_only| {
-                page.send(|room| RoomsCommand::SetReadOnly { room, read_only });
-            });
-            let page = self.clone();
             adapter.on_copy_address(move || {
                 if let Some(address) = page.address() {
                     clipboard::copy(&address);
@@ -63,7 +51,32 @@ impl RoomPane {
                     );
                 }
             });
+            self.bind_switches(&adapter);
         });
+    }
+
+    /// A switch shows at once what was chosen, before the server has it.
+    fn bind_switches(self: &Rc<Self>, adapter: &RoomPaneAdapter<'_>) {
+        let page = self.clone();
+        adapter.on_set_muted(move |muted| {
+            page.draw(|adapter| adapter.set_muted(muted));
+            page.send(|room| RoomsCommand::SetMuted { room, muted });
+        });
+        let page = self.clone();
+        adapter.on_set_favourite(move |favourite| {
+            page.draw(|adapter| adapter.set_favourite(favourite));
+            page.send(|room| RoomsCommand::SetFavourite { room, favourite });
+        });
+        let page = self.clone();
+        adapter.on_set_read_only(move |read_only| {
+            page.draw(|adapter| adapter.set_read_only(read_only));
+            page.send(|room| RoomsCommand::SetReadOnly { room, read_only });
+        });
+    }
+
+    fn draw(&self, draw: impl FnOnce(&RoomPaneAdapter<'_>)) {
+        self.context
+            .with_window(|window| draw(&window.global::<RoomPaneAdapter>()));
     }
 
     /// Shows what the header says. Fields somebody is changing keep what was typed.
@@ -81,8 +94,8 @@ impl RoomPane {
         let topic = header.topic.clone().unwrap_or_default();
         let name_changed = before.as_ref().is_none_or(|old| old.name != header.name);
         let topic_changed = before.as_ref().is_none_or(|old| old.topic != header.topic);
-        self.context.with_window(|window| {
-            let adapter = window.global::<RoomPaneAdapter>();
+        self.draw(|adapter| {
+            adapter.set_known(true);
             adapter.set_avatar(picture);
             adapter.set_direct(direct);
             adapter.set_saved_name(header.name.as_str().into());
@@ -106,9 +119,10 @@ impl RoomPane {
         });
     }
 
-    /// Another room is open.
+    /// Another room is open, of which nothing is known yet.
     pub(super) fn clear(&self) {
         *self.header.borrow_mut() = None;
+        self.draw(|adapter| adapter.set_known(false));
     }
 
     fn address(&self) -> Option<String> {
@@ -123,8 +137,7 @@ impl RoomPane {
 
     fn save(self: &Rc<Self>) {
         let (mut name, mut topic) = (String::new(), String::new());
-        self.context.with_window(|window| {
-            let adapter = window.global::<RoomPaneAdapter>();
+        self.draw(|adapter| {
             name = adapter.get_name().trim().to_owned();
             topic = adapter.get_topic().trim().to_owned();
         });
