@@ -105,6 +105,8 @@ pub enum Answer {
     Devices(Vec<DeviceRow>),
     /// Rooms everybody may join.
     Directory(Vec<DirectoryRow>),
+    /// Whether the directory shows a room.
+    Listed(bool),
     /// Of whom it is known whether they are online.
     Presence(Vec<PresenceRow>),
     /// Bytes on the disk of this computer.

@@ -6,7 +6,10 @@ use slint::ComponentHandle;
 
 use super::{RoomPaneAdapter, avatars::avatar, clipboard, context::Context, timeline::Timeline};
 use crate::{
-    bridge::command::{Command, RoomsCommand},
+    bridge::{
+        command::{Command, RoomsCommand},
+        update::Answer,
+    },
     render::words,
     rows::RoomHeader,
 };
@@ -52,6 +55,7 @@ impl RoomPane {
                 }
             });
             self.bind_switches(&adapter);
+            self.bind_entry(&adapter);
         });
     }
 
@@ -71,6 +75,59 @@ impl RoomPane {
         adapter.on_set_read_only(move |read_only| {
             page.draw(|adapter| adapter.set_read_only(read_only));
             page.send(|room| RoomsCommand::SetReadOnly { room, read_only });
+        });
+    }
+
+    fn bind_entry(self: &Rc<Self>, adapter: &RoomPaneAdapter<'_>) {
+        let page = self.clone();
+        adapter.on_opened(move || page.load_listed());
+        let page = self.clone();
+        adapter.on_set_open(move |open| page.set_open(open));
+        let page = self.clone();
+        adapter.on_set_listed(move |listed| {
+            page.draw(|adapter| adapter.set_listed(listed));
+            let (Some(room), again) = (page.timeline.room(), page.clone()) else {
+                return;
+            };
+            page.ask_then(RoomsCommand::SetListed { room, listed }, move |done| {
+                if !done {
+                    again.load_listed();
+                }
+            });
+        });
+    }
+
+    /// Nothing happens where it is so already: that choice stands for other rules too.
+    fn set_open(self: &Rc<Self>, open: bool) {
+        let before = self.header.borrow().as_ref().map(|header| header.open);
+        let (Some(room), again) = (self.timeline.room(), self.clone()) else {
+            return;
+        };
+        if before == Some(open) {
+            return;
+        }
+        self.draw(|adapter| adapter.set_open(open));
+        self.ask_then(RoomsCommand::SetOpen { room, open }, move |_| {
+            again.load_listed();
+        });
+    }
+
+    /// Asks whether the directory shows the room, if that is for somebody here to say.
+    fn load_listed(self: &Rc<Self>) {
+        self.draw(|adapter| adapter.set_listed(false));
+        let header = self.header.borrow();
+        let may = header.as_ref().is_some_and(|header| header.can_open);
+        let Some(room) = self.timeline.room().filter(|_| may) else {
+            return;
+        };
+        let (page, asked) = (self.clone(), room.clone());
+        let command = Command::Rooms(RoomsCommand::IsListed { room });
+        self.context.ask(command, move |result| {
+            if let Ok(Answer::Listed(listed)) = result
+                && page.timeline.room() == Some(asked)
+            {
+                page.draw(|adapter| adapter.set_listed(listed));
+            }
         });
     }
 
@@ -116,6 +173,8 @@ impl RoomPane {
             adapter.set_muted(header.muted);
             adapter.set_favourite(header.favourite);
             adapter.set_read_only(header.read_only);
+            adapter.set_open(header.open);
+            adapter.set_can_open(header.can_open);
         });
     }
 
@@ -128,10 +187,9 @@ impl RoomPane {
     fn address(&self) -> Option<String> {
         let header = self.header.borrow();
         let header = header.as_ref()?;
-        match (&header.alias, &header.direct_with) {
-            (Some(alias), _) => Some(alias.to_string()),
-            (None, Some(user)) => Some(user.to_string()),
-            (None, None) => self.timeline.room().map(|room| room.to_string()),
+        match &header.direct_with {
+            Some(user) => Some(user.to_string()),
+            None => header.address.clone(),
         }
     }
 
@@ -175,10 +233,15 @@ impl RoomPane {
         }
     }
 
-    /// When it fails, the page shows again what is true.
     fn ask(self: &Rc<Self>, command: RoomsCommand) {
+        self.ask_then(command, |_| {});
+    }
+
+    /// When it fails, the page shows again what is true.
+    fn ask_then(self: &Rc<Self>, command: RoomsCommand, then: impl FnOnce(bool) + 'static) {
         let page = self.clone();
         self.context.ask(Command::Rooms(command), move |result| {
+            let done = result.is_ok();
             if let Err(trouble) = result {
                 page.context.show_failure(&trouble);
                 let header = page.header.borrow().clone();
@@ -187,6 +250,7 @@ impl RoomPane {
                     page.show(&header, &facts);
                 }
             }
+            then(done);
         });
     }
 }
