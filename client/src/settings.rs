@@ -21,6 +21,8 @@ pub struct Choices {
     /// Size of everything, in percent: 90 to 150.
     pub zoom: u32,
     pub compact_rooms: bool,
+    /// How wide the list of rooms is, in logical pixels.
+    pub list_width: f32,
     pub reduced_motion: bool,
     pub layout: Layout,
     /// Tell of new messages while somebody looks elsewhere.
@@ -57,6 +59,7 @@ impl Default for Choices {
             theme: Theme::default(),
             zoom: 100,
             compact_rooms: false,
+            list_width: 304.0,
             reduced_motion: false,
             layout: Layout::default(),
             notifications: true,

@@ -5,6 +5,8 @@
 
 #[path = "window/focus.rs"]
 mod focus;
+#[path = "clicks/pages.rs"]
+mod pages;
 mod window;
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
@@ -154,7 +156,12 @@ fn messages_do_what_they_are_clicked_for() {
     the_plus_of_the_rail_begins_a_chat(&bench);
     a_direct_chat_is_deleted_and_not_left(&bench);
     the_walk_is_for_those_who_are_signed_in(&bench);
+    pages::keys_offer_what_the_menu_offers(&bench);
+    pages::the_list_is_made_wider_by_its_edge(&bench);
+    pages::an_emptied_name_is_not_kept(&mut bench);
+    pages::a_new_group_can_be_made_in_a_low_window(&bench);
     the_arrows_go_from_room_to_room(&mut bench);
+    pages::a_switch_shows_the_room_that_is_open(&mut bench);
     whoever_goes_back_to_the_list_goes_on_by_keyboard(&mut bench);
     whoever_closes_the_search_goes_on_by_keyboard(&mut bench);
     a_group_is_made_by_keyboard(&mut bench);

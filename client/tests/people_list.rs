@@ -98,6 +98,8 @@ fn member(number: usize) -> MemberRow {
         avatar: None,
         role: Role::Member,
         invited: false,
+        banned: false,
+        silenced: false,
         own: false,
         rights: MemberRights::default(),
     }

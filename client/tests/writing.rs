@@ -380,6 +380,8 @@ fn anna() -> MemberRow {
         avatar: None,
         role: Role::Member,
         invited: false,
+        banned: false,
+        silenced: false,
         own: false,
         rights: MemberRights::default(),
     }

@@ -257,7 +257,9 @@ pub(crate) fn header(direct: bool, members: u64) -> RoomHeader {
         can_change_rights: true,
         read_only: false,
         pinned: Vec::new(),
-        alias: None,
+        open: !direct,
+        can_open: true,
+        address: (!direct).then(|| "#kursovaya-sklad:academy.lan".to_owned()),
     }
 }
 
@@ -351,18 +353,31 @@ pub(crate) fn members() -> Vec<MemberRow> {
         avatar: face(id),
         role,
         invited: id == "tkachenko",
+        banned: false,
+        silenced: id == "ryabova",
         own,
         rights: MemberRights {
             kick: !own,
             ban: !own,
+            unban: false,
+            silence: !own && role == Role::Member,
             level_up_to: (!own).then_some(100),
         },
     };
     vec![
         member("lysenko", "Игорь Павлович Лысенко", Role::Creator, false),
         member("gonchar", "София Гончар", Role::Member, false),
+        member("ryabova", "Наталья Рябова", Role::Member, false),
         member("a.deineka", "Артём Дейнека", Role::Member, true),
         member("tkachenko", "Мирон Ткаченко", Role::Member, false),
+        MemberRow {
+            banned: true,
+            rights: MemberRights {
+                unban: true,
+                ..MemberRights::default()
+            },
+            ..member("prokopenko", "Данил Прокопенко", Role::Member, false)
+        },
     ]
 }
 

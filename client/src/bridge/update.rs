@@ -107,6 +107,8 @@ pub enum Answer {
     Devices(Vec<DeviceRow>),
     /// Rooms everybody may join.
     Directory(Vec<DirectoryRow>),
+    /// Whether the directory shows a room.
+    Listed(bool),
     /// Of whom it is known whether they are online.
     Presence(Vec<PresenceRow>),
     /// The new password holds. Unless it opens the stored message keys, an earlier one still does.

@@ -16,6 +16,10 @@ pub struct MemberRow {
     pub role: Role,
     /// Invited, but not here yet.
     pub invited: bool,
+    /// May not come back.
+    pub banned: bool,
+    /// Their level is below that of everybody: they read, and write nothing.
+    pub silenced: bool,
     /// The account signed in.
     pub own: bool,
     /// What the account signed in may do to them.
@@ -36,6 +40,9 @@ pub struct PresenceRow {
 pub struct MemberRights {
     pub kick: bool,
     pub ban: bool,
+    pub unban: bool,
+    /// The right to write may be taken from them and given back.
+    pub silence: bool,
     /// The highest level that may be given to them; `None` for no change at all.
     pub level_up_to: Option<i64>,
 }

@@ -1,6 +1,6 @@
 //! A room in the list, and the header of an open one.
 
-use matrix_sdk::ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId};
+use matrix_sdk::ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 
 use super::{MediaKey, Notice};
 use crate::render::time::Timestamp;
@@ -125,6 +125,10 @@ pub struct RoomHeader {
     pub pinned: Vec<OwnedEventId>,
     /// The academy's bot is here.
     pub has_bot: bool,
-    /// The address to give to others, where there is one.
-    pub alias: Option<OwnedRoomAliasId>,
+    /// Whoever has the address may enter.
+    pub open: bool,
+    /// May say whether it is so.
+    pub can_open: bool,
+    /// What others enter by, where they can.
+    pub address: Option<String>,
 }

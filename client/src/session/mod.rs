@@ -36,6 +36,7 @@ mod presence;
 mod profile;
 mod removal;
 mod room;
+mod room_entry;
 mod room_list;
 mod room_row;
 mod room_settings;

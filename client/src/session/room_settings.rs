@@ -6,7 +6,10 @@ use matrix_sdk::{
     Room,
     ruma::{
         Int, OwnedUserId,
-        events::{TimelineEventType, room::power_levels::RoomPowerLevelsEventContent},
+        events::{
+            MessageLikeEventType, TimelineEventType,
+            room::power_levels::RoomPowerLevelsEventContent,
+        },
     },
 };
 
@@ -76,6 +79,23 @@ pub(super) async fn set_level(
     room.update_power_levels(vec![(user.as_ref(), level)])
         .await?;
     Ok(Answer::Done)
+}
+
+/// Takes the right to write from somebody, by a level below that of everybody, or gives it back.
+pub(super) async fn set_may_write(
+    room: &Room,
+    user: &OwnedUserId,
+    may_write: bool,
+) -> Result<Answer, Trouble> {
+    let levels = room.power_levels().await;
+    let levels = levels.map_err(|error| Trouble::Other(error.to_string()))?;
+    let usual = i64::from(levels.users_default);
+    let needed = i64::from(levels.for_message(MessageLikeEventType::RoomMessage));
+    let level = match may_write {
+        true => usual,
+        false => usual.min(needed) - 1,
+    };
+    set_level(room, user, level).await
 }
 
 /// Lets only moderators write, or everybody again. Readers may react all the same, and take back their reactions.

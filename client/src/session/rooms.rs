@@ -12,7 +12,7 @@ use matrix_sdk::{
     send_queue::{LocalEcho, LocalEchoContent},
 };
 
-use super::{direct::DirectChats, directory, room_settings, search};
+use super::{direct::DirectChats, directory, room_entry, room_settings, search};
 use crate::bridge::{command::RoomsCommand, trouble::Trouble, update::Answer};
 
 /// Carries out a command about rooms.
@@ -94,6 +94,18 @@ async fn settings(client: &Client, command: RoomsCommand) -> Result<Answer, Trou
         RoomsCommand::SetLevel { room, user, level } => {
             room_settings::set_level(&find(client, &room)?, &user, level).await
         }
+        RoomsCommand::SetOpen { room, open } => {
+            room_entry::set_open(&find(client, &room)?, open).await
+        }
+        RoomsCommand::SetListed { room, listed } => {
+            room_entry::set_listed(&find(client, &room)?, listed).await
+        }
+        RoomsCommand::IsListed { room } => room_entry::is_listed(&find(client, &room)?).await,
+        RoomsCommand::SetMayWrite {
+            room,
+            user,
+            may_write,
+        } => room_settings::set_may_write(&find(client, &room)?, &user, may_write).await,
         // Carried out by the caller.
         _ => Ok(Answer::Done),
     }

@@ -53,7 +53,9 @@ impl Account {
             let page = self.clone();
             adapter.on_name_saved(move |name| {
                 let name = name.trim().to_owned();
-                page.send(AccountCommand::SetDisplayName { name });
+                if !name.is_empty() {
+                    page.send(AccountCommand::SetDisplayName { name });
+                }
             });
             let page = self.clone();
             adapter.on_choose_avatar(move || page.choose_avatar());
@@ -70,12 +72,7 @@ impl Account {
             let page = self.clone();
             adapter.on_change_password(move || page.change_password());
             let page = self.clone();
-            adapter.on_shared_computer_chosen(move |shared| {
-                page.context
-                    .settings
-                    .change(|choices| choices.shared_computer = shared);
-                page.send(AccountCommand::SetSharedComputer { shared });
-            });
+            adapter.on_shared_computer_chosen(move |shared| page.set_shared_computer(shared));
             let page = self.clone();
             adapter.on_device_toggled(move |id| page.toggle(&id));
         });
@@ -181,6 +178,23 @@ impl Account {
             let rail = window.global::<RailAdapter>();
             rail.set_own(picture);
             rail.set_own_name(account.name.as_str().into());
+        });
+    }
+
+    /// Shows at once what was chosen, and again what is true if it is not kept.
+    fn set_shared_computer(self: &Rc<Self>, shared: bool) {
+        self.context.with_window(|window| {
+            window
+                .global::<AccountAdapter>()
+                .set_shared_computer(shared);
+        });
+        let page = self.clone();
+        let command = Command::Account(AccountCommand::SetSharedComputer { shared });
+        self.context.ask(command, move |result| {
+            if let Err(trouble) = result {
+                page.context.show_failure(&trouble);
+                page.draw();
+            }
         });
     }
 

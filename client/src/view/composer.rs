@@ -297,7 +297,7 @@ impl Composer {
     }
 
     fn reply(&self, row: &str) {
-        let Some(message) = self.timeline.message(row) else {
+        let Some(message) = self.timeline.answerable(row) else {
             return;
         };
         let Some(event) = message.event_id.clone() else {

@@ -140,7 +140,11 @@ impl EmojiPicker {
             let picker = self.clone();
             window
                 .global::<super::TimelineAdapter>()
-                .on_react_requested(move |row| picker.open(Some(RowId::new(&row))));
+                .on_react_requested(move |row| {
+                    if picker.timeline.answerable(&row).is_some() {
+                        picker.open(Some(RowId::new(&row)));
+                    }
+                });
             let picker = self.clone();
             window
                 .global::<super::Menus>()

@@ -10,7 +10,7 @@ use matrix_sdk::ruma::OwnedUserId;
 use slint::{ComponentHandle, ModelExt, ModelRc};
 
 use super::{
-    MemberItem, MembersAdapter,
+    MemberItem, MembersAdapter, Presence, Role as Tag,
     avatars::{avatar, no_avatar},
     context::Context,
     roles::tag,
@@ -97,7 +97,9 @@ impl Members {
     /// The people here, unless they are many.
     pub(super) fn few(&self, limit: usize) -> Vec<OwnedUserId> {
         let rows = self.rows.borrow();
-        let here = rows.iter().filter(|row| !row.invited && !row.own);
+        let here = rows
+            .iter()
+            .filter(|row| !row.invited && !row.banned && !row.own);
         match rows.len() <= limit {
             true => here.map(|row| row.user_id.clone()).collect(),
             false => Vec::new(),
@@ -107,7 +109,7 @@ impl Members {
     /// How many of the people here are online, as far as it is known.
     pub(super) fn online(&self) -> Option<u64> {
         let rows = self.rows.borrow();
-        let others = rows.iter().filter(|row| !row.own);
+        let others = rows.iter().filter(|row| !row.banned && !row.own);
         let known = others.map(|row| row.user_id.as_str());
         // Whoever looks at this is there too.
         self.context.presence.online(known).map(|online| online + 1)
@@ -162,7 +164,8 @@ impl Members {
     }
 
     fn show_count(&self) {
-        let count = i32::try_from(self.rows.borrow().len()).unwrap_or(i32::MAX);
+        let here = self.rows.borrow().iter().filter(|row| !row.banned).count();
+        let count = i32::try_from(here).unwrap_or(i32::MAX);
         self.context
             .with_window(|window| window.global::<MembersAdapter>().set_count(count));
     }
@@ -185,25 +188,46 @@ impl Members {
 
     fn person(&self, language: Language, row: &MemberRow) -> MemberItem {
         let id = row.user_id.as_str();
-        let detail = match (row.own, language) {
-            (true, Language::Russian) => "это вы".to_owned(),
-            (true, Language::English) => "this is you".to_owned(),
-            (false, _) => match self.context.presence.of(id) {
-                Some(known) => words::presence(language, known.online, known.active_ago),
-                None => id.to_owned(),
-            },
-        };
+        let detail = self.detail(language, row);
         MemberItem {
             header: false,
             id: id.into(),
             name: row.name.as_str().into(),
             detail: detail.as_str().into(),
-            presence: self.context.presence.dot(id),
+            presence: match row.banned {
+                true => Presence::Unknown,
+                false => self.context.presence.dot(id),
+            },
             avatar: avatar(&self.context, id, &row.name, row.avatar.as_ref()),
-            role: tag(row.role, self.in_class.get()),
+            role: match row.banned {
+                true => Tag::None,
+                false => tag(row.role, self.in_class.get()),
+            },
             own: row.own,
+            banned: row.banned,
+            silenced: row.silenced,
+            can_silence: row.rights.silence,
             can_kick: row.rights.kick,
             can_ban: row.rights.ban,
+            can_unban: row.rights.unban,
+        }
+    }
+
+    fn detail(&self, language: Language, row: &MemberRow) -> String {
+        let id = row.user_id.as_str();
+        let known = match (row.own, language) {
+            (true, Language::Russian) => "это вы".to_owned(),
+            (true, Language::English) => "this is you".to_owned(),
+            (false, _) if row.banned => return id.to_owned(),
+            (false, _) => match self.context.presence.of(id) {
+                Some(known) => words::presence(language, known.online, known.active_ago),
+                None => id.to_owned(),
+            },
+        };
+        match (row.silenced, language) {
+            (false, _) => known,
+            (true, Language::Russian) => format!("не может писать · {known}"),
+            (true, Language::English) => format!("may not write · {known}"),
         }
     }
 }
@@ -214,10 +238,12 @@ enum Group {
     Leaders,
     Members,
     Invited,
+    Banned,
 }
 
 fn group(row: &MemberRow) -> Group {
     match row.role {
+        _ if row.banned => Group::Banned,
         _ if row.invited => Group::Invited,
         Role::Creator | Role::Administrator | Role::Moderator => Group::Leaders,
         Role::Member => Group::Members,
@@ -230,6 +256,7 @@ fn title(language: Language, group: Group, in_class: bool) -> &'static str {
         Group::Leaders => ["Ведут чат", "In charge"],
         Group::Members => ["Участники", "Members"],
         Group::Invited => ["Приглашены", "Invited"],
+        Group::Banned => ["Заблокированы", "Banned"],
     };
     match language {
         Language::Russian => russian,

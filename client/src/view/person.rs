@@ -5,9 +5,12 @@ use std::{cell::RefCell, rc::Rc};
 use matrix_sdk::ruma::{OwnedUserId, UserId};
 use slint::ComponentHandle;
 
-use super::{PersonAdapter, avatars::avatar, clipboard, context::Context, timeline::Timeline};
+use super::{
+    AppWindow, MembersAdapter, PersonAdapter, avatars::avatar, clipboard, context::Context,
+    timeline::Timeline,
+};
 use crate::{
-    bridge::command::{Command, RoomsCommand},
+    bridge::command::{Command, RoomsCommand, TimelineCommand},
     render::words,
     rows::{MediaKey, MemberRights, MemberRow, Role},
 };
@@ -41,8 +44,38 @@ impl Person {
             });
             let card = person.clone();
             adapter.on_level_chosen(move |index| card.set_level(index));
+            let card = person.clone();
+            adapter.on_silence(move |silent| {
+                if let Some(user) = card.id() {
+                    card.set_silenced(user, silent);
+                }
+            });
+            let card = person.clone();
+            adapter.on_unban(move || {
+                if let Some(user) = card.id() {
+                    card.unban(user);
+                }
+            });
+            person.bind_list(window);
         });
         person
+    }
+
+    /// The same from the list of people.
+    fn bind_list(self: &Rc<Self>, window: &AppWindow) {
+        let members = window.global::<MembersAdapter>();
+        let person = self.clone();
+        members.on_silence(move |user, silent| {
+            if let Ok(user) = UserId::parse(user) {
+                person.set_silenced(user, silent);
+            }
+        });
+        let person = self.clone();
+        members.on_unban(move |user| {
+            if let Ok(user) = UserId::parse(user) {
+                person.unban(user);
+            }
+        });
     }
 
     /// Shows somebody's card.
@@ -67,6 +100,8 @@ impl Person {
                 avatar,
                 role: Role::Member,
                 invited: false,
+                banned: false,
+                silenced: false,
                 own,
                 rights: MemberRights::default(),
             });
@@ -112,12 +147,7 @@ impl Person {
         let Some(row) = shown.as_ref() else { return };
         let id = row.user_id.as_str();
         let picture = avatar(&self.context, id, &row.name, row.avatar.as_ref());
-        let level = match (row.rights.level_up_to, row.role) {
-            (None, _) | (_, Role::Creator) => -1,
-            (Some(_), Role::Administrator) => 2,
-            (Some(_), Role::Moderator) => 1,
-            (Some(_), Role::Member) => 0,
-        };
+        let level = level(row);
         self.context.with_window(|window| {
             let adapter = window.global::<PersonAdapter>();
             adapter.set_id(id.into());
@@ -127,40 +157,83 @@ impl Person {
             adapter.set_level(level);
             adapter.set_can_kick(row.rights.kick);
             adapter.set_can_ban(row.rights.ban);
+            adapter.set_can_unban(row.rights.unban);
+            adapter.set_can_silence(row.rights.silence);
+            adapter.set_silenced(row.silenced);
         });
     }
 
     fn set_level(self: &Rc<Self>, index: i32) {
-        let Some(level) = usize::try_from(index)
-            .ok()
-            .and_then(|index| LEVELS.get(index))
-        else {
+        let chosen = usize::try_from(index).ok();
+        let Some(level) = chosen.and_then(|index| LEVELS.get(index)) else {
             return;
         };
         let (Some(room), Some(user)) = (self.timeline.room(), self.id()) else {
             return;
         };
-        let card = self.clone();
-        let command = Command::Rooms(RoomsCommand::SetLevel {
-            room,
-            user,
-            level: *level,
-        });
+        let mut before = index;
         self.context.with_window(|window| {
             let adapter = window.global::<PersonAdapter>();
-            adapter.set_error("".into());
+            before = adapter.get_level();
             adapter.set_level(index);
         });
-        self.context.ask(command, move |result| {
-            if let Err(trouble) = result {
-                let sentence = words::trouble(card.context.language(), &trouble);
-                card.context.with_window(|window| {
-                    window
-                        .global::<PersonAdapter>()
-                        .set_error(sentence.as_str().into());
-                });
-                card.draw();
-            }
+        // Whoever may not write is a member already, and stays silent.
+        if before != index {
+            let level = *level;
+            self.ask(RoomsCommand::SetLevel { room, user, level });
+        }
+    }
+
+    fn set_silenced(self: &Rc<Self>, user: OwnedUserId, silent: bool) {
+        let Some(room) = self.timeline.room() else {
+            return;
+        };
+        self.context.with_window(|window| {
+            window.global::<PersonAdapter>().set_silenced(silent);
         });
+        self.ask(RoomsCommand::SetMayWrite {
+            room,
+            user,
+            may_write: !silent,
+        });
+    }
+
+    /// Whoever may come back is no longer among the people here.
+    fn unban(self: &Rc<Self>, user: OwnedUserId) {
+        if let Some(room) = self.timeline.room() {
+            self.close();
+            self.ask(RoomsCommand::Unban { room, user });
+        }
+    }
+
+    /// When it fails, the card shows again what is true; where none is open, the banner says why.
+    fn ask(self: &Rc<Self>, command: RoomsCommand) {
+        self.show_error("");
+        let card = self.clone();
+        self.context.ask(Command::Rooms(command), move |result| {
+            let Err(trouble) = result else {
+                return card.timeline.send(TimelineCommand::LoadMembers);
+            };
+            if card.id().is_none() {
+                return card.context.show_failure(&trouble);
+            }
+            card.show_error(&words::trouble(card.context.language(), &trouble));
+            card.draw();
+        });
+    }
+
+    fn show_error(&self, sentence: &str) {
+        self.context
+            .with_window(|window| window.global::<PersonAdapter>().set_error(sentence.into()));
+    }
+}
+
+/// Which of the choices somebody's level is; negative where it cannot be changed.
+fn level(row: &MemberRow) -> i32 {
+    match (row.rights.level_up_to, row.role) {
+        (None, _) | (_, Role::Creator) => -1,
+        (Some(_), Role::Administrator) => 2,
+        (Some(_), Role::Moderator) => 1,
+        (Some(_), Role::Member) => 0,
     }
 }

@@ -72,7 +72,7 @@ impl Prompts {
             let prompts = self.clone();
             window
                 .global::<TimelineAdapter>()
-                .on_delete_requested(move |row| prompts.ask(PromptKind::DeleteMessage, &row, ""));
+                .on_delete_requested(move |row| prompts.ask_to_delete(&row));
             self.bind_rooms(window);
             self.bind_people(window);
             let prompts = self.clone();
@@ -154,6 +154,13 @@ impl Prompts {
                 }
             });
         });
+    }
+
+    fn ask_to_delete(&self, row: &str) {
+        let message = self.room.timeline.message(row);
+        if message.is_some_and(|message| message.can_redact) {
+            self.ask(PromptKind::DeleteMessage, row, "");
+        }
     }
 
     fn ask_leave(&self) {

@@ -261,7 +261,8 @@ impl Room {
             TimelineUpdate::Typing(names) => self.timeline.set_typing(names),
             TimelineUpdate::Members(rows) => {
                 self.person.refresh(&rows);
-                self.composer.set_people(rows.clone());
+                let here = rows.iter().filter(|row| !row.banned);
+                self.composer.set_people(here.cloned().collect());
                 self.members.show(rows);
                 self.show_header();
             }

@@ -141,6 +141,10 @@ impl Settings {
         window
             .global::<AppAdapter>()
             .on_zoomed(move |step| page.zoom_by(step));
+        let page = self.clone();
+        window
+            .global::<AppAdapter>()
+            .on_list_resized(move |width| page.change(|choices| choices.list_width = width));
         let onboarding = window.global::<OnboardingAdapter>();
         let page = self.clone();
         onboarding.on_language_toggled(move || {
@@ -314,6 +318,8 @@ impl Settings {
             let theme = index_of(&THEMES, choices.theme);
             let look = window.global::<Theme>();
             look.set_choice(theme);
+            let list = (look.get_list_narrowest(), look.get_list_widest());
+            look.set_list_width(choices.list_width.clamp(list.0, list.1));
             look.set_motion(!choices.reduced_motion && !choices.software_rendering);
             let adapter = window.global::<SettingsAdapter>();
             adapter.set_theme(theme);

@@ -257,6 +257,11 @@ impl Timeline {
         }
     }
 
+    /// The message with this id, if it may be answered.
+    pub(super) fn answerable(&self, id: &str) -> Option<MessageRow> {
+        self.message(id).filter(|message| message.can_reply)
+    }
+
     /// Something of the rows, from the newest on.
     pub(super) fn newest_first<T>(
         &self,

@@ -2,16 +2,17 @@
 
 use std::rc::Rc;
 
+use chrono::Local;
 use matrix_sdk::ruma::EventId;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
-use super::{TextAdapter, TimelineAdapter, messages, timeline::Timeline};
+use super::{TextAdapter, TimelineAdapter, clock, messages, timeline::Timeline};
 use crate::{
     bridge::{
         command::{Command, TimelineCommand},
         update::Pagination,
     },
-    render::text::beginning,
+    render::{text::beginning, time},
     rows::{Body, MessageRow, RowId, RowKind, TimelineRow},
 };
 
@@ -71,9 +72,12 @@ impl Timeline {
         let new = new.filter(|_| !self.line_seen.get());
         let (at, new) = new.unwrap_or_default();
         let is_out = at.is_none_or(|at| at < window.start());
+        let first = at.and_then(|at| window.all().get(at));
+        let since = first.and_then(|row| today(row)).unwrap_or_default();
         self.context.with_window(|view| {
             let adapter = view.global::<TimelineAdapter>();
             adapter.set_line_out(is_out);
+            adapter.set_new_since(since.as_str().into());
             adapter.set_new_messages(i32::try_from(new).unwrap_or(i32::MAX));
         });
     }
@@ -259,4 +263,13 @@ impl Timeline {
 
 fn is_picture(row: &TimelineRow) -> bool {
     matches!(&row.kind, RowKind::Message(message) if matches!(message.body, Body::Picture(_)))
+}
+
+/// The time of a message of today.
+fn today(row: &TimelineRow) -> Option<String> {
+    let RowKind::Message(message) = &row.kind else {
+        return None;
+    };
+    let is_today = message.sent_at.date(&Local) == clock::now().date(&Local);
+    is_today.then(|| time::clock(message.sent_at, &Local))
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod conversation;
 mod direct;
+mod entry;
 mod expiry;
 mod feedback;
 mod games;

@@ -6,7 +6,7 @@ use client::{
         trouble::Trouble,
         update::Answer,
     },
-    rows::{MemberRow, Role},
+    rows::{Delivery, MemberRow, Role},
 };
 use matrix_sdk::ruma::OwnedRoomId;
 
@@ -27,6 +27,8 @@ fn those_in_charge_keep_order() {
     rename(&mut anna, &mut boris, &room);
     mention_pin_and_search(&mut anna, &mut boris, &room);
     announce(&mut anna, &mut boris, &room);
+    silence(&mut anna, &mut boris, &room);
+    ban_and_let_back(&mut anna, &mut boris, &room);
     appoint_and_exclude(&mut anna, &mut boris, &room);
 }
 
@@ -119,6 +121,78 @@ fn announce(anna: &mut Person, boris: &mut Person, room: &OwnedRoomId) {
     anna.ask(set(false));
     boris.until("be able to write again", |screen| {
         screen.headers[room].can_send
+    });
+}
+
+/// Whoever is silenced is told so, and their message is refused by the server.
+fn silence(anna: &mut Person, boris: &mut Person, room: &OwnedRoomId) {
+    anna.in_room(room, TimelineCommand::LoadMembers);
+    anna.until("see both people", |screen| screen.members.len() == 2);
+    let other = member(anna, "Boris");
+    assert!(other.rights.silence && !other.silenced);
+    let set = |may_write| {
+        Command::Rooms(RoomsCommand::SetMayWrite {
+            room: room.clone(),
+            user: other.user_id.clone(),
+            may_write,
+        })
+    };
+    anna.ask(set(false));
+    anna.until("see who is silenced", |screen| {
+        screen.members.iter().any(|row| row.silenced)
+    });
+    boris.until("be unable to write", |screen| {
+        !screen.headers[room].can_send
+    });
+    boris.say(room, "А я всё равно");
+    boris.until("see the message refused", |screen| {
+        matches!(
+            screen.delivery(room, "А я всё равно"),
+            Some(Delivery::Failed { .. })
+        )
+    });
+    anna.ask(set(true));
+    boris.until("be able to write again", |screen| {
+        screen.headers[room].can_send
+    });
+    boris.say(room, "Больше не буду");
+    anna.until("read it", |screen| {
+        screen.message(room, "Больше не буду").is_some()
+    });
+    anna.until("see that nobody is silenced", |screen| {
+        screen.members.iter().all(|row| !row.silenced)
+    });
+}
+
+fn ban_and_let_back(anna: &mut Person, boris: &mut Person, room: &OwnedRoomId) {
+    let user = member(anna, "Boris").user_id;
+    let (id, banned) = (room.clone(), user.clone());
+    anna.ask(Command::Rooms(RoomsCommand::Ban {
+        room: id,
+        user: banned,
+    }));
+    boris.until("be out of the room", |screen| screen.room(room).is_none());
+    anna.until("see who is banned", |screen| {
+        let row = screen.members.iter().find(|row| row.user_id == user);
+        row.is_some_and(|row| row.banned && row.rights.unban && !row.rights.ban)
+    });
+    let (id, freed) = (room.clone(), user.clone());
+    anna.ask(Command::Rooms(RoomsCommand::Unban {
+        room: id,
+        user: freed,
+    }));
+    anna.in_room(room, TimelineCommand::LoadMembers);
+    anna.until("see that nobody is banned", |screen| {
+        screen.members.iter().all(|row| row.user_id != user)
+    });
+    anna.ask(Command::Rooms(RoomsCommand::Invite {
+        room: room.clone(),
+        user: user.clone(),
+    }));
+    assert_eq!(boris.accept_invitation(), *room);
+    anna.until("see him back", |screen| {
+        let row = screen.members.iter().find(|row| row.user_id == user);
+        row.is_some_and(|row| !row.banned && !row.invited)
     });
 }
 

@@ -49,6 +49,12 @@ pub enum RoomsCommand {
     },
     /// Lets only those in charge write here, or everybody again.
     SetReadOnly { room: OwnedRoomId, read_only: bool },
+    /// Lets everybody enter who has the address of a room, or only those who are invited.
+    SetOpen { room: OwnedRoomId, open: bool },
+    /// Shows a room in the server's directory, or takes it out.
+    SetListed { room: OwnedRoomId, listed: bool },
+    /// Asks whether the directory shows a room. Answer: [`Answer::Listed`](crate::bridge::update::Answer::Listed).
+    IsListed { room: OwnedRoomId },
     /// Takes somebody out of a room; they may come back when invited.
     Kick {
         room: OwnedRoomId,
@@ -69,6 +75,12 @@ pub enum RoomsCommand {
         room: OwnedRoomId,
         user: OwnedUserId,
         level: i64,
+    },
+    /// Takes the right to write from somebody, or gives it back.
+    SetMayWrite {
+        room: OwnedRoomId,
+        user: OwnedUserId,
+        may_write: bool,
     },
     /// Fetches the past of a room without a preview; the list then shows what was said last.
     FetchPreview { room: OwnedRoomId },

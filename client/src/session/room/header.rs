@@ -22,7 +22,10 @@ use matrix_sdk::{
 use matrix_sdk_ui::timeline::default_event_filter;
 
 use super::{
-    super::room_row::{avatar_of, direct_with, name_of},
+    super::{
+        room_entry,
+        room_row::{avatar_of, direct_with, name_of},
+    },
     members,
 };
 use crate::{
@@ -85,7 +88,9 @@ pub(super) async fn header(room: &Room, bot: Option<&UserId>) -> RoomHeader {
         read_only: levels.events_default > levels.users_default,
         pinned: room.pinned_event_ids().unwrap_or_default(),
         has_bot: has(room, bot).await,
-        alias: room.canonical_alias(),
+        open: room.is_public() == Some(true),
+        can_open: room_entry::can_open(room, &levels, own_user),
+        address: room_entry::address(room),
     }
 }
 

@@ -8,7 +8,7 @@ use matrix_sdk::{
     room::RoomMember,
     ruma::{
         Int, MxcUri, UserId,
-        api::client::membership::joined_members,
+        api::client::membership::{get_member_events, joined_members},
         events::room::{
             member::MembershipState,
             power_levels::{RoomPowerLevels, UserPowerLevel},
@@ -37,8 +37,17 @@ pub(super) async fn all(room: &Room) -> matrix_sdk::Result<Vec<MemberRow>> {
             Err(error) => tracing::info!(%error, "the server does not tell the members"),
         }
     }
-    let members = room.members(RoomMemberships::ACTIVE).await?;
+    let members = room.members(shown(room).await).await?;
     Ok(rows(room, members).await)
+}
+
+/// Those who are banned are for those to see who may let them back.
+async fn shown(room: &Room) -> RoomMemberships {
+    let levels = room.power_levels_or_default().await;
+    match levels.user_can_unban(room.own_user_id()) {
+        true => RoomMemberships::ACTIVE | RoomMemberships::BAN,
+        false => RoomMemberships::ACTIVE,
+    }
 }
 
 /// Everybody in a large room, as the server tells it in short. The SDK would store the whole event of each in its
@@ -64,17 +73,43 @@ async fn in_short(room: &Room) -> matrix_sdk::Result<Vec<MemberRow>> {
             name: name.as_raw_str(),
             ambiguous: name.is_inherently_ambiguous() || called.get(&name) > Some(&1),
             avatar: member.avatar_url.as_deref(),
-            invited: false,
+            membership: &MembershipState::Join,
         };
         rows.push(row(&person, &levels, room.own_user_id()));
+    }
+    if levels.user_can_unban(room.own_user_id()) {
+        rows.extend(banned(room, &levels).await?);
     }
     sort(&mut rows);
     Ok(rows)
 }
 
+/// Those who may not come back to a large room.
+async fn banned(room: &Room, levels: &RoomPowerLevels) -> matrix_sdk::Result<Vec<MemberRow>> {
+    let mut request = get_member_events::v3::Request::new(room.room_id().to_owned());
+    request.membership = Some(MembershipState::Ban);
+    let events = room.client().send(request).await?.chunk;
+    let events = events.into_iter().filter_map(|event| {
+        let event = event.deserialize().ok()?;
+        event.as_original().cloned()
+    });
+    let rows = events.map(|event| {
+        let name = event.content.displayname.as_deref();
+        let person = Person {
+            user: &event.state_key,
+            name: name.unwrap_or_else(|| event.state_key.localpart()),
+            ambiguous: false,
+            avatar: event.content.avatar_url.as_deref(),
+            membership: &MembershipState::Ban,
+        };
+        row(&person, levels, room.own_user_id())
+    });
+    Ok(rows.collect())
+}
+
 /// Everybody known here already.
 pub(super) async fn known(room: &Room) -> matrix_sdk::Result<Vec<MemberRow>> {
-    let members = room.members_no_sync(RoomMemberships::ACTIVE).await?;
+    let members = room.members_no_sync(shown(room).await).await?;
     Ok(rows(room, members).await)
 }
 
@@ -85,7 +120,7 @@ async fn rows(room: &Room, members: Vec<RoomMember>) -> Vec<MemberRow> {
         name: member.name(),
         ambiguous: member.name_ambiguous(),
         avatar: member.avatar_url(),
-        invited: *member.membership() == MembershipState::Invite,
+        membership: member.membership(),
     });
     let mut rows: Vec<_> = people
         .map(|person| row(&person, &levels, room.own_user_id()))
@@ -95,7 +130,10 @@ async fn rows(room: &Room, members: Vec<RoomMember>) -> Vec<MemberRow> {
 }
 
 fn sort(rows: &mut [MemberRow]) {
-    rows.sort_by_cached_key(|row| (row.invited, row.role, row.name.to_lowercase()));
+    rows.sort_by_cached_key(|row| {
+        let name = row.name.to_lowercase();
+        (row.banned, row.invited, row.role, name)
+    });
 }
 
 /// Somebody, wherever it is known from.
@@ -104,7 +142,7 @@ struct Person<'a> {
     name: &'a str,
     ambiguous: bool,
     avatar: Option<&'a MxcUri>,
-    invited: bool,
+    membership: &'a MembershipState,
 }
 
 fn row(person: &Person<'_>, levels: &RoomPowerLevels, own_user: &UserId) -> MemberRow {
@@ -112,18 +150,28 @@ fn row(person: &Person<'_>, levels: &RoomPowerLevels, own_user: &UserId) -> Memb
         true => format!("{} ({})", names::line(person.name), person.user),
         false => names::person(person.name, person.user.as_str()),
     };
+    let banned = *person.membership == MembershipState::Ban;
+    let level = levels.for_user(person.user);
     MemberRow {
         user_id: person.user.to_owned(),
         name,
         avatar: person.avatar.map(|uri| avatar_key(uri.to_owned())),
-        role: role(levels.for_user(person.user)),
-        invited: person.invited,
+        role: role(level),
+        invited: *person.membership == MembershipState::Invite,
+        banned,
+        silenced: level < levels.users_default,
         own: person.user == own_user,
-        rights: rights(person.user, levels, own_user),
+        rights: match banned {
+            true => MemberRights {
+                unban: levels.user_can_unban_user(own_user, person.user),
+                ..MemberRights::default()
+            },
+            false => rights(person.user, levels, own_user),
+        },
     }
 }
 
-/// What the server would let the account signed in do to somebody.
+/// What the server would let the account signed in do to somebody who is not banned.
 fn rights(user: &UserId, levels: &RoomPowerLevels, own_user: &UserId) -> MemberRights {
     if user == own_user {
         return MemberRights::default();
@@ -137,6 +185,8 @@ fn rights(user: &UserId, levels: &RoomPowerLevels, own_user: &UserId) -> MemberR
     MemberRights {
         kick: levels.user_can_kick_user(own_user, user),
         ban: levels.user_can_ban_user(own_user, user),
+        unban: false,
+        silence: level_up_to.is_some() && role(levels.for_user(user)) == Role::Member,
         level_up_to,
     }
 }
