@@ -122,6 +122,16 @@ fn room_notice(language: Language, actor: &str, notice: &Notice) -> String {
     }
 }
 
+/// Before signing out: nobody could read the messages later.
+#[must_use]
+pub fn keys_lost(language: Language) -> &'static str {
+    choose(
+        language,
+        "Зашифрованные сообщения больше нельзя будет прочитать: ключи к ним только здесь.",
+        "Encrypted messages can no longer be read then: their keys are only here.",
+    )
+}
+
 /// Before signing out: what waits would be lost.
 #[must_use]
 pub fn unsent(language: Language, count: u64) -> String {

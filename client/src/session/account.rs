@@ -16,7 +16,7 @@ use matrix_sdk_ui::sync_service::SyncService;
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::{AbortHandle, JoinHandle},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -317,15 +317,20 @@ impl SignedIn {
         self.client.send_queue().set_enabled(true).await;
     }
 
-    /// Asks the server for the own profile and tells the views.
+    /// Asks the server for the own profile, as soon as it can be reached, and tells the views.
     pub(super) fn refresh_profile(&mut self) {
         let (client, account) = (self.client.clone(), self.account.clone());
         let (store, outbox) = (self.store.clone(), self.outbox.clone());
         self.spawn(async move {
-            if let Some(row) = profile::fetched(&client, &account, &store).await {
-                outbox
-                    .send(Update::Session(SessionState::SignedIn(row)))
-                    .await;
+            loop {
+                match profile::fetched(&client, &account, &store).await {
+                    Ok(row) => {
+                        let state = SessionState::SignedIn(row);
+                        return outbox.send(Update::Session(state)).await;
+                    }
+                    Err(Trouble::NoConnection) => sleep(connection::RETRY).await,
+                    Err(trouble) => return tracing::debug!(?trouble, "there is no profile"),
+                }
             }
         });
     }

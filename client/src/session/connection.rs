@@ -14,7 +14,7 @@ use super::{account_store::AccountStore, outbox::Outbox, storage};
 use crate::bridge::update::{Connection, Update};
 
 /// Between attempts after an error that the sync service does not recover from by itself.
-const RETRY: Duration = Duration::from_secs(5);
+pub(super) const RETRY: Duration = Duration::from_secs(5);
 
 /// A sync that cannot keep what it gets is begun again at once, for ever: so many changes in this time are too many.
 const RESTLESS: usize = 12;

@@ -58,6 +58,18 @@ pub(super) async fn end(
     load(client).await
 }
 
+/// Tells whether it is the person's password: the server wants it also for signing out no device at all.
+pub(super) async fn check_password(client: &Client, password: &Secret) -> Result<(), Trouble> {
+    if let Err(error) = client.delete_devices(&[], None).await {
+        let auth = answer(client, &error, password).ok_or_else(|| Trouble::from(error))?;
+        client
+            .delete_devices(&[], Some(auth))
+            .await
+            .map_err(refused)?;
+    }
+    Ok(())
+}
+
 /// Changes the password, and lets the new one open the stored message keys where that is possible.
 pub(super) async fn change_password(
     client: &Client,

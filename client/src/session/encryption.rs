@@ -18,7 +18,11 @@ use matrix_sdk::{
 use matrix_sdk_base::BaseClient;
 use tokio::time::timeout;
 
-use super::{devices::with_password, outbox::Outbox};
+use super::{
+    connection::RETRY,
+    devices::{self, with_password},
+    outbox::Outbox,
+};
 use crate::bridge::{
     secret::Secret,
     trouble::Trouble,
@@ -27,9 +31,6 @@ use crate::bridge::{
 
 /// An answer about the keys before, still on its way, throws new ones away; then they are made again.
 const ATTEMPTS: usize = 3;
-
-/// Between attempts to reach the server.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// How long the first sync waits for [`introduce`].
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -84,9 +85,17 @@ pub(super) async fn watch(client: Client, password: Option<Secret>, outbox: Outb
     }
 }
 
-/// Opens the key storage with what somebody typed.
+/// Opens the key storage with what somebody typed, or makes one, for which it has to be the password.
 pub(super) async fn unlock(client: &Client, secret: &Secret) -> Result<Answer, Trouble> {
     let recovery = client.encryption().recovery();
+    if recovery.state() == RecoveryState::Disabled {
+        devices::check_password(client, secret).await?;
+        settle(client, secret).await?;
+        return match recovery.state() {
+            RecoveryState::Enabled => Ok(Answer::Done),
+            other => Err(Trouble::Other(format!("the key storage is {other:?}"))),
+        };
+    }
     let opened = timeout(UNLOCKING, recovery.recover(secret.reveal().trim())).await;
     opened.map_err(|_| Trouble::NoConnection)??;
     Ok(Answer::Done)

@@ -24,16 +24,16 @@ pub(super) async fn known(client: &Client, account: &Account, store: &AccountSto
     row(account, store, (None, avatar.map(avatar_key))).await
 }
 
-/// What the server says. `None` when it does not.
+/// What the server says.
 pub(super) async fn fetched(
     client: &Client,
     account: &Account,
     store: &AccountStore,
-) -> Option<AccountRow> {
-    let name = client.account().get_display_name().await.ok()?;
+) -> Result<AccountRow, Trouble> {
+    let name = client.account().get_display_name().await?;
     // A server says that there is none with an error.
     let avatar = client.account().get_avatar_url().await.ok().flatten();
-    Some(row(account, store, (name, avatar.map(avatar_key))).await)
+    Ok(row(account, store, (name, avatar.map(avatar_key))).await)
 }
 
 /// Changes the name others see; an empty one takes it away.

@@ -188,6 +188,10 @@ impl Account {
                 .global::<AccountAdapter>()
                 .set_shared_computer(shared);
         });
+        // The next sign-in begins with it.
+        self.context
+            .settings
+            .change(|choices| choices.shared_computer = shared);
         let page = self.clone();
         let command = Command::Account(AccountCommand::SetSharedComputer { shared });
         self.context.ask(command, move |result| {

@@ -318,6 +318,8 @@ impl Onboarding {
             let adapter = window.global::<OnboardingAdapter>();
             adapter.set_password("".into());
             adapter.set_token("".into());
+            // Whoever signs in here again has an account.
+            adapter.set_tab(0);
             let shared = adapter.get_shared_computer();
             self.context
                 .settings

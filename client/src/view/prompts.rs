@@ -9,7 +9,7 @@ use super::{
     AccountAdapter, AppAdapter, AppWindow, DirectoryAdapter, HeaderAdapter, MembersAdapter,
     PersonAdapter, PromptAdapter, PromptKind, RoomHead, RoomListAdapter, RoomPaneAdapter,
     SettingsAdapter, TimelineAdapter, account::Account, context::Context, room::Room,
-    room_list::RoomList,
+    room_list::RoomList, verification::KEYS_OFF,
 };
 use crate::{
     bridge::{
@@ -86,11 +86,11 @@ impl Prompts {
             let prompts = self.clone();
             window
                 .global::<AccountAdapter>()
-                .on_unlock_keys(move || prompts.ask(PromptKind::UnlockKeys, "", ""));
+                .on_unlock_keys(move || prompts.ask_about_keys());
             let prompts = self.clone();
             window
                 .global::<AppAdapter>()
-                .on_unlock_keys(move || prompts.ask(PromptKind::UnlockKeys, "", ""));
+                .on_unlock_keys(move || prompts.ask_about_keys());
 
             let adapter = window.global::<PromptAdapter>();
             let prompts = self.clone();
@@ -137,9 +137,14 @@ impl Prompts {
         }
     }
 
-    /// What waits to be sent does not survive it.
+    /// What waits to be sent does not survive it, nor do keys that are nowhere else.
     fn ask_sign_out(&self) {
         self.ask(PromptKind::SignOut, "", "");
+        if self.keys_are_only_here() {
+            let sentence = words::keys_lost(self.context.language());
+            self.context
+                .with_window(|window| window.global::<PromptAdapter>().set_error(sentence.into()));
+        }
         let context = self.context.clone();
         let command = Command::Rooms(RoomsCommand::CountUnsent);
         self.context.ask(command, move |result| {
@@ -150,10 +155,27 @@ impl Prompts {
             context.with_window(|window| {
                 let adapter = window.global::<PromptAdapter>();
                 if adapter.get_kind() == PromptKind::SignOut {
-                    adapter.set_error(sentence.as_str().into());
+                    let known = adapter.get_error();
+                    adapter.set_error(format!("{sentence} {known}").trim_end().into());
                 }
             });
         });
+    }
+
+    /// The password opens the keys kept on the server, or lets them be kept there.
+    fn ask_about_keys(&self) {
+        let kind = match self.keys_are_only_here() {
+            true => PromptKind::StoreKeys,
+            false => PromptKind::UnlockKeys,
+        };
+        self.ask(kind, "", "");
+    }
+
+    fn keys_are_only_here(&self) -> bool {
+        let mut keys = 0;
+        self.context
+            .with_window(|window| keys = window.global::<AccountAdapter>().get_keys());
+        keys == KEYS_OFF
     }
 
     fn ask_to_delete(&self, row: &str) {
@@ -240,7 +262,7 @@ impl Prompts {
                         self.submit(Command::Timeline(room, command));
                     }
                 }
-                PromptKind::UnlockKeys => {
+                PromptKind::UnlockKeys | PromptKind::StoreKeys => {
                     let secret = Secret::new(text.as_str());
                     self.submit(Command::Account(AccountCommand::UnlockKeys { secret }));
                 }

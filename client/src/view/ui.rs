@@ -210,7 +210,8 @@ impl Ui {
                 }
             }
             Update::KeyStorage(state) => {
-                self.adapter().set_keys_locked(state == KeyStorage::Locked);
+                let wants = matches!(state, KeyStorage::Locked | KeyStorage::Off);
+                self.adapter().set_keys_locked(wants);
                 self.verification.show_keys(state);
             }
             Update::Verification(row) => self.verification.show(row),

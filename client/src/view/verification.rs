@@ -17,6 +17,9 @@ use crate::{
     rows::{Trust, VerificationEnd, VerificationRow, VerificationStage},
 };
 
+/// What the window calls [`KeyStorage::Off`].
+pub(super) const KEYS_OFF: i32 = 3;
+
 /// The dialog and what it is about.
 pub(super) struct Verification {
     context: Rc<Context>,
@@ -72,7 +75,7 @@ impl Verification {
             KeyStorage::Working => 0,
             KeyStorage::Ready => 1,
             KeyStorage::Locked => 2,
-            KeyStorage::Off => 3,
+            KeyStorage::Off => KEYS_OFF,
         };
         self.context
             .with_window(|window| window.global::<AccountAdapter>().set_keys(number));
