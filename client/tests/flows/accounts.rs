@@ -160,6 +160,60 @@ fn keys_that_were_never_stored_do_not_lock_their_owner_out() {
     elsewhere.sign_in(&server.address());
 }
 
+#[test]
+fn keys_that_were_not_stored_are_stored_with_the_password_later() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let proxy = Proxy::start(server.address());
+    proxy.refuse_key_storage(true);
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    let address = anna.find_server(&proxy.address());
+    anna.ask(Command::Account(registration(
+        &address, "anna", None, false,
+    )));
+    anna.until("have keys on this computer only", |screen| {
+        screen.keys == Some(KeyStorage::Off)
+    });
+    proxy.refuse_key_storage(false);
+
+    let keep = |password: &str| {
+        let secret = Secret::new(password);
+        Command::Account(AccountCommand::UnlockKeys { secret })
+    };
+    let wrong = anna.try_ask(keep("not the password"));
+    assert_eq!(wrong, Err(Trouble::PasswordWrong));
+    assert_eq!(anna.screen.keys, Some(KeyStorage::Off));
+    anna.ask(keep(PASSWORD));
+    anna.arrive();
+
+    let mut elsewhere = Person::sit_down("Anna", folder.path().join("elsewhere"));
+    elsewhere.sign_in(&server.address());
+}
+
+#[test]
+fn keys_that_were_lost_on_their_way_are_stored_when_the_connection_is_back() {
+    let Some(server) = start(Mode::Open) else {
+        return;
+    };
+    let proxy = Proxy::start(server.address());
+    proxy.lose_key_storage(true);
+    let folder = tempfile::tempdir().unwrap();
+    let mut anna = Person::sit_down("Anna", folder.path().join("anna"));
+    let address = anna.find_server(&proxy.address());
+    anna.ask(Command::Account(registration(
+        &address, "anna", None, false,
+    )));
+    anna.until("be signed in", |screen| screen.account.is_some());
+    proxy.until_asked("/account_data/m.secret_storage.");
+    proxy.lose_key_storage(false);
+    anna.arrive();
+
+    let mut elsewhere = Person::sit_down("Anna", folder.path().join("elsewhere"));
+    elsewhere.sign_in(&server.address());
+}
+
 /// Otherwise the banner of the next person tells of it.
 #[test]
 fn a_room_that_is_closed_after_its_session_is_no_failure() {

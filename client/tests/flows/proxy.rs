@@ -48,6 +48,7 @@ struct Orders {
     changed: Condvar,
     /// The paths of all requests, in the order they came in.
     asked: Mutex<Vec<String>>,
+    noted: Condvar,
 }
 
 #[derive(Default)]
@@ -66,6 +67,8 @@ struct Order {
     limit_kept: bool,
     /// Nothing of the key storage is stored.
     storage_refused: bool,
+    /// The same, and nobody says so.
+    storage_lost: bool,
     /// No keys of a device are stored.
     devices_refused: bool,
 }
@@ -111,6 +114,10 @@ impl Proxy {
         self.orders.give(|order| order.storage_refused = refused);
     }
 
+    pub(crate) fn lose_key_storage(&self, lost: bool) {
+        self.orders.give(|order| order.storage_lost = lost);
+    }
+
     pub(crate) fn refuse_device_keys(&self, refused: bool) {
         self.orders.give(|order| order.devices_refused = refused);
     }
@@ -123,6 +130,15 @@ impl Proxy {
     pub(crate) fn asked(&self) -> Vec<String> {
         let asked = self.orders.asked.lock();
         asked.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for a request whose path has this in it.
+    pub(crate) fn until_asked(&self, part: &str) {
+        let asked = self.orders.asked.lock();
+        let asked = asked.unwrap_or_else(PoisonError::into_inner);
+        let is_missing = |asked: &mut Vec<String>| !asked.iter().any(|path| path.contains(part));
+        let waited = self.orders.noted.wait_while(asked, is_missing);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     pub(crate) fn keep_limit(&self, kept: bool) {
@@ -143,6 +159,7 @@ impl Orders {
     fn note(&self, path: &str) {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.push(path.to_owned());
+        self.noted.notify_all();
     }
 
     /// What to answer in the server's place.
@@ -156,10 +173,15 @@ impl Orders {
         {
             return Some(EXPIRED);
         }
-        let is_stored = head.starts_with("PUT ") && path.contains(KEY_STORAGE);
-        let is_refused = (order.storage_refused && is_stored)
+        let is_refused = (order.storage_refused && stores_keys(head))
             || (order.devices_refused && path.ends_with(DEVICE_KEYS));
         is_refused.then_some(REFUSED)
+    }
+
+    /// Whether a request is lost on its way.
+    fn loses(&self, head: &str) -> bool {
+        let order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        order.storage_lost && stores_keys(head)
     }
 
     fn wait_while(&self, is_kept: impl Fn(&Order) -> bool) {
@@ -185,6 +207,9 @@ fn serve(mut client: TcpStream, server: &str, orders: &Orders) -> io::Result<()>
     }
     orders.note(path_of(&head));
     orders.wait_while(|order| order.silent);
+    if orders.loses(&head) {
+        return client.shutdown(Shutdown::Both);
+    }
     if let Some((status, answer)) = orders.refusal(&head) {
         let answer = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
@@ -229,6 +254,10 @@ fn read_head(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
         }
         bytes.extend_from_slice(&part[..count]);
     }
+}
+
+fn stores_keys(head: &str) -> bool {
+    head.starts_with("PUT ") && path_of(head).contains(KEY_STORAGE)
 }
 
 fn path_of(head: &str) -> &str {
