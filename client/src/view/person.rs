@@ -198,7 +198,7 @@ impl Person {
         });
     }
 
-    /// Whoever may come back is no longer among the people here.
+    /// Closes the card too: whoever may come back is not among the people here.
     fn unban(self: &Rc<Self>, user: OwnedUserId) {
         if let Some(room) = self.timeline.room() {
             self.close();

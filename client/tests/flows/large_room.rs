@@ -1,4 +1,4 @@
-//! A room of so many people that their list is made in another way.
+//! A room of so many people that their list is made in another way, also of those who are banned.
 
 use std::{env, time::Instant};
 
@@ -89,13 +89,30 @@ fn everybody_in_a_large_room_is_listed_and_called_by_their_new_name() {
     println!("{people} people and the reader after {:?}", start.elapsed());
     assert_eq!(anna.screen.members.iter().filter(|row| row.own).count(), 1);
 
-    writer::run(async {
+    let first = writer::run(async {
         let path = "/profile/@member0:flows.test/displayname";
         let name = json!({ "displayname": "Zoya" });
         let first = first.with(writer::http());
         first.call(Method::PUT, path, &name).await;
+        first
     });
     anna.until("see the new name", |screen| {
         screen.members.iter().any(|row| row.name == "Zoya")
+    });
+
+    let user = anna.screen.account.as_ref().unwrap().user_id.clone();
+    writer::run(async {
+        let first = first.with(writer::http());
+        let path = format!("/rooms/{room}/state/m.room.power_levels");
+        let mut levels = first.call(Method::GET, &path, &json!({})).await;
+        levels["users"][user.as_str()] = 100.into();
+        first.call(Method::PUT, &path, &levels).await;
+        let path = format!("/rooms/{room}/ban");
+        let ban = json!({ "user_id": "@member1:flows.test" });
+        first.call(Method::POST, &path, &ban).await;
+    });
+    anna.until("see who is banned, and that she may lift it", |screen| {
+        let mut banned = screen.members.iter().filter(|row| row.banned);
+        banned.any(|row| row.user_id == "@member1:flows.test" && row.rights.unban)
     });
 }
