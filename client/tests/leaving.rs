@@ -4,11 +4,11 @@
 #[expect(dead_code, reason = "nobody says anything here")]
 mod window;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use client::{
     bridge::{
-        command::FileSource,
+        command::{AccountCommand, Command, FileSource},
         trouble::Trouble,
         update::{Answer, SessionState, Update},
     },
@@ -20,6 +20,7 @@ use client::{
     },
 };
 use eyeball_im::VectorDiff;
+use i_slint_backend_testing::mock_elapsed_time;
 use matrix_sdk::ruma::OwnedRoomId;
 use slint::{ComponentHandle, Model};
 use window::{Window, room_row};
@@ -40,6 +41,7 @@ fn whoever_signs_out_leaves_nothing_behind() {
     no_password_or_name_is_left(&bench);
     no_dialog_is_left(&bench);
     no_late_answer_is_in_the_way(&mut bench);
+    a_silent_server_is_asked_again(&mut bench);
 }
 
 fn use_the_window(bench: &Window, room: &OwnedRoomId) {
@@ -160,15 +162,9 @@ fn no_late_answer_is_in_the_way(bench: &mut Window) {
     let [(last, _), (near, _)] = asked.as_slice() else {
         panic!("two servers were asked for, but {asked:?}");
     };
-    let found = ServerRow {
-        name: "near.example".to_owned(),
-        base_url: "https://near.example".to_owned(),
-        registrations: Registrations::Closed,
-        password_sign_in: true,
-    };
     bench.ui.apply(Update::Answered {
         request: *near,
-        result: Ok(Answer::Server(found)),
+        result: Ok(Answer::Server(found("near.example"))),
     });
     assert_eq!(state(), ServerState::Found);
     bench.ui.apply(Update::Answered {
@@ -176,4 +172,45 @@ fn no_late_answer_is_in_the_way(bench: &mut Window) {
         result: Err(Trouble::NoConnection),
     });
     assert_eq!(state(), ServerState::Found);
+}
+
+/// Unless somebody has begun to type another address.
+fn a_silent_server_is_asked_again(bench: &mut Window) {
+    let ui = bench.ui.window().as_weak();
+    let say_nothing = |bench: &Window, request| {
+        bench.ui.apply(Update::Answered {
+            request,
+            result: Err(Trouble::NoConnection),
+        });
+        mock_elapsed_time(Duration::from_secs(6));
+        bench.frame();
+    };
+    ui.unwrap()
+        .global::<OnboardingAdapter>()
+        .set_address("late.example".into());
+    ui.unwrap()
+        .global::<OnboardingAdapter>()
+        .invoke_check_server("late.example".into());
+    let request = bench.asked()[0].0;
+    say_nothing(bench, request);
+    let asked = bench.asked();
+    let [(again, Command::Account(AccountCommand::CheckServer { address }))] = asked.as_slice()
+    else {
+        panic!("the server was not asked again, but {asked:?}");
+    };
+    assert_eq!(address, "late.example");
+    ui.unwrap()
+        .global::<OnboardingAdapter>()
+        .set_address("oth".into());
+    say_nothing(bench, *again);
+    assert!(bench.asked().is_empty());
+}
+
+fn found(name: &str) -> ServerRow {
+    ServerRow {
+        name: name.to_owned(),
+        base_url: format!("https://{name}"),
+        registrations: Registrations::Closed,
+        password_sign_in: true,
+    }
 }

@@ -1,23 +1,24 @@
 //! Finding a server, signing in, registering.
 
+mod server;
+
 use std::{
     cell::{Cell, RefCell},
     path::PathBuf,
     rc::Rc,
 };
 
-use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
+use slint::{ComponentHandle, SharedString};
 
-use super::{OnboardingAdapter, ServerItem, ServerState, SignInField, context::Context};
+use super::{OnboardingAdapter, ServerState, SignInField, context::Context};
 use crate::{
     bridge::{
         command::{AccountCommand, Command, Registration},
         secret::Secret,
         trouble::Trouble,
-        update::Answer,
     },
     render::words,
-    rows::{Registrations, ServerRow},
+    rows::ServerRow,
 };
 
 /// No server takes a shorter one.
@@ -116,112 +117,6 @@ impl Onboarding {
     /// Keeps a join file until somebody is asked to sign in.
     pub(super) fn keep_join_file(&self, file: PathBuf) {
         *self.join_file.borrow_mut() = Some(file);
-    }
-
-    /// Goes to the server that a join file names.
-    pub(super) fn open_join_file(self: &Rc<Self>, file: PathBuf) {
-        self.ask_server(AccountCommand::OpenJoinFile { file });
-    }
-
-    fn choose_join_file(self: &Rc<Self>) {
-        let view = self.clone();
-        let choose = async move {
-            let dialog = rfd::AsyncFileDialog::new().add_filter("Fialka", &["fialka", "json"]);
-            if let Some(file) = dialog.pick_file().await {
-                view.open_join_file(file.path().to_owned());
-            }
-        };
-        if let Err(error) = slint::spawn_local(choose) {
-            tracing::warn!(%error, "no file can be chosen");
-        }
-    }
-
-    /// Lists the servers of this network. The only one is taken at once if its certificate proves who it is; passwords
-    /// must not go to whoever answers first.
-    fn find_servers(self: &Rc<Self>, take: bool) {
-        let view = self.clone();
-        let command = Command::Account(AccountCommand::FindServers);
-        self.context.ask(command, move |result| {
-            let Ok(Answer::Servers(found)) = result else {
-                return;
-            };
-            let items = found.iter().map(|server| ServerItem {
-                name: server.name.as_str().into(),
-                address: server.address.as_str().into(),
-            });
-            let items: Vec<_> = items.collect();
-            let mut is_free = false;
-            view.context.with_window(|window| {
-                let adapter = window.global::<OnboardingAdapter>();
-                adapter.set_servers(ModelRc::from(Rc::new(VecModel::from(items))));
-                is_free = adapter.get_server_state() == ServerState::Unknown
-                    && adapter.get_address().is_empty();
-            });
-            if let [only] = found.as_slice()
-                && take
-                && is_free
-                && only.trusted
-            {
-                view.check_server(&only.address);
-            }
-        });
-    }
-
-    fn check_server(self: &Rc<Self>, address: &str) {
-        let address = address.trim().to_owned();
-        if !address.is_empty() {
-            self.ask_server(AccountCommand::CheckServer { address });
-        }
-    }
-
-    /// Asks for a server; only the answer about the one asked for last counts.
-    fn ask_server(self: &Rc<Self>, command: AccountCommand) {
-        let number = self.asked.get() + 1;
-        self.asked.set(number);
-        self.show_server(ServerState::Checking, None);
-        let view = self.clone();
-        self.context.ask(Command::Account(command), move |result| {
-            if view.asked.get() != number {
-                return;
-            }
-            match result {
-                Ok(Answer::Server(server)) => view.server_found(server),
-                Ok(Answer::Joined { server, token }) => view.joined(server, token.as_ref()),
-                Ok(_) => {}
-                Err(trouble) => view.show_server(ServerState::Failed, Some(trouble)),
-            }
-        });
-    }
-
-    fn joined(&self, server: ServerRow, token: Option<&Secret>) {
-        self.context.with_window(|window| {
-            let adapter = window.global::<OnboardingAdapter>();
-            adapter.set_address(server.base_url.as_str().into());
-            if let Some(token) = token {
-                adapter.set_token(token.reveal().into());
-                adapter.set_tab(1);
-            }
-        });
-        self.server_found(server);
-    }
-
-    fn server_found(&self, server: ServerRow) {
-        self.context.with_window(|window| {
-            let adapter = window.global::<OnboardingAdapter>();
-            adapter.set_server_name(server.name.as_str().into());
-            adapter.set_changing_server(false);
-            adapter.set_registration_open(server.registrations != Registrations::Closed);
-            adapter.set_token_needed(server.registrations == Registrations::WithToken);
-        });
-        *self.server.borrow_mut() = Some(server);
-        self.show_server(ServerState::Found, None);
-    }
-
-    fn show_server(&self, state: ServerState, trouble: Option<Trouble>) {
-        *self.server_trouble.borrow_mut() = trouble;
-        self.context
-            .with_window(|window| window.global::<OnboardingAdapter>().set_server_state(state));
-        self.refresh_all();
     }
 
     fn sign_in(self: &Rc<Self>) {
