@@ -5,6 +5,8 @@
 
 #[path = "window/focus.rs"]
 mod focus;
+#[path = "clicks/keys.rs"]
+mod keys;
 mod window;
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
@@ -157,6 +159,7 @@ fn messages_do_what_they_are_clicked_for() {
     the_arrows_go_from_room_to_room(&mut bench);
     whoever_goes_back_to_the_list_goes_on_by_keyboard(&mut bench);
     whoever_closes_the_search_goes_on_by_keyboard(&mut bench);
+    keys::run(&bench);
     a_group_is_made_by_keyboard(&mut bench);
 }
 

@@ -20,6 +20,11 @@ pub(super) fn files() -> Vec<PathBuf> {
     files.unwrap_or_default()
 }
 
+/// The text in the clipboard, if there is one.
+pub(super) fn text() -> Option<String> {
+    with(|clipboard| clipboard.get_text())
+}
+
 /// The picture in the clipboard as PNG, if there is one.
 pub(super) fn picture() -> Option<Vec<u8>> {
     let picture = with(Clipboard::get_image)?;

@@ -107,7 +107,7 @@ impl Members {
     /// How many of the people here are online, as far as it is known.
     pub(super) fn online(&self) -> Option<u64> {
         let rows = self.rows.borrow();
-        let others = rows.iter().filter(|row| !row.own);
+        let others = rows.iter().filter(|row| !row.own && !row.invited);
         let known = others.map(|row| row.user_id.as_str());
         // Whoever looks at this is there too.
         self.context.presence.online(known).map(|online| online + 1)

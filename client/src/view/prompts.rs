@@ -8,7 +8,7 @@ use slint::ComponentHandle;
 use super::{
     AccountAdapter, AppAdapter, AppWindow, DirectoryAdapter, HeaderAdapter, MembersAdapter,
     PersonAdapter, PromptAdapter, PromptKind, RoomHead, RoomListAdapter, RoomPaneAdapter,
-    SettingsAdapter, TimelineAdapter, account::Account, context::Context, room::Room,
+    SettingsAdapter, TimelineAdapter, account::Account, context::Context, messages, room::Room,
     room_list::RoomList,
 };
 use crate::{
@@ -72,7 +72,7 @@ impl Prompts {
             let prompts = self.clone();
             window
                 .global::<TimelineAdapter>()
-                .on_delete_requested(move |row| prompts.ask(PromptKind::DeleteMessage, &row, ""));
+                .on_delete_requested(move |row| prompts.ask_to_delete(&row));
             self.bind_rooms(window);
             self.bind_people(window);
             let prompts = self.clone();
@@ -134,6 +134,16 @@ impl Prompts {
                 PromptKind::Kick => card.on_kick(ask),
                 _ => card.on_ban(ask),
             }
+        }
+    }
+
+    /// Says which message it is: the one that was meant may be another.
+    fn ask_to_delete(&self, row: &str) {
+        let message = self.room.timeline.message(row);
+        if let Some(message) = message.filter(|message| message.can_redact) {
+            let line = messages::one_line(self.context.language(), &message);
+            let quoted = format!("{}: {line}", message.sender_name);
+            self.ask(PromptKind::DeleteMessage, row, &quoted);
         }
     }
 
