@@ -5,6 +5,8 @@
 
 #[path = "window/focus.rs"]
 mod focus;
+#[path = "clicks/keys.rs"]
+mod keys;
 #[path = "clicks/pages.rs"]
 mod pages;
 mod window;
@@ -164,6 +166,7 @@ fn messages_do_what_they_are_clicked_for() {
     pages::a_switch_shows_the_room_that_is_open(&mut bench);
     whoever_goes_back_to_the_list_goes_on_by_keyboard(&mut bench);
     whoever_closes_the_search_goes_on_by_keyboard(&mut bench);
+    keys::run(&bench);
     a_group_is_made_by_keyboard(&mut bench);
 }
 

@@ -343,6 +343,19 @@ fn away_from_the_bottom_new_rows_wait_below() {
 }
 
 #[test]
+fn a_list_that_begins_anew_leads_nobody_to_its_end() {
+    let mut window = filled(1000);
+    window.show_older(false);
+    window.set_following(false);
+    let values = (5000..5060).collect();
+    window.apply_all([VectorDiff::Clear, VectorDiff::Append { values }]);
+    assert!(!window.is_following());
+    let shown = window.model().to_vec();
+    window.apply_all([VectorDiff::PushBack { value: 6000 }]);
+    assert_eq!(window.model().to_vec(), shown);
+}
+
+#[test]
 fn a_known_row_can_be_brought_into_view() {
     let mut window = filled(1000);
     let position = window.reveal(|value| *value == 10).unwrap();

@@ -5,12 +5,17 @@ mod window;
 
 use std::{
     ops::{ControlFlow, Range},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use client::{
     bridge::{
-        command::{Command, TimelineCommand},
+        command::{Command, RequestId, TimelineCommand},
+        trouble::Trouble,
         update::{Pagination, TimelineUpdate, Update},
     },
     render::plain,
@@ -18,6 +23,7 @@ use client::{
     view::{HeaderAdapter, RoomListAdapter, TimelineAdapter},
 };
 use eyeball_im::VectorDiff;
+use i_slint_backend_testing::mock_elapsed_time;
 use i_slint_core::{
     accessibility::AccessibleStringProperty, item_tree::ItemRc, window::WindowInner,
 };
@@ -33,6 +39,9 @@ const TOP: usize = 60;
 const BOTTOM: usize = 640;
 const LEFT: usize = 380;
 const RIGHT: usize = 1100;
+
+/// The SDK numbers its rows, anew whenever it begins its list anew.
+static ROWS: AtomicU32 = AtomicU32::new(0);
 
 struct Bench {
     window: Window,
@@ -69,13 +78,8 @@ impl Bench {
 
     /// The room is left and opened anew with these messages; nothing is read from `first_new` on.
     fn open_again(&self, numbers: Range<u32>, unread: u64, first_new: Option<u32>) {
-        let mut row = window::room_row(&self.room, 0);
-        row.unread = unread;
-        let value = Arc::new(row);
+        self.say_unread(unread);
         let window = self.window.ui.window();
-        self.window
-            .ui
-            .apply(Update::Rooms(vec![VectorDiff::Set { index: 0, value }]));
         window.global::<HeaderAdapter>().invoke_back();
         window
             .global::<RoomListAdapter>()
@@ -92,20 +96,73 @@ impl Bench {
 
     /// Older messages come from the server.
     fn older_come(&self, numbers: Range<u32>) {
+        self.push_front(numbers);
+        self.settle();
+    }
+
+    /// The same, and nothing is drawn yet.
+    fn push_front(&self, numbers: Range<u32>) {
         let older = numbers.rev().map(|number| VectorDiff::PushFront {
             value: message(number),
         });
-        self.change_all(older.collect());
-        self.paginated();
+        self.tell(TimelineUpdate::Rows(older.collect()));
+        self.tell(TimelineUpdate::Pagination(Pagination::Idle));
     }
 
     /// A page has come, and there are more.
     fn paginated(&self) {
-        let update = TimelineUpdate::Pagination(Pagination::Idle);
-        self.window
-            .ui
-            .apply(Update::Timeline(self.room.clone(), update));
+        self.tell(TimelineUpdate::Pagination(Pagination::Idle));
         self.settle();
+    }
+
+    fn tell(&self, update: TimelineUpdate) {
+        let update = Update::Timeline(self.room.clone(), update);
+        self.window.ui.apply(update);
+    }
+
+    /// So much is new, says the list of rooms.
+    fn say_unread(&self, unread: u64) {
+        let mut row = window::room_row(&self.room, 0);
+        row.unread = unread;
+        let value = Arc::new(row);
+        let diff = VectorDiff::Set { index: 0, value };
+        self.window.ui.apply(Update::Rooms(vec![diff]));
+    }
+
+    /// The SDK begins its list anew with these messages.
+    fn begin_anew(&self, numbers: Range<u32>) {
+        let values = numbers.map(message).collect();
+        self.change_all(vec![VectorDiff::Clear, VectorDiff::Append { values }]);
+    }
+
+    /// Time passes, until nothing is on its way.
+    fn rest(&self) {
+        for _ in 0..8 {
+            mock_elapsed_time(Duration::from_millis(70));
+            self.window.frame();
+        }
+    }
+
+    /// A message in the middle of what is seen.
+    fn number_in_view(&self, numbers: Range<u32>) -> u32 {
+        let is_in_view = |number: &u32| {
+            let place = self.place_of(*number);
+            place.is_some_and(|(begin, _)| (200.0..500.0).contains(&begin))
+        };
+        numbers.into_iter().find(is_in_view).unwrap()
+    }
+
+    /// Whether all was said to be read, and what was looked for, since the last call.
+    fn read_and_sought(&mut self) -> (bool, Option<RequestId>) {
+        let (mut read, mut sought) = (false, None);
+        for (request, command) in self.window.asked() {
+            match command {
+                Command::Timeline(_, TimelineCommand::MarkRead) => read = true,
+                Command::Timeline(_, TimelineCommand::Seek { .. }) => sought = Some(request),
+                _ => {}
+            }
+        }
+        (read, sought)
     }
 
     fn press_for_the_line(&self) {
@@ -179,6 +236,8 @@ fn text_stays_where_it_is() {
     the_beginning_of_what_is_known_asks_for_more(&mut bench);
     the_jump_button_leads_to_the_newest_message(&bench);
     the_newest_message_is_seen_in_lines_too(&bench);
+    whoever_reads_older_messages_stays_there(&mut bench);
+    what_cannot_be_found_again_leads_to_what_is_known(&mut bench);
     one_press_leads_to_where_the_new_messages_begin(&mut bench);
     a_high_window_of_short_lines_comes_to_rest(&bench);
 }
@@ -212,11 +271,13 @@ fn rows_coming_in_front_do_not_move_the_text(bench: &Bench) {
 
 fn new_messages_below_do_not_move_the_text(bench: &Bench) {
     let before = bench.picture();
+    assert_eq!(bench.timeline().get_newer(), 0, "all of it was read");
     bench.change(VectorDiff::PushBack {
         value: message(2001),
     });
     assert!(bench.picture() == before);
     assert!(!bench.timeline().get_following());
+    assert_eq!(bench.timeline().get_newer(), 1);
 }
 
 fn the_beginning_of_what_is_known_asks_for_more(bench: &mut Bench) {
@@ -241,6 +302,62 @@ fn the_jump_button_leads_to_the_newest_message(bench: &Bench) {
     bench.settle();
     assert!(bench.below().abs() < STILL, "{} left", bench.below());
     assert!(bench.timeline().get_following());
+}
+
+/// More has come than the server tells at once: the SDK begins its list anew with the newest.
+fn whoever_reads_older_messages_stays_there(bench: &mut Bench) {
+    bench.open_again(1000..1700, 0, None);
+    for _ in 0..10 {
+        bench.scroll_to(bench.timeline().get_content_y() + 300.0);
+    }
+    let number = bench.number_in_view(1000..1700);
+    let (place, picture) = (bench.place_of(number).unwrap(), bench.picture());
+    bench.read_and_sought();
+    bench.say_unread(200);
+    bench.begin_anew(1850..1900);
+    assert!(bench.picture() == picture, "what is read stays");
+    let (read, sought) = bench.read_and_sought();
+    assert!(!read && sought.is_some());
+    bench.older_come(1700..1850);
+    assert!(bench.picture() == picture, "it is still on its way");
+    bench.older_come(1500..1700);
+    bench.rest();
+    let moved = bench.place_of(number).unwrap().0 - place.0;
+    assert!(moved.abs() < STILL, "it moved by {moved}");
+    assert!(bench.picture() == picture, "the same rows stand there");
+    assert!(!bench.timeline().get_following());
+    assert_eq!(bench.timeline().get_newer(), 200);
+    assert_eq!(bench.read_and_sought(), (false, None));
+
+    // The line stands before what has come meanwhile.
+    bench.timeline().invoke_line_requested();
+    bench.rest();
+    assert!(bench.place_of(1700).is_some());
+    assert_eq!(bench.read_and_sought(), (false, None));
+    bench.timeline().invoke_jump_to_end();
+    bench.settle();
+    assert_eq!(bench.timeline().get_newer(), 0);
+    assert!(bench.read_and_sought().0, "now it is read");
+}
+
+fn what_cannot_be_found_again_leads_to_what_is_known(bench: &mut Bench) {
+    bench.open_again(1000..1700, 0, None);
+    for _ in 0..10 {
+        bench.scroll_to(bench.timeline().get_content_y() + 300.0);
+    }
+    bench.read_and_sought();
+    bench.say_unread(200);
+    bench.begin_anew(1850..1900);
+    let (_, request) = bench.read_and_sought();
+    bench.window.ui.apply(Update::Answered {
+        request: request.unwrap(),
+        result: Err(Trouble::NotFound),
+    });
+    bench.rest();
+    assert!(bench.place_of(1850).is_some_and(|(begin, _)| begin < 200.0));
+    assert_eq!(bench.read_and_sought(), (false, None));
+    bench.timeline().invoke_jump_to_end();
+    bench.settle();
 }
 
 fn one_press_leads_to_where_the_new_messages_begin(bench: &mut Bench) {
@@ -269,6 +386,17 @@ fn one_press_leads_to_where_the_new_messages_begin(bench: &mut Bench) {
     assert_eq!(bench.pages_asked(), 1, "they are still looked for");
     bench.older_come(1500..1600);
     is_in_view(bench, 1510);
+
+    // More of them come while the way there goes on.
+    bench.open_again(1650..1700, 190, None);
+    bench.paginated();
+    bench.timeline().invoke_line_requested();
+    for numbers in [1600..1650, 1500..1600, 1450..1500, 1350..1450, 1300..1350] {
+        bench.push_front(numbers);
+        bench.window.frame();
+    }
+    bench.rest();
+    is_in_view(bench, 1510);
 }
 
 fn the_newest_message_is_seen_in_lines_too(bench: &Bench) {
@@ -283,6 +411,7 @@ fn the_newest_message_is_seen_in_lines_too(bench: &Bench) {
 
 /// It holds enough of them above and below what is seen, and does not take them away to fetch them again.
 fn a_high_window_of_short_lines_comes_to_rest(bench: &Bench) {
+    bench.timeline().invoke_jump_to_end();
     let window = bench.window.ui.window();
     window.window().set_size(LogicalSize::new(1180.0, 1600.0));
     bench.timeline().set_flat(true);
@@ -333,5 +462,10 @@ fn message(number: u32) -> Arc<TimelineRow> {
         ..TextBody::default()
     });
     let (starts_group, ends_group) = (number.is_multiple_of(3), number % 3 == 2);
-    window::message(&number.to_string(), starts_group, ends_group, body)
+    let id = ROWS.fetch_add(1, Ordering::Relaxed).to_string();
+    let mut row = TimelineRow::clone(&window::message(&id, starts_group, ends_group, body));
+    if let RowKind::Message(message) = &mut row.kind {
+        message.event_id = Some(format!("$message-{number}").try_into().unwrap());
+    }
+    Arc::new(row)
 }

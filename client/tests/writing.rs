@@ -127,6 +127,7 @@ fn what_is_written_goes_where_it_was_meant_for_and_is_not_lost() {
     a_reply_that_fails_comes_back(&mut bench);
     names_stay_with_the_draft_of_their_room(&mut bench);
     a_caption_is_changed_and_taken_away(&mut bench);
+    words_outlive_the_message_they_were_meant_for(&mut bench);
 }
 
 fn a_question_is_about_the_room_it_was_asked_in(bench: &mut Bench) {
@@ -329,6 +330,35 @@ fn a_caption_is_changed_and_taken_away(bench: &mut Bench) {
         "{command:?}"
     );
     assert!(!bench.composer().get_editing());
+}
+
+fn words_outlive_the_message_they_were_meant_for(bench: &mut Bench) {
+    let is_deleted = |bench: &mut Bench, index, id: &str| {
+        let value = own(id, Body::Deleted);
+        let diff = VectorDiff::Set { index, value };
+        bench.tell(0, TimelineUpdate::Rows(vec![diff]));
+    };
+    bench.write("not finished");
+    bench.messages().invoke_edit_requested("word".into());
+    bench.write("another word");
+    is_deleted(bench, 1, "captioned");
+    assert!(bench.composer().get_editing(), "that was another message");
+    is_deleted(bench, 0, "word");
+    assert!(!bench.composer().get_editing());
+    assert_eq!(bench.written(), "not finished\nanother word");
+    let (_, command) = bench.send();
+    assert!(
+        matches!(&command, TimelineCommand::SendText { reply_to: None, .. }),
+        "{command:?}"
+    );
+
+    bench.go_to(0);
+    bench.messages().invoke_reply_requested("word".into());
+    bench.write("an answer");
+    is_deleted(bench, 0, "word");
+    assert!(!bench.composer().get_reply().shown);
+    assert_eq!(bench.written(), "an answer");
+    bench.write("");
 }
 
 fn opened(bench: &mut Bench) -> Vec<OwnedRoomId> {

@@ -75,6 +75,12 @@ impl<T: Clone + 'static> Window<T> {
         self.following = following && self.at_end();
     }
 
+    /// Whether new rows push old ones out.
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        self.following
+    }
+
     /// How many known rows stand above the window.
     #[must_use]
     pub fn start(&self) -> usize {
@@ -228,7 +234,6 @@ impl<T: Clone + 'static> Window<T> {
 
     fn reset(&mut self, values: Vector<T>) {
         self.all = values;
-        self.following = true;
         self.place(self.all.len().saturating_sub(PAGE), self.all.len());
     }
 

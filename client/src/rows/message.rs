@@ -43,7 +43,10 @@ pub(super) fn message_row(
             .in_reply_to
             .as_ref()
             .map(|reply| reply_row(reply, context)),
-        reactions: reaction_rows(&content.reactions, &context.own_user),
+        reactions: match is_redacted {
+            true => Vec::new(),
+            false => reaction_rows(&content.reactions, &context.own_user),
+        },
         edited: event
             .content()
             .as_message()

@@ -11,11 +11,14 @@ use matrix_sdk_ui::timeline::{
 };
 
 use crate::{
-    render::{names, time::Timestamp},
+    render::{names, text::one_line, time::Timestamp},
     rows::{
         Invitation, MediaKey, Preview, PreviewKind, RoomRow, Section, message::avatar_key, preview,
     },
 };
+
+/// Letters of a draft: the list shows no more.
+const DRAFT_SHOWN: usize = 120;
 
 /// Makes the row of a room, but for what is new there. Everything comes from the local store; nothing is asked of the
 /// server.
@@ -92,10 +95,11 @@ async fn invites_directly(room: &Room, latest: &LatestEventValue) -> Option<Owne
     }
 }
 
-/// The draft kept for the composer.
+/// The beginning of the draft kept for the composer, in one line.
 async fn draft_of(room: &Room) -> Option<String> {
     let draft = room.load_composer_draft(None).await.ok()??;
-    (!draft.plain_text.is_empty()).then_some(draft.plain_text)
+    let line = one_line(&draft.plain_text, DRAFT_SHOWN);
+    (!line.is_empty()).then_some(line)
 }
 
 /// Whether others speak here and the reader may not.

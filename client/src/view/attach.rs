@@ -16,6 +16,9 @@ use crate::{
 
 /// What one pastes has no name of its own.
 const PASTED: &str = "picture.png";
+const PASTED_TEXT: &str = "text.txt";
+/// Bytes of text that fit into one message, encrypted too. What is longer is pasted as a file.
+const LONGEST_TEXT: usize = 40_000;
 /// Larger pictures are sent without showing them first.
 const PREVIEW_LIMIT: u64 = 32 << 20;
 
@@ -113,11 +116,18 @@ impl Attach {
         }
     }
 
-    /// Tells whether there is something to send in the clipboard: files, or a picture.
+    /// Tells whether there is something to send in the clipboard: files, a picture, or a text too long for a message.
     fn paste(&self) -> bool {
         let files = clipboard::files();
         if !files.is_empty() {
             self.offer(files.into_iter().map(FileSource::Path).collect());
+            return true;
+        }
+        if let Some(text) = clipboard::text().filter(|text| text.len() > LONGEST_TEXT) {
+            self.offer(vec![FileSource::Bytes {
+                name: PASTED_TEXT.to_owned(),
+                bytes: Arc::from(text.into_bytes()),
+            }]);
             return true;
         }
         let png = match clipboard::picture() {

@@ -22,6 +22,11 @@ pub(super) fn files() -> Vec<PathBuf> {
     files.unwrap_or_default()
 }
 
+/// The text in the clipboard, if there is one.
+pub(super) fn text() -> Option<String> {
+    with(|clipboard| clipboard.get_text())
+}
+
 /// The picture in the clipboard as PNG, if there is one.
 ///
 /// # Errors

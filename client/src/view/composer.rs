@@ -27,12 +27,12 @@ use crate::{
 
 /// The composer of the open room.
 pub(super) struct Composer {
-    context: Rc<Context>,
-    timeline: Rc<Timeline>,
+    pub(super) context: Rc<Context>,
+    pub(super) timeline: Rc<Timeline>,
     /// What is being written; its text stands in the window.
-    draft: RefCell<Draft>,
+    pub(super) draft: RefCell<Draft>,
     /// What was being written when an edit began, and comes back after it.
-    aside: RefCell<Option<Draft>>,
+    pub(super) aside: RefCell<Option<Draft>>,
     /// What was left unfinished in other rooms.
     drafts: RefCell<HashMap<OwnedRoomId, Draft>>,
     /// The text kept for the room is on its way; so much had been written when it was asked for.
@@ -242,14 +242,14 @@ impl Composer {
         }
     }
 
-    fn draft(&self) -> Draft {
+    pub(super) fn draft(&self) -> Draft {
         Draft {
             text: self.text().into(),
             ..self.draft.borrow().clone()
         }
     }
 
-    fn show(&self, draft: Draft) {
+    pub(super) fn show(&self, draft: Draft) {
         self.suggestions.clear();
         self.caret.set(draft.text.len());
         self.context.with_window(|window| {
@@ -279,7 +279,7 @@ impl Composer {
     }
 
     /// What the text is for, and the message above it.
-    fn set_purpose(&self, purpose: Purpose, strip: ReplyItem) {
+    pub(super) fn set_purpose(&self, purpose: Purpose, strip: ReplyItem) {
         self.draft.borrow_mut().purpose = purpose;
         self.draft.borrow_mut().strip = strip;
         self.show_strip();

@@ -57,6 +57,26 @@ impl Draft {
         matches!(self.purpose, Purpose::Edit(_))
     }
 
+    /// The message that is answered or changed, if the server has it.
+    pub(super) fn about(&self) -> Option<&OwnedEventId> {
+        match &self.purpose {
+            Purpose::Message => None,
+            Purpose::Reply(event) => Some(event),
+            Purpose::Edit(edited) => edited.event.as_ref(),
+        }
+    }
+
+    /// What was being written before an edit, with the words of the edit below.
+    pub(super) fn joined(before: Option<Self>, edit: Self) -> Self {
+        let mut whole = before.unwrap_or_default();
+        if !whole.text.is_empty() {
+            whole.text.push('\n');
+        }
+        whole.text.push_str(&edit.text);
+        whole.mentions.extend(edit.mentions);
+        whole
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty() && self.purpose == Purpose::Message
     }

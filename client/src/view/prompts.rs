@@ -8,7 +8,7 @@ use slint::ComponentHandle;
 use super::{
     AccountAdapter, AppAdapter, AppWindow, DirectoryAdapter, HeaderAdapter, MembersAdapter,
     PersonAdapter, PromptAdapter, PromptKind, RoomHead, RoomListAdapter, RoomPaneAdapter,
-    SettingsAdapter, TimelineAdapter, account::Account, context::Context, room::Room,
+    SettingsAdapter, TimelineAdapter, account::Account, context::Context, messages, room::Room,
     room_list::RoomList, verification::KEYS_OFF,
 };
 use crate::{
@@ -178,10 +178,13 @@ impl Prompts {
         keys == KEYS_OFF
     }
 
+    /// Says which message it is: the one that was meant may be another.
     fn ask_to_delete(&self, row: &str) {
         let message = self.room.timeline.message(row);
-        if message.is_some_and(|message| message.can_redact) {
-            self.ask(PromptKind::DeleteMessage, row, "");
+        if let Some(message) = message.filter(|message| message.can_redact) {
+            let line = messages::one_line(self.context.language(), &message);
+            let quoted = format!("{}: {line}", message.sender_name);
+            self.ask(PromptKind::DeleteMessage, row, &quoted);
         }
     }
 

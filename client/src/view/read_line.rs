@@ -124,11 +124,21 @@ pub(super) fn last_message(rows: &Vector<Arc<TimelineRow>>) -> Option<RowId> {
     Some(last.id.clone())
 }
 
+/// What the newest message is known by that keeps its name: one's own get theirs when they are sent.
+pub(super) fn last_known(rows: &Vector<Arc<TimelineRow>>) -> Option<String> {
+    let is_known = |row: &&Arc<TimelineRow>| match &row.kind {
+        RowKind::Message(message) => !message.own || message.event_id.is_some(),
+        _ => false,
+    };
+    let last = rows.iter().rev().find(is_known)?;
+    Some(key(last).to_owned())
+}
+
 fn is_message(row: &TimelineRow) -> bool {
     matches!(row.kind, RowKind::Message(_))
 }
 
-fn is_of_another(row: &TimelineRow) -> bool {
+pub(super) fn is_of_another(row: &TimelineRow) -> bool {
     matches!(&row.kind, RowKind::Message(message) if !message.own)
 }
 

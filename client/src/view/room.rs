@@ -39,7 +39,7 @@ pub(super) struct Room {
 
 impl Room {
     pub(super) fn new(context: &Rc<Context>, list: &Rc<RoomList>) -> Rc<Self> {
-        let timeline = Timeline::new(context);
+        let timeline = Timeline::new(context, list);
         let composer = Composer::new(context, &timeline);
         let room = Rc::new(Self {
             context: context.clone(),
@@ -128,7 +128,7 @@ impl Room {
         let room = self.clone();
         window
             .global::<TimelineAdapter>()
-            .on_left(move || room.composer.focus());
+            .on_left(move || room.leave_messages());
     }
 
     /// Shows the search page.
@@ -150,25 +150,6 @@ impl Room {
             PaneKind::Search => self.search(false),
             kind => self.pane.open(kind),
         }
-    }
-
-    /// F6: from the text to the messages, to the list, to the text.
-    fn step_pane(&self) {
-        self.context.with_window(|window| {
-            let composer = window.global::<ComposerAdapter>();
-            let list = window.global::<RoomListAdapter>();
-            let timeline = window.global::<TimelineAdapter>();
-            if composer.get_focused() {
-                timeline.set_focus_epoch(timeline.get_focus_epoch().wrapping_add(1));
-                if timeline.get_current() == "" {
-                    timeline.invoke_current_moved(-1);
-                }
-            } else if timeline.get_focused() {
-                list.set_search_epoch(list.get_search_epoch().wrapping_add(1));
-            } else {
-                composer.set_focus_epoch(composer.get_focus_epoch().wrapping_add(1));
-            }
-        });
     }
 
     /// The card of somebody here, or of somebody who has left.
@@ -207,6 +188,8 @@ impl Room {
     /// Opens a room, or none.
     pub(super) fn open(self: &Rc<Self>, room: Option<OwnedRoomId>) {
         if room == self.timeline.room() {
+            // Whoever chooses it means to write there.
+            self.composer.focus();
             return;
         }
         tracing::info!("a room is opened");
@@ -255,6 +238,7 @@ impl Room {
             }
             TimelineUpdate::Rows(diffs) => {
                 self.timeline.apply(diffs);
+                self.composer.rows_changed();
                 self.pane.rows_changed();
             }
             TimelineUpdate::Pagination(pagination) => self.timeline.set_pagination(pagination),
@@ -315,6 +299,9 @@ impl Room {
     fn show_known(&self, room: Option<&RoomId>) {
         *self.header.borrow_mut() = None;
         self.members.show(Vec::new());
+        // Until the header tells otherwise.
+        self.context
+            .with_window(|window| window.global::<ComposerAdapter>().set_can_send(true));
         let Some(row) = room.and_then(|room| self.list.find(room.as_str())) else {
             return;
         };

@@ -12,8 +12,10 @@ use slint::{ComponentHandle, ModelRc};
 use super::{
     TimelineAdapter, TimelineItem,
     context::Context,
+    held::Held,
     kept_item, messages,
     read_line::{self, ReadLine},
+    room_list::RoomList,
 };
 use crate::{
     bridge::{
@@ -29,6 +31,7 @@ use matrix_sdk::ruma::{OwnedEventId, OwnedRoomId};
 /// Rows, the window over them, and where loading stands.
 pub(super) struct Timeline {
     pub(super) context: Rc<Context>,
+    pub(super) list: Rc<RoomList>,
     room: RefCell<Option<OwnedRoomId>>,
     pub(super) window: RefCell<Window<Arc<TimelineRow>>>,
     pub(super) pagination: RefCell<Pagination>,
@@ -51,6 +54,10 @@ pub(super) struct Timeline {
     pub(super) line_seen: Cell<bool>,
     /// Somebody wants to see it; so many pages were fetched for that.
     pub(super) line_pages: Cell<Option<u8>>,
+    /// The last message when the end was last before somebody's eyes.
+    pub(super) seen: RefCell<Option<String>>,
+    /// What is held back while somebody reads older messages.
+    pub(super) held: RefCell<Option<Held>>,
 }
 
 /// The pins of the open room.
@@ -61,9 +68,10 @@ pub(super) struct Pins {
 }
 
 impl Timeline {
-    pub(super) fn new(context: &Rc<Context>) -> Rc<Self> {
+    pub(super) fn new(context: &Rc<Context>, list: &Rc<RoomList>) -> Rc<Self> {
         let timeline = Rc::new(Self {
             context: context.clone(),
+            list: list.clone(),
             room: RefCell::default(),
             window: RefCell::default(),
             pagination: RefCell::new(Pagination::Idle),
@@ -77,6 +85,8 @@ impl Timeline {
             read_line: RefCell::default(),
             line_seen: Cell::default(),
             line_pages: Cell::default(),
+            seen: RefCell::default(),
+            held: RefCell::default(),
         });
         timeline.bind();
         timeline
@@ -111,6 +121,8 @@ impl Timeline {
         adapter.on_following_changed(move |following| timeline.follow(following));
         let timeline = self.clone();
         adapter.on_jump_to_end(move || timeline.jump_to_end());
+        let timeline = self.clone();
+        adapter.on_place_told(move |row, offset| timeline.place_told(&row, offset));
         self.bind_line(adapter);
     }
 
@@ -145,8 +157,7 @@ impl Timeline {
         adapter.on_text_copied(|text| super::clipboard::copy(&text));
         let timeline = self.clone();
         adapter.on_reply_opened(move |row| timeline.reveal_answered(&row));
-        let timeline = self.clone();
-        adapter.on_current_moved(move |step| timeline.move_current(step));
+        self.bind_current(adapter);
         let timeline = self.clone();
         adapter.on_text_shown(move |row| timeline.show_text(&row));
     }
@@ -163,6 +174,8 @@ impl Timeline {
         *self.read_line.borrow_mut() = ReadLine::opened(new);
         self.line_seen.set(false);
         self.line_pages.set(None);
+        self.seen.replace(None);
+        self.held.replace(None);
         *self.sought.borrow_mut() = None;
         self.on_the_way.set(false);
         self.set_pagination(Pagination::Idle);
@@ -187,8 +200,14 @@ impl Timeline {
         }
     }
 
-    /// Applies changes of rows.
-    pub(super) fn apply(&self, diffs: Vec<VectorDiff<Arc<TimelineRow>>>) {
+    /// Applies changes of rows, at once or when what is read is among them again.
+    pub(super) fn apply(self: &Rc<Self>, diffs: Vec<VectorDiff<Arc<TimelineRow>>>) {
+        if !self.hold_back(&diffs) {
+            self.take(diffs);
+        }
+    }
+
+    pub(super) fn take(&self, diffs: Vec<VectorDiff<Arc<TimelineRow>>>) {
         let first = self.window.borrow().all().is_empty();
         let last = read_line::last_message(self.window.borrow().all());
         let line = self.read_line.borrow().first_new();
@@ -301,6 +320,7 @@ impl Timeline {
 
     /// Jumps to the newest row.
     pub(super) fn jump_to_end(&self) {
+        self.let_go();
         self.line_pages.set(None);
         self.on_the_way.set(false);
         self.window.borrow_mut().show_end();
@@ -353,9 +373,9 @@ impl Timeline {
             let adapter = view.global::<TimelineAdapter>();
             adapter.set_front_epoch(epoch);
             adapter.set_at_end(window.at_end());
-            adapter.set_newer(i32::try_from(window.newer_rows()).unwrap_or(i32::MAX));
         });
         drop(window);
+        self.show_unseen();
         self.show_line();
     }
 

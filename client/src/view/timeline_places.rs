@@ -1,12 +1,12 @@
 //! Finding places in the timeline: a message that is looked for, the one chosen with the keyboard, neighbours.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use chrono::Local;
 use matrix_sdk::ruma::EventId;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
-use super::{TextAdapter, TimelineAdapter, clock, messages, timeline::Timeline};
+use super::{TextAdapter, TimelineAdapter, clock, messages, read_line, timeline::Timeline};
 use crate::{
     bridge::{
         command::{Command, TimelineCommand},
@@ -20,6 +20,9 @@ use crate::{
 const TEXT_PAGE: usize = 4096;
 const TEXT_PAGES: usize = 64;
 
+/// So far below the upper edge begins what is scrolled to.
+const MARGIN: f32 = 40.0;
+
 /// Pages of older messages that are fetched at most to find where the new ones begin, for one press.
 const LINE_PAGES: u8 = 20;
 
@@ -29,6 +32,7 @@ impl Timeline {
         adapter.on_line_seen(move || timeline.see_line());
         let timeline = self.clone();
         adapter.on_line_requested(move || {
+            timeline.let_go();
             timeline.line_pages.set(Some(0));
             timeline.look_for_line();
         });
@@ -116,6 +120,7 @@ impl Timeline {
         let (Ok(event), Some(room)) = (EventId::parse(event), self.room()) else {
             return;
         };
+        self.let_go();
         *self.sought.borrow_mut() = Some(event.clone());
         self.on_the_way.set(true);
         self.reveal_sought();
@@ -140,6 +145,61 @@ impl Timeline {
         self.reveal(|row| row.id.as_str() == id);
     }
 
+    pub(super) fn bind_current(self: &Rc<Self>, adapter: &TimelineAdapter<'_>) {
+        let timeline = self.clone();
+        adapter.on_current_moved(move |step| timeline.move_current(step));
+        let timeline = self.clone();
+        adapter.on_current_first(move || timeline.choose_first());
+        let timeline = self.clone();
+        adapter.on_current_last(move || timeline.choose_last());
+        let timeline = self.clone();
+        adapter.on_current_left(move || timeline.choose_current(None));
+        let timeline = self.clone();
+        adapter.on_current_needed(move || timeline.show_current());
+    }
+
+    fn choose_first(&self) {
+        let first = self
+            .window
+            .borrow()
+            .all()
+            .iter()
+            .find(|row| is_message(row))
+            .cloned();
+        if let Some(first) = first {
+            self.reveal_row(first.id.as_str());
+            self.choose_current(Some(first.id.clone()));
+        }
+    }
+
+    fn choose_last(&self) {
+        self.jump_to_end();
+        let last = read_line::last_message(self.window.borrow().all());
+        self.choose_current(last);
+    }
+
+    /// Scrolls to the chosen message where it is out of sight: what is done with it is seen.
+    fn show_current(&self) {
+        let current = self.current.borrow().clone();
+        if let Some(current) = current {
+            self.reveal_row(current.as_str());
+            self.context
+                .with_window(|window| window.global::<TimelineAdapter>().set_if_hidden(true));
+        }
+    }
+
+    /// Whether a message is here and was deleted.
+    pub(super) fn is_deleted(&self, event: &EventId) -> bool {
+        let window = self.window.borrow();
+        let mut newest_first = window.all().iter().rev();
+        newest_first.any(|row| match &row.kind {
+            RowKind::Message(message) => {
+                message.event_id.as_deref() == Some(event) && matches!(message.body, Body::Deleted)
+            }
+            _ => false,
+        })
+    }
+
     pub(super) fn reveal_sought(&self) {
         let Some(event) = self.sought.borrow().clone() else {
             return;
@@ -161,7 +221,7 @@ impl Timeline {
             let messages: Vec<&RowId> = window
                 .all()
                 .iter()
-                .filter(|row| matches!(row.kind, RowKind::Message(_)))
+                .filter(|row| is_message(row))
                 .map(|row| &row.id)
                 .collect();
             let here = self
@@ -247,6 +307,15 @@ impl Timeline {
     }
 
     fn reveal(&self, wanted: impl Fn(&TimelineRow) -> bool) -> Option<RowId> {
+        self.reveal_at(MARGIN, |row| wanted(row))
+    }
+
+    /// Scrolls to a row so that it begins so far below the upper edge.
+    pub(super) fn reveal_at(
+        &self,
+        offset: f32,
+        wanted: impl Fn(&Arc<TimelineRow>) -> bool,
+    ) -> Option<RowId> {
         let index = self.window.borrow_mut().reveal(|row| wanted(row))?;
         self.show_position();
         let model = self.window.borrow().model();
@@ -255,10 +324,16 @@ impl Timeline {
         self.context.with_window(|window| {
             let adapter = window.global::<TimelineAdapter>();
             adapter.set_revealed(row.as_str().into());
+            adapter.set_revealed_at(offset);
+            adapter.set_if_hidden(false);
             adapter.set_reveal_epoch(adapter.get_reveal_epoch().wrapping_add(1));
         });
         Some(row)
     }
+}
+
+fn is_message(row: &TimelineRow) -> bool {
+    matches!(row.kind, RowKind::Message(_))
 }
 
 fn is_picture(row: &TimelineRow) -> bool {
