@@ -32,6 +32,7 @@ mod outbox;
 mod people;
 mod picture;
 mod player;
+mod power_levels;
 mod presence;
 mod profile;
 mod removal;

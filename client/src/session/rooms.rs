@@ -12,7 +12,7 @@ use matrix_sdk::{
     send_queue::{LocalEcho, LocalEchoContent},
 };
 
-use super::{direct::DirectChats, directory, room_entry, room_settings, search};
+use super::{direct::DirectChats, directory, power_levels, room_entry, room_settings, search};
 use crate::bridge::{command::RoomsCommand, trouble::Trouble, update::Answer};
 
 /// Carries out a command about rooms.
@@ -82,7 +82,7 @@ async fn settings(client: &Client, command: RoomsCommand) -> Result<Answer, Trou
             room_settings::set_avatar(&find(client, &room)?, file).await
         }
         RoomsCommand::SetReadOnly { room, read_only } => {
-            room_settings::set_read_only(&find(client, &room)?, read_only).await
+            power_levels::set_read_only(&find(client, &room)?, read_only).await
         }
         RoomsCommand::Kick { room, user } => {
             room_settings::kick(&find(client, &room)?, &user).await
@@ -92,7 +92,7 @@ async fn settings(client: &Client, command: RoomsCommand) -> Result<Answer, Trou
             room_settings::unban(&find(client, &room)?, &user).await
         }
         RoomsCommand::SetLevel { room, user, level } => {
-            room_settings::set_level(&find(client, &room)?, &user, level).await
+            power_levels::set_level(&find(client, &room)?, &user, level).await
         }
         RoomsCommand::SetOpen { room, open } => {
             room_entry::set_open(&find(client, &room)?, open).await
@@ -105,7 +105,7 @@ async fn settings(client: &Client, command: RoomsCommand) -> Result<Answer, Trou
             room,
             user,
             may_write,
-        } => room_settings::set_may_write(&find(client, &room)?, &user, may_write).await,
+        } => power_levels::set_may_write(&find(client, &room)?, &user, may_write).await,
         // Carried out by the caller.
         _ => Ok(Answer::Done),
     }

@@ -109,9 +109,9 @@ impl Members {
     /// How many of the people here are online, as far as it is known.
     pub(super) fn online(&self) -> Option<u64> {
         let rows = self.rows.borrow();
+        let rows = rows.iter().map(Rc::as_ref);
         let is_here = |row: &&MemberRow| !row.own && !row.invited && !row.banned;
-        let others = rows.iter().filter(is_here);
-        let known = others.map(|row| row.user_id.as_str());
+        let known = rows.filter(is_here).map(|row| row.user_id.as_str());
         // Whoever looks at this is there too.
         self.context.presence.online(known).map(|online| online + 1)
     }
