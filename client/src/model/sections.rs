@@ -57,8 +57,12 @@ pub enum RoomFilter {
 /// How many rooms have something new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RoomCounts {
+    /// Among the rooms of the space that is chosen.
     pub unread: usize,
+    /// The same of those where somebody named the reader.
     pub mentions: usize,
+    /// Among all rooms.
+    pub unread_everywhere: usize,
     pub invitations: usize,
 }
 
@@ -182,8 +186,10 @@ impl RoomSections {
     pub fn counts(&self) -> RoomCounts {
         let mut counts = RoomCounts::default();
         for room in &self.rooms {
-            counts.unread += usize::from(has_news(room));
-            counts.mentions += usize::from(room.mentions > 0);
+            let is_near = self.is_in_space(room);
+            counts.unread += usize::from(is_near && has_news(room));
+            counts.mentions += usize::from(is_near && room.mentions > 0);
+            counts.unread_everywhere += usize::from(has_news(room));
             counts.invitations += usize::from(room.invitation.is_some());
         }
         counts
@@ -253,17 +259,18 @@ impl RoomSections {
         }
     }
 
+    fn is_in_space(&self, room: &RoomRow) -> bool {
+        let mut space = self.space.iter();
+        space.all(|rooms| rooms.contains(&room.id))
+    }
+
     fn is_shown(&self, room: &RoomRow) -> bool {
         let chip = match self.filter {
             RoomFilter::All => true,
             RoomFilter::Unread => has_news(room),
             RoomFilter::Mentions => room.mentions > 0,
         };
-        let in_space = self
-            .space
-            .as_ref()
-            .is_none_or(|rooms| rooms.contains(&room.id));
-        chip && in_space
+        chip && self.is_in_space(room)
             && (self.search.is_empty() || room.name.to_lowercase().contains(&self.search))
     }
 }

@@ -161,11 +161,20 @@ fn reply_row(reply: &InReplyToDetails, context: &RowContext) -> ReplyRow {
 }
 
 fn reaction_rows(reactions: &ReactionsByKeyBySender, own_user: &UserId) -> Vec<ReactionRow> {
-    let rows = reactions.iter().map(|(key, senders)| ReactionRow {
+    let mut given: Vec<_> = reactions
+        .iter()
+        .filter_map(|(key, senders)| {
+            let first = senders.values().map(|given| given.timestamp).min()?;
+            Some((first, key, senders))
+        })
+        .collect();
+    // Not in the order they came to this computer: the answers of a quiz stand in theirs.
+    given.sort_by_key(|(first, ..)| *first);
+    let rows = given.into_iter().map(|(_, key, senders)| ReactionRow {
         key: key.clone(),
         count: senders.len(),
         own: senders.contains_key(own_user),
         senders: senders.keys().take(REACTION_SENDERS).cloned().collect(),
     });
-    rows.filter(|row| row.count > 0).collect()
+    rows.collect()
 }

@@ -13,13 +13,15 @@ use crate::render::names;
 pub(super) struct Happening {
     pub(super) notice: Notice,
     pub(super) target: Option<String>,
+    /// What the one who did it was called until then, if that has changed.
+    pub(super) former_name: Option<String>,
 }
 
 /// What a state event tells, `None` for messages and for events that tell nothing.
 pub(super) fn happening(content: &TimelineItemContent) -> Option<Happening> {
     match content {
         TimelineItemContent::MembershipChange(change) => membership(change),
-        TimelineItemContent::ProfileChange(change) => profile(change).map(alone),
+        TimelineItemContent::ProfileChange(change) => profile(change),
         TimelineItemContent::OtherState(state) => other(state).map(alone),
         TimelineItemContent::FailedToParseState { .. } => Some(alone(Notice::SettingsChanged)),
         _ => None,
@@ -30,6 +32,7 @@ fn alone(notice: Notice) -> Happening {
     Happening {
         notice,
         target: None,
+        former_name: None,
     }
 }
 
@@ -59,14 +62,25 @@ fn membership(change: &RoomMembershipChange) -> Option<Happening> {
     Some(Happening {
         notice,
         target: Some(target),
+        former_name: None,
     })
 }
 
-fn profile(change: &MemberProfileChange) -> Option<Notice> {
-    match change.displayname_change() {
-        Some(name) => Some(Notice::NameChanged(name.new.as_deref().map(names::line))),
-        None => change.avatar_url_change().map(|_| Notice::AvatarChanged),
-    }
+fn profile(change: &MemberProfileChange) -> Option<Happening> {
+    let Some(name) = change.displayname_change() else {
+        return change
+            .avatar_url_change()
+            .map(|_| alone(Notice::AvatarChanged));
+    };
+    let user = change.user_id();
+    let former_name = match &name.old {
+        Some(old) => names::person(old, user.as_str()),
+        None => user.localpart().to_owned(),
+    };
+    Some(Happening {
+        former_name: Some(former_name),
+        ..alone(Notice::NameChanged(name.new.as_deref().map(names::line)))
+    })
 }
 
 fn other(state: &OtherState) -> Option<Notice> {

@@ -293,7 +293,9 @@ fn event_kind(event: &EventTimelineItem, context: &RowContext) -> RowKind {
         }
         content => match notice::happening(content) {
             Some(happening) => RowKind::Notice(NoticeRow {
-                actor: context.name_of(event.sender(), event.sender_profile()),
+                actor: happening
+                    .former_name
+                    .unwrap_or_else(|| context.name_of(event.sender(), event.sender_profile())),
                 target: happening.target,
                 notice: happening.notice,
                 sent_at: Timestamp(event.timestamp().get().into()),

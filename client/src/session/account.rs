@@ -194,6 +194,7 @@ impl SignedIn {
             outbox.clone(),
         ));
         this.spawn(connection::watch_queue(this.client.clone()));
+        this.spawn(this.followed.clone().keep());
         this.spawn(spaces::watch(this.client.clone(), outbox.clone()));
         this.spawn(encryption::watch(this.client.clone(), password, outbox));
         this.client

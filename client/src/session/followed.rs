@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use matrix_sdk::ruma::{OwnedRoomId, RoomId};
-use matrix_sdk_ui::RoomListService;
+use matrix_sdk_ui::{RoomListService, room_list_service::State};
 use tokio::sync::Mutex;
 
 /// Tells the server which rooms are followed: the open one, and the one in which pictures are compared.
@@ -45,13 +45,24 @@ impl Followed {
         let before = rooms.clone();
         change(&mut rooms);
         if *rooms != before {
-            let all: Vec<&RoomId> = rooms
-                .open
-                .iter()
-                .chain(&rooms.compared)
-                .map(|room| &**room)
-                .collect();
-            self.service.subscribe_to_rooms(&all).await;
+            self.tell(&rooms).await;
         }
+    }
+
+    /// Tells the server again whenever it has forgotten the connection, and the rooms with it.
+    pub(super) async fn keep(self) {
+        let mut states = self.service.state();
+        while let Some(state) = states.next().await {
+            if matches!(state, State::SettingUp | State::Recovering) {
+                let rooms = self.rooms.lock().await;
+                self.tell(&rooms).await;
+            }
+        }
+    }
+
+    async fn tell(&self, rooms: &Rooms) {
+        let all = rooms.open.iter().chain(&rooms.compared);
+        let all: Vec<&RoomId> = all.map(|room| &**room).collect();
+        self.service.subscribe_to_rooms(&all).await;
     }
 }

@@ -102,10 +102,12 @@ async fn draft_of(room: &Room) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-/// Whether others speak here and the reader may not.
+/// Whether only those in charge speak here, and the reader is not among them.
 async fn only_reads(room: &Room) -> bool {
     let levels = room.power_levels_or_default().await;
-    !levels.user_can_send_message(room.own_user_id(), MessageLikeEventType::RoomMessage)
+    let needed = levels.for_message(MessageLikeEventType::RoomMessage);
+    needed > levels.users_default
+        && !levels.user_can_send_message(room.own_user_id(), MessageLikeEventType::RoomMessage)
 }
 
 async fn section_of(room: &Room, direct: bool) -> Section {

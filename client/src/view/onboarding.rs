@@ -93,6 +93,7 @@ impl Onboarding {
             let adapter = window.global::<OnboardingAdapter>();
             adapter.set_busy(false);
             adapter.set_password("".into());
+            adapter.set_shared_computer(self.context.settings.get().shared_computer);
             adapter.set_address(address.as_str().into());
             adapter.set_user(user.unwrap_or_default().as_str().into());
         });

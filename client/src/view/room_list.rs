@@ -175,6 +175,7 @@ impl RoomList {
     /// Shows only these rooms, or all.
     pub(super) fn set_space(&self, rooms: Option<HashSet<OwnedRoomId>>) {
         self.sections.borrow_mut().set_space(rooms);
+        self.show_counts();
     }
 
     /// The rooms among these with something new.
@@ -236,15 +237,16 @@ impl RoomList {
 
     fn show_counts(&self) {
         let counts = self.sections.borrow().counts();
-        let unread = i32::try_from(counts.unread).unwrap_or(i32::MAX);
+        let shown = |count| i32::try_from(count).unwrap_or(i32::MAX);
+        let everywhere = shown(counts.unread_everywhere);
         self.context.with_window(|window| {
             let adapter = window.global::<RoomListAdapter>();
-            adapter.set_unread_rooms(unread);
-            adapter.set_mentioned_rooms(i32::try_from(counts.mentions).unwrap_or(i32::MAX));
+            adapter.set_unread_rooms(shown(counts.unread));
+            adapter.set_mentioned_rooms(shown(counts.mentions));
             window
                 .global::<HeaderAdapter>()
-                .set_unread_elsewhere(unread);
-            window.global::<AppAdapter>().set_unread(unread);
+                .set_unread_elsewhere(everywhere);
+            window.global::<AppAdapter>().set_unread(everywhere);
             self.show_class(&window.global::<EmptyAdapter>());
         });
     }
