@@ -30,7 +30,7 @@ pub(super) struct Held {
 
 /// The message that is read, and how far below the upper edge it begins.
 #[derive(Clone, PartialEq)]
-struct Place {
+pub(super) struct Place {
     event: OwnedEventId,
     offset: f32,
 }
@@ -44,11 +44,19 @@ impl Timeline {
             let Some(rows) = self.rows_begun_anew(diffs) else {
                 return false;
             };
-            self.held.replace(Some(Held { rows, place: None }));
-            self.ask_for_place();
+            self.hold(rows);
         }
         self.come_back();
         true
+    }
+
+    fn hold(self: &Rc<Self>, rows: Rows) {
+        self.held.replace(Some(Held { rows, place: None }));
+        // The view may not have come back yet since the last time.
+        match self.returning.take().filter(|_| self.on_the_way.get()) {
+            Some(place) => self.go_back_to(place),
+            None => self.ask_for_place(),
+        }
     }
 
     /// All rows after these changes, if somebody reads older messages and those are gone then.
@@ -101,18 +109,17 @@ impl Timeline {
             self.give_up();
             return;
         };
-        let place = Place { event, offset };
+        self.go_back_to(Place { event, offset });
+    }
+
+    fn go_back_to(self: &Rc<Self>, place: Place) {
         match &mut *self.held.borrow_mut() {
             Some(held) => held.place = Some(place.clone()),
             None => return,
         }
-        if !self.come_back() {
-            self.fetch_back_to(place);
-        }
-    }
-
-    fn fetch_back_to(self: &Rc<Self>, place: Place) {
-        let Some(room) = self.room() else { return };
+        let Some(room) = self.room().filter(|_| !self.come_back()) else {
+            return;
+        };
         let event = place.event.clone();
         let command = Command::Timeline(room, TimelineCommand::Seek { event });
         let timeline = self.clone();
@@ -135,6 +142,7 @@ impl Timeline {
         };
         self.let_go();
         self.reveal_at(place.offset, |row| event_of(row) == Some(&place.event));
+        self.returning.replace(Some(place));
         true
     }
 

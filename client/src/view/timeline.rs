@@ -12,7 +12,7 @@ use slint::{ComponentHandle, ModelRc};
 use super::{
     TimelineAdapter, TimelineItem,
     context::Context,
-    held::Held,
+    held::{Held, Place},
     kept_item, messages,
     read_line::{self, ReadLine},
     room_list::RoomList,
@@ -58,6 +58,8 @@ pub(super) struct Timeline {
     pub(super) seen: RefCell<Option<String>>,
     /// What is held back while somebody reads older messages.
     pub(super) held: RefCell<Option<Held>>,
+    /// Where the view was led back to.
+    pub(super) returning: RefCell<Option<Place>>,
 }
 
 /// The pins of the open room.
@@ -87,6 +89,7 @@ impl Timeline {
             line_pages: Cell::default(),
             seen: RefCell::default(),
             held: RefCell::default(),
+            returning: RefCell::default(),
         });
         timeline.bind();
         timeline
@@ -176,6 +179,7 @@ impl Timeline {
         self.line_pages.set(None);
         self.seen.replace(None);
         self.held.replace(None);
+        self.returning.replace(None);
         *self.sought.borrow_mut() = None;
         self.on_the_way.set(false);
         self.set_pagination(Pagination::Idle);

@@ -5,6 +5,8 @@
 //! it and keep the new ones with `UPDATE_PICTURES=1 cargo test -p client --test pictures`.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
+#[path = "../window/focus.rs"]
+mod focus;
 mod indexed;
 #[path = "../shown/mod.rs"]
 mod shown;
@@ -51,6 +53,7 @@ fn every_screen_looks_as_it_did() {
         // What is asked, answered and scrolled to takes a few turns.
         frame(&shown);
         frame(&shown);
+        nobody_writes(&shown);
         for (theme, look) in [(1, "light"), (2, "dark")] {
             for (language, code) in [(0, "ru"), (1, "en")] {
                 let name = format!("{screen}-{look}-{code}");
@@ -68,6 +71,14 @@ fn every_screen_looks_as_it_did() {
         scratch().display(),
         different.join("\n")
     );
+}
+
+/// The field of a room that opens has the keyboard, and something else in most pictures is to be looked at.
+fn nobody_writes(shown: &Shown) {
+    if focus::focused(&shown.ui).is_some_and(|said| said == "Message" || said == "Сообщение")
+    {
+        shown.ui.window().invoke_take_keys();
+    }
 }
 
 fn frame(shown: &Shown) -> RgbImage {
