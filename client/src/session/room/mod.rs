@@ -28,9 +28,10 @@ use tokio::{
     time::Sleep,
 };
 
+pub(super) use self::people::over;
 use self::{
     older::pagination_of,
-    people::{People, over, send_members},
+    people::{People, send_members},
     senders::Senders,
     shown::ShownRows,
 };

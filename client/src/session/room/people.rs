@@ -73,7 +73,7 @@ impl Task {
 }
 
 /// Waits until something is due; for ever when nothing is.
-pub(super) async fn over(due: &mut Option<Pin<Box<Sleep>>>) {
+pub(in crate::session) async fn over(due: &mut Option<Pin<Box<Sleep>>>) {
     match due {
         Some(due) => due.await,
         None => std::future::pending().await,

@@ -5,13 +5,19 @@
 //! is shown to the comparison here, once its key has come; and answers go at once, instead of after the half minute
 //! that a quiet sync of keys lasts.
 
-use std::{collections::VecDeque, pin::pin};
+use std::{
+    collections::VecDeque,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use futures_util::StreamExt;
 use matrix_sdk::{
     Client, Room,
     deserialized_responses::TimelineEventKind,
-    encryption::verification::VerificationRequestState,
+    encryption::{
+        VerificationState, recovery::RecoveryState, verification::VerificationRequestState,
+    },
     event_cache::RedecryptorReport,
     event_handler::SyncEvent,
     ruma::{
@@ -40,13 +46,20 @@ use matrix_sdk_base::{
     },
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::{
+    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
+    time::{Sleep, sleep},
+};
 
 use super::Step;
-use crate::bridge::trouble::Trouble;
+use crate::{bridge::trouble::Trouble, session::room::over};
 
 /// How many unreadable events are remembered; a comparison has ten.
 const REMEMBERED: usize = 200;
+
+/// After a comparison, the keys are asked for so often, and with so much time between, until they are here.
+const QUESTIONS: u8 = 6;
+const BETWEEN: Duration = Duration::from_secs(5);
 
 /// What a sync has brought.
 enum Heard {
@@ -73,6 +86,10 @@ pub(super) struct Events {
     heard: UnboundedReceiver<Heard>,
     unreadable: VecDeque<Place>,
     steps: UnboundedSender<Step>,
+    /// When the keys are asked for next.
+    question: Option<Pin<Box<Sleep>>>,
+    /// How many questions are left.
+    questions: u8,
 }
 
 impl Events {
@@ -101,6 +118,8 @@ impl Events {
             heard,
             unreadable: VecDeque::new(),
             steps,
+            question: None,
+            questions: 0,
         }
     }
 
@@ -125,8 +144,14 @@ impl Events {
                     Some(_) => self.read_again(|_| true).await,
                     None => return,
                 },
+                () = over(&mut self.question) => {
+                    self.ask_for_keys().await;
+                    false
+                }
             };
             if was_step {
+                self.question = Some(Box::pin(sleep(BETWEEN)));
+                self.questions = QUESTIONS;
                 self.send_answers().await;
             }
         }
@@ -146,6 +171,25 @@ impl Events {
             tracing::debug!("a request to compare came after the session had ended");
         }
         true
+    }
+
+    /// The other computer gives the keys only once it trusts this one. That may have been a moment after it was asked by
+    /// the SDK, which asks once.
+    async fn ask_for_keys(&mut self) {
+        self.question = None;
+        let encryption = self.client.encryption();
+        let wants = encryption.verification_state().get() == VerificationState::Verified
+            && encryption.recovery().state() == RecoveryState::Incomplete;
+        let Some(machine) = self.machine().await.filter(|_| wants && self.questions > 0) else {
+            return;
+        };
+        self.questions -= 1;
+        self.question = Some(Box::pin(sleep(BETWEEN)));
+        match machine.query_missing_secrets_from_other_sessions().await {
+            Ok(true) => self.send_answers().await,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "the keys are not asked for again"),
+        }
     }
 
     async fn forward_from_chat(&self, event: &AnyMessageLikeEvent) -> bool {
